@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What discovery learned from the cluster, as plain data that a golden test can replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+PLATFORM_KUBERNETES = "kubernetes"
+PLATFORM_OPENSHIFT = "openshift"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One entry of spec.vllmEndpoints, resolved.
+
+    host: DNS name of the Service, "" when nothing has ever matched.
+    port: 1..65535, 0 when host is "".
+    scheme: "http" or "https".
+    ready: a Service (or InferenceService) stands behind it now.
+    reason, message: why not, when not ready; or a remark (several Services matched).
+    """
+
+    name: str
+    model: str
+    weight: int
+    host: str
+    port: int
+    scheme: str
+    ready: bool
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def address(self) -> str:
+        """host:port, "" when unknown."""
+        return f"{self.host}:{self.port}" if self.host else ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The second argument of every builder.
+
+    platform: "kubernetes" or "openshift".
+    capabilities: API group -> served versions, for the groups an optional feature needs.
+    storage_classes: names of the StorageClasses; default_storage_class: "" when there is none.
+    endpoints: in the order of spec.vllmEndpoints.
+    """
+
+    platform: str = PLATFORM_KUBERNETES
+    capabilities: Mapping[str, list[str]] = field(default_factory=dict)
+    storage_classes: list[str] = field(default_factory=list)
+    default_storage_class: str = ""
+    endpoints: list[Endpoint] = field(default_factory=list)
+
+    @property
+    def is_openshift(self) -> bool:
+        """True if and only if the API server serves route.openshift.io."""
+        return self.platform == PLATFORM_OPENSHIFT
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain containers: what crosses Jinja between two tasks."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Facts:
+        """The inverse of as_dict."""
+        endpoints = [Endpoint(**endpoint) for endpoint in value.get("endpoints", [])]
+        return cls(**{**value, "endpoints": endpoints})

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names, labels and annotations of every object of a SemanticRouter: their only home."""
+
+from __future__ import annotations
+
+from typing import Any
+
+API_GROUP = "vllm.ai"
+API_VERSION = "vllm.ai/v1alpha1"
+KIND = "SemanticRouter"
+PLURAL = "semanticrouters"
+
+FIELD_MANAGER = "semantic-router-operator"
+
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_INSTANCE = "app.kubernetes.io/instance"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+
+APP_NAME = "semantic-router"
+COMPONENT_ROUTER = "router"
+
+# On the pod template: new content, new pods.
+ANNOTATION_CONFIG_HASH = "vllm.ai/config-hash"
+# On every object: what was asked for when it was last applied.
+ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
+
+Manifest = dict[str, Any]
+
+
+def config_map_name(router_name: str) -> str:
+    """ConfigMap with config.yaml and tools_db.json."""
+    return f"{router_name}-config"
+
+
+def envoy_config_map_name(router_name: str) -> str:
+    """ConfigMap with envoy.yaml."""
+    return f"{router_name}-envoy-config"
+
+
+def models_claim_name(router_name: str) -> str:
+    """PersistentVolumeClaim that keeps downloaded models."""
+    return f"{router_name}-models"
+
+
+def headless_service_name(router_name: str) -> str:
+    """Headless Service: ext_proc streams pin to one pod behind a ClusterIP."""
+    return f"{router_name}-headless"
+
+
+def selector(router_name: str) -> dict[str, str]:
+    """Labels that select the router's pods. A Deployment's selector is immutable: never change it."""
+    return {LABEL_NAME: APP_NAME, LABEL_INSTANCE: router_name}
+
+
+def labels(router_name: str, component: str = COMPONENT_ROUTER) -> dict[str, str]:
+    """Labels of every object and pod of one router."""
+    return {
+        **selector(router_name),
+        LABEL_COMPONENT: component,
+        LABEL_MANAGED_BY: FIELD_MANAGER,
+    }
+
+
+def metadata(
+    router_name: str,
+    namespace: str,
+    name: str | None = None,
+    annotations: dict[str, str] | None = None,
+) -> Manifest:
+    """The ``metadata`` of an object; ``name`` defaults to the router's own."""
+    built: Manifest = {
+        "name": name or router_name,
+        "namespace": namespace,
+        "labels": labels(router_name),
+    }
+    if annotations:
+        built["annotations"] = dict(annotations)
+    return built
