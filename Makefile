@@ -34,7 +34,7 @@ run: $(VENV)/.stamp ## Run the operator here, against the cluster of KUBECONFIG
 setup: $(VENVS:%=%/.stamp) ## Make the Python environments in .venv*
 
 # The links make the checkout importable as the collection, for ansible-playbook, pytest and mypy alike.
-.venv%/.stamp .venv/.stamp: requirements/*.txt runner/pyproject.toml
+%/.stamp: requirements/*.txt runner/pyproject.toml
 	@echo "setup: $(@D) (1-2 minutes)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(PYTHON) -m venv --clear $(@D)
