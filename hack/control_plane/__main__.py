@@ -1,0 +1,73 @@
+"""`python -m control_plane build|up|down|status`: the plane from a terminal and from make."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from control_plane import programs
+from control_plane.errors import ControlPlaneError
+from control_plane.plane import ControlPlane
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def build(_: argparse.Namespace) -> None:
+    started = time.monotonic()
+    found = programs.ensure(say)
+    say(f"{found.kube_apiserver.parent}: complete ({time.monotonic() - started:.1f} s)")
+
+
+def up(arguments: argparse.Namespace) -> None:
+    plane = ControlPlane.attach(arguments.state, say)
+    if plane.ready:
+        say(f"up already at {plane.url}")
+    else:
+        plane = ControlPlane.start_detached(arguments.state, progress=say)
+    say(f"{plane.kubectl} --kubeconfig {plane.kubeconfig} get nodes")
+
+
+def down(arguments: argparse.Namespace) -> None:
+    plane = ControlPlane.attach(arguments.state, say)
+    running = ", ".join(plane.processes)
+    plane.stop()
+    say(f"ended {running}" if running else f"nothing is running in {arguments.state}")
+
+
+def status(arguments: argparse.Namespace) -> None:
+    plane = ControlPlane.attach(arguments.state, say)
+    for name, pid in plane.processes.items():
+        say(f"{name:<24} pid {pid}")
+    if not plane.ready:
+        raise ControlPlaneError(f"The control plane in {arguments.state} is not up.")
+    say(f"ready at {plane.url}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="control_plane", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for function, text in (
+        (build, "find the programs, build the missing ones"),
+        (up, "start a plane and leave it running; nothing happens if it is up"),
+        (down, "end what `up` started in this directory, and nothing else"),
+        (status, "show what is running; fails unless the plane is up"),
+    ):
+        command = commands.add_parser(function.__name__, help=text, description=text)
+        command.set_defaults(function=function)
+        if function is not build:
+            command.add_argument("--state", type=Path, required=True, metavar="DIR")
+    arguments = parser.parse_args()
+    try:
+        arguments.function(arguments)
+    except ControlPlaneError as error:
+        print(f"control plane: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Reads the API server's audit log: who wrote what. Judges nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """One finished request to the API server."""
+
+    user: str
+    agent: str
+    verb: str
+    resource: str
+    namespace: str
+    name: str
+    code: int
+    time: str
+
+    @property
+    def is_write(self) -> bool:
+        return self.verb in WRITE_VERBS
+
+
+def requests(log: Path, offset: int = 0) -> Iterator[Request]:
+    """All requests from `offset` on: take `log.stat().st_size` before the time that matters."""
+    with log.open("rb") as lines:
+        lines.seek(offset)
+        for line in lines:
+            # The last line may still be on its way to the disk.
+            if line.endswith(b"\n"):
+                yield _request(json.loads(line))
+
+
+def writes(log: Path, offset: int = 0) -> Iterator[Request]:
+    """The requests that ask for a change, whether it was granted or not."""
+    return (request for request in requests(log, offset) if request.is_write)
+
+
+def _request(event: dict[str, Any]) -> Request:
+    reference = event.get("objectRef", {})
+    subresource = reference.get("subresource")
+    resource = reference.get("resource", "")
+    return Request(
+        user=event["user"].get("username", ""),
+        agent=event.get("userAgent", ""),
+        verb=event["verb"],
+        resource=f"{resource}/{subresource}" if subresource else resource,
+        namespace=reference.get("namespace", ""),
+        name=reference.get("name", ""),
+        code=event.get("responseStatus", {}).get("code", 0),
+        time=event["requestReceivedTimestamp"],
+    )

@@ -1,0 +1,250 @@
+"""Finds the programs of the control plane, and builds those that are missing.
+
+Looks in KUBEBUILDER_ASSETS first (envtest's directory, where a user already has one), then in a
+cache outside the source tree that is keyed by everything that decides what a build yields.
+Starts nothing: that is `plane`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import selectors
+import shutil
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from control_plane.errors import ControlPlaneError
+
+Progress = Callable[[str], None]
+
+MODULE = Path(__file__).resolve().parent.parent
+
+# From the module's root, in the order in which the plane starts them.
+PACKAGES = {
+    "etcd": "./etcd",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "kwok": "sigs.k8s.io/kwok/cmd/kwok",
+}
+
+# What kwok does to nodes and pods. Heartbeats are left out: no node lifecycle controller listens.
+KWOK_STAGES = (
+    "node/fast/node-initialize.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+)
+
+BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
+SECONDS_BETWEEN_PROGRESS_LINES = 10.0
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Where each program is, and the directory with kwok's Stage files."""
+
+    etcd: Path
+    kube_apiserver: Path
+    kube_controller_manager: Path
+    kube_scheduler: Path
+    kubectl: Path
+    kwok: Path
+    stages: Path
+
+
+def ensure(progress: Progress) -> Programs:
+    """All programs, built where missing; quick when nothing is."""
+    go_version = _go_version()
+    cache = _cache_directory(go_version)
+    found = _from_assets()
+    wanted = [name for name in PACKAGES if name not in found]
+    if not _complete(cache, wanted):
+        cache.mkdir(parents=True, exist_ok=True)
+        with file_lock(cache / ".lock", lambda: progress("another build is under way: waiting")):
+            _build(cache, wanted, progress)
+            _copy_stages(cache)
+    paths = {name: found.get(name, cache / name) for name in PACKAGES}
+    return Programs(
+        **{name.replace("-", "_"): path for name, path in paths.items()}, stages=cache / "stages"
+    )
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Holds an exclusive lock that the operating system drops if this process dies."""
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _from_assets() -> dict[str, Path]:
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if not assets:
+        return {}
+    directory = Path(assets).resolve()
+    found = {name: directory / name for name in PACKAGES if (directory / name).is_file()}
+    if not found:
+        raise ControlPlaneError(
+            f"KUBEBUILDER_ASSETS is {assets}, where none of {', '.join(PACKAGES)} is. "
+            "Point it to a directory with envtest's programs, or unset it to have them built."
+        )
+    return found
+
+
+def _complete(cache: Path, wanted: list[str]) -> bool:
+    stages = [cache / "stages" / Path(stage).name for stage in KWOK_STAGES]
+    return all(path.is_file() for path in [*(cache / name for name in wanted), *stages])
+
+
+def _go_version() -> str:
+    needed = _required_go()
+    install = (
+        f"Install Go {needed} or newer (https://go.dev/dl/) and put it on PATH: the control plane "
+        "is built from Go modules."
+    )
+    if shutil.which("go") is None:
+        raise ControlPlaneError(f"There is no `go` on PATH. {install}")
+    answer = _go("env", "GOVERSION", "GOOS", "GOARCH", hint=install)
+    match = re.match(r"go(\d+)\.(\d+)", answer)
+    if match and (int(match[1]), int(match[2])) < tuple(map(int, needed.split(".")[:2])):
+        raise ControlPlaneError(f"{shutil.which('go')} is {answer.splitlines()[0]}. {install}")
+    return answer
+
+
+def _required_go() -> str:
+    match = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)
+    assert match, "hack/go.mod has a go line"
+    return match[1]
+
+
+def _go(*arguments: str, hint: str = "") -> str:
+    answer = subprocess.run(
+        ["go", *arguments], cwd=MODULE, capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        said = answer.stderr.strip()
+        raise ControlPlaneError(f"`go {' '.join(arguments)}` failed: {said} {hint}".strip())
+    return answer.stdout.strip()
+
+
+def _cache_directory(go_version: str) -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    digest = hashlib.sha256()
+    for name in ("go.mod", "go.sum", "etcd/main.go"):
+        digest.update((MODULE / name).read_bytes())
+    for text in (*PACKAGES.values(), *BUILD_FLAGS, *KWOK_STAGES, go_version):
+        digest.update(text.encode())
+    key = digest.hexdigest()[:16]
+    return Path(root).expanduser() / "semantic-router-operator" / "control-plane" / key
+
+
+def _build(cache: Path, wanted: list[str], progress: Progress) -> None:
+    missing = [name for name in wanted if not (cache / name).is_file()]
+    if missing:
+        progress(
+            f"building {len(missing)} of {len(PACKAGES)} programs into {cache} "
+            "(once; with an empty Go cache about six minutes on two cores)"
+        )
+    version_flags = _version_flags() if missing else ""
+    for number, name in enumerate(PACKAGES, start=1):
+        label = f"[{number}/{len(PACKAGES)}] {name}"
+        if name not in wanted:
+            progress(f"{label}: taken from KUBEBUILDER_ASSETS")
+        elif name not in missing:
+            progress(f"{label}: in the cache")
+        else:
+            progress(f"{label}: building {PACKAGES[name]}")
+            started = time.monotonic()
+            _build_one(cache, name, version_flags, lambda text, at=label: progress(f"{at}: {text}"))
+            progress(f"{label}: built in {time.monotonic() - started:.1f} s")
+
+
+def _version_flags() -> str:
+    """Without these the programs call themselves v0.0.0, and kubectl warns about the skew."""
+    version = _go("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+    major, minor = version.removeprefix("v").split(".")[:2]
+    stamps = {
+        "k8s.io/component-base/version.gitVersion": version,
+        "k8s.io/component-base/version.gitMajor": major,
+        "k8s.io/component-base/version.gitMinor": minor,
+        "k8s.io/client-go/pkg/version.gitVersion": version,
+    }
+    return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())])
+
+
+def _build_one(cache: Path, name: str, version_flags: str, progress: Progress) -> None:
+    # Built beside its final name and renamed, so that an interrupted build leaves no half program.
+    unfinished = cache / f".{name}.{os.getpid()}"
+    command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", version_flags]
+    try:
+        _run_build([*command, "-o", str(unfinished), PACKAGES[name]], progress)
+        unfinished.rename(cache / name)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _run_build(command: list[str], progress: Progress) -> None:
+    process = subprocess.Popen(
+        command,
+        cwd=MODULE,
+        env={**os.environ, "CGO_ENABLED": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            tail = _report_packages(process, progress)
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise ControlPlaneError("`go build` failed:\n" + "\n".join(tail))
+
+
+def _report_packages(process: subprocess.Popen[str], progress: Progress) -> deque[str]:
+    """Turns `go build -v`, one line per package, into a line every few seconds."""
+    assert process.stderr is not None
+    tail: deque[str] = deque(maxlen=20)
+    packages, started, reported = 0, time.monotonic(), time.monotonic()
+    # Non-blocking reads through the selector: linking a large program says nothing for a while.
+    with selectors.DefaultSelector() as selector:
+        os.set_blocking(process.stderr.fileno(), False)
+        selector.register(process.stderr, selectors.EVENT_READ)
+        pending = b""
+        while True:
+            if selector.select(timeout=1.0):
+                chunk = os.read(process.stderr.fileno(), 65536)
+                if not chunk:
+                    return tail
+                *lines, pending = (pending + chunk).split(b"\n")
+                tail.extend(line.decode(errors="replace") for line in lines)
+                packages += sum(1 for line in lines if not line.startswith((b"go: ", b"#")))
+            if time.monotonic() - reported >= SECONDS_BETWEEN_PROGRESS_LINES:
+                reported = time.monotonic()
+                last = tail[-1] if tail else "linking"
+                progress(f"{packages} packages in {reported - started:.0f} s, last: {last}")
+
+
+def _copy_stages(cache: Path) -> None:
+    source = Path(_go("list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")) / "kustomize" / "stage"
+    target = cache / "stages"
+    target.mkdir(exist_ok=True)
+    for stage in KWOK_STAGES:
+        unfinished = target / f".{Path(stage).name}.{os.getpid()}"
+        unfinished.write_bytes((source / stage).read_bytes())
+        unfinished.rename(target / Path(stage).name)
