@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kinds of objects that a SemanticRouter can own: one line each, and how to address them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind.
+
+    rank: objects are written in ascending order, so that what a pod needs is there before it.
+    prune: False keeps an object that is no longer wanted until its SemanticRouter is deleted.
+    """
+
+    api_version: str
+    kind: str
+    plural: str
+    rank: int
+    namespaced: bool = True
+    prune: bool = True
+
+
+RESOURCES = (
+    Resource("v1", "ServiceAccount", "serviceaccounts", rank=10),
+    Resource("v1", "ConfigMap", "configmaps", rank=10),
+    # An edit of one field must not delete gigabytes of downloaded models.
+    Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims", rank=10, prune=False),
+    Resource("v1", "Service", "services", rank=20),
+    Resource("apps/v1", "Deployment", "deployments", rank=30),
+)
+
+_BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
+
+
+def resource_of(manifest: Mapping[str, Any]) -> Resource:
+    """The line of the table for an object; KeyError for a kind that is not in it."""
+    return _BY_KIND[manifest["apiVersion"], manifest["kind"]]
+
+
+def collection_path(resource: Resource, namespace: str = "") -> str:
+    """Where a kind is listed; "" = in all namespaces, or a kind that has none."""
+    group = "/api" if "/" not in resource.api_version else "/apis"
+    scope = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""
+    return f"{group}/{resource.api_version}{scope}/{resource.plural}"
+
+
+def path(manifest: Mapping[str, Any]) -> str:
+    """Where an object is read, applied and deleted."""
+    metadata = manifest["metadata"]
+    collection = collection_path(resource_of(manifest), metadata.get("namespace", ""))
+    return f"{collection}/{metadata['name']}"

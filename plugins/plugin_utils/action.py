@@ -1,0 +1,108 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What every action plugin of this collection has in common; knows no Kubernetes object.
+
+An action is one file in plugins/action/, its documentation the file of the same name in
+plugins/modules/ (DOCUMENTATION, EXAMPLES, RETURN and nothing else)::
+
+    class ActionModule(RouterAction):
+        ARGUMENT_SPEC = {"router": {"type": "dict", "required": True}, **CONNECTION_OPTIONS}
+
+        def act(self, arguments: Arguments) -> dict[str, Any]:
+            client = Client.from_options(arguments.values)
+            ...
+            return {"changed": False, "problems": []}
+
+``act`` returns the task's result. It raises RouterError to fail the task with a message for the
+user; any other exception is a bug and fails the task with its place, never with its data. A test
+holds that the argument spec and the documentation name the same options.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import (  # type: ignore[import-untyped]
+    AUTH_ARG_SPEC,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+
+CONNECTION_OPTIONS: dict[str, dict[str, Any]] = dict(AUTH_ARG_SPEC)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A task's validated arguments, as plain containers, and the mode it runs in."""
+
+    values: dict[str, Any]
+    check_mode: bool
+    diff: bool
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+class RouterAction(ActionBase):  # type: ignore[misc]
+    """Validates, calls ``act``, and turns what it raises into a failed task."""
+
+    ARGUMENT_SPEC: ClassVar[Mapping[str, Mapping[str, Any]]]
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    @abstractmethod
+    def act(self, arguments: Arguments) -> dict[str, Any]:
+        """Do the work and return the task's result."""
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Called by Ansible, in a worker process of its own."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        try:
+            result.update(self.act(self._arguments()))
+        except RouterError as error:
+            result.update(failed=True, msg=str(error), problems=[error.problem.as_dict()])
+        except Exception as error:
+            result.update(failed=True, msg=_bug(error))
+        return result
+
+    def _arguments(self) -> Arguments:
+        given = _plain(self._task.args)
+        validation = ArgumentSpecValidator(dict(self.ARGUMENT_SPEC)).validate(given)
+        if validation.error_messages:
+            raise _Misused("; ".join(validation.error_messages))
+        return Arguments(
+            values=validation.validated_parameters,
+            check_mode=bool(self._task.check_mode),
+            diff=bool(self._task.diff),
+        )
+
+
+class _Misused(Exception):
+    """The task's arguments are not what the documentation asks for."""
+
+
+def _plain(value: Any) -> Any:
+    """Without Ansible's string and container types, whose behaviour differs between its versions.
+
+    What was literal text stays literal text: nothing here is looked at by the templating engine
+    again, and Ansible marks what an action returns as not to be templated.
+    """
+    # default=str: ansible-core 2.18 decrypts vaulted strings only when asked for their text.
+    return json.loads(json.dumps(value, default=str))
+
+
+def _bug(error: Exception) -> str:
+    if isinstance(error, _Misused):
+        return str(error)
+    # Not str(error): it may quote a value, and values come from connection options too.
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
+    return f"{type(error).__name__} at {place}. This is a defect of the collection: report it."
