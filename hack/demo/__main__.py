@@ -1,0 +1,194 @@
+"""`python -m demo up|down`: the demo of the README, started and ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from control_plane import ControlPlane, ControlPlaneError, Kubectl, KubectlError
+from control_plane.process import Process
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = ROOT / ".demo"
+SAMPLE = ROOT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+NAME = "my-router"
+READY_DEADLINE = 180.0
+POLL_INTERVAL = 0.1
+
+
+def say(text: str) -> None:
+    print(f"\033[1m==>\033[0m {text}" if sys.stdout.isatty() else f"==> {text}", flush=True)
+
+
+def up() -> None:
+    """Starts what is not running, applies the document's example and waits until it is Ready."""
+    plane = ControlPlane.attach(STATE, say)
+    if plane.ready:
+        say(f"control plane: up already at {plane.url}")
+    else:
+        plane = ControlPlane.start_detached(STATE, progress=say)
+    kubectl = Kubectl(plane.kubectl, {**plane.env})
+    install_definitions(kubectl)
+    start_operator(plane)
+    create_backends(kubectl)
+    say(f"apply {SAMPLE.relative_to(ROOT)}, the example of the user's document")
+    kubectl("apply", "-f", str(SAMPLE))
+    follow(kubectl)
+    show(kubectl)
+
+
+def install_definitions(kubectl: Kubectl) -> None:
+    say("install the SemanticRouter CRD, and a stand-in for KServe's")
+    for folder in ("config/crd/bases", "tests/crds"):
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / folder))
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+
+
+def operator_process() -> Process | None:
+    running = [process for process in Process.recorded(STATE / "operator") if process.alive]
+    return running[0] if running else None
+
+
+def start_operator(plane: ControlPlane) -> None:
+    if operator_process():
+        say("operator: running already")
+        return
+    root = STATE / "operator"
+    for folder in ("logs", "run"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    binaries = Path(sys.executable).parent
+    say(f"start the operator; its log is {(root / 'logs/operator.log').relative_to(ROOT)}")
+    Process.start(
+        "operator",
+        [
+            "/usr/bin/env",
+            *(f"{name}={value}" for name, value in plane.env.items()),
+            f"PATH={binaries}:/usr/local/bin:/usr/bin:/bin",
+            str(binaries / "wrapper-runner"),
+            "run",
+            f"--watches-file={ROOT / 'watches.yaml'}",
+            f"--runtime-dir={root / 'runtime'}",
+            "--metrics-bind-address=0",
+            "--health-probe-bind-address=0",
+        ],
+        root,
+        detached=True,
+    )
+
+
+def create_backends(kubectl: Kubectl) -> None:
+    say("create two backends: a KServe predictor and a plain Service")
+    kubectl("apply", "--server-side", "-f", str(Path(__file__).with_name("backends.yaml")))
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    patch = ("patch", "inferenceservice", "llama-3-8b", "--subresource=status", "--type=merge")
+    kubectl(*patch, "-p", json.dumps(ready))
+
+
+def semantic_router(kubectl: Kubectl) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(kubectl("get", "semanticrouter", NAME, "-o", "json"))
+    return found
+
+
+def is_ready(router: dict[str, Any]) -> bool:
+    status = router.get("status", {})
+    return status.get("observedGeneration") == router["metadata"]["generation"] and any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in status.get("conditions", [])
+    )
+
+
+def follow(kubectl: Kubectl) -> None:
+    """Prints every change of the status until the router is Ready."""
+    started, last = time.monotonic(), ""
+    while time.monotonic() - started < READY_DEADLINE:
+        router = semantic_router(kubectl)
+        status = router.get("status", {})
+        line = "{} ({} of {} ready)".format(
+            status.get("phase", "not seen by the operator yet"),
+            status.get("readyReplicas", 0),
+            router["spec"]["replicas"],
+        )
+        if line != last:
+            say(f"{time.monotonic() - started:5.1f} s  {line}")
+            last = line
+        if is_ready(router):
+            return
+        time.sleep(POLL_INTERVAL)
+    print(kubectl("get", "semanticrouter", NAME, "-o", "yaml"), file=sys.stderr)
+    process = operator_process()
+    raise ControlPlaneError(
+        f"{NAME} is not Ready after {READY_DEADLINE:.0f} s.\n"
+        + (process.log_tail() if process else "The operator has ended; see .demo/operator/logs.")
+    )
+
+
+def show(kubectl: Kubectl) -> None:
+    print()
+    print("$ kubectl get semanticrouter my-router")
+    print(kubectl("get", "semanticrouter", NAME))
+    selector = f"app.kubernetes.io/instance={NAME}"
+    kinds = "deployment,service,configmap,persistentvolumeclaim,serviceaccount"
+    print(f"$ kubectl get {kinds} -l {selector}")
+    print(kubectl("get", kinds, "-l", selector))
+    show_routes(kubectl)
+    show_duration()
+    print("Pods are simulated by kwok: nothing answers requests here. Look around with\n")
+    print("  export KUBECONFIG=.demo/kubeconfig PATH=$PWD/.demo/bin:$PATH")
+    print(f"  kubectl describe semanticrouter {NAME}")
+    print(f"  kubectl get configmap {NAME}-config -o yaml")
+    print("  kubectl explain semanticrouter.spec.vllmEndpoints")
+    print("  make demo-stop    # ends everything that the demo started")
+
+
+def show_routes(kubectl: Kubectl) -> None:
+    config_map = json.loads(kubectl("get", "configmap", f"{NAME}-config", "-o", "json"))
+    config = yaml.safe_load(config_map["data"]["config.yaml"])
+    print("The router's config routes")
+    for model in config["providers"]["models"]:
+        for backend in model.get("backend_refs", []):
+            target = backend.get("endpoint") or backend.get("base_url")
+            print(f"  {model['name']} -> {target} (weight {backend.get('weight', 1)})")
+    print()
+
+
+def show_duration() -> None:
+    """From the operator's log: how long each of its runs for this router took."""
+    log = (STATE / "operator" / "logs" / "operator.log").read_text().splitlines()
+    entries = [json.loads(line) for line in log if line.startswith("{")]
+    runs = [entry["duration"] for entry in entries if "duration" in entry]
+    if runs:
+        print(f"Reconciles so far: {len(runs)}; the first took {runs[0]:.2f} s.\n")
+
+
+def down() -> None:
+    """Ends the operator and the control plane of the demo, and removes its directory."""
+    process = operator_process()
+    if process:
+        say("stop the operator")
+        process.stop()
+    plane = ControlPlane.attach(STATE, say)
+    running = ", ".join(plane.processes)
+    plane.stop()
+    say(f"ended {running}" if running else "the demo is not running")
+    shutil.rmtree(STATE, ignore_errors=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("command", choices=["up", "down"])
+    try:
+        {"up": up, "down": down}[parser.parse_args().command]()
+    except (ControlPlaneError, KubectlError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

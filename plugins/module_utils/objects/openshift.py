@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What only OpenShift has: the Route that carries traffic from outside the cluster.
+
+Security contexts differ there too, but they are part of the pod: see workload.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    Manifest,
+    metadata,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+TARGET_PORT = "api"
+
+
+def route(router: Router, facts: Facts) -> list[Manifest]:
+    """The Route to the Service's API port; asking for it elsewhere is a problem that rules.py names."""
+    wanted = router.spec["openshift"]["routes"]
+    if not (wanted["enabled"] and facts.is_openshift):
+        return []
+    return [
+        {
+            "apiVersion": "route.openshift.io/v1",
+            "kind": "Route",
+            "metadata": metadata(router.name, router.namespace),
+            "spec": {
+                **_host(wanted),
+                "to": {"kind": "Service", "name": router.name, "weight": 100},
+                "port": {"targetPort": TARGET_PORT},
+                "tls": {
+                    "termination": wanted["tls"]["termination"],
+                    "insecureEdgeTerminationPolicy": wanted["tls"]["insecureEdgeTerminationPolicy"],
+                },
+                "wildcardPolicy": "None",
+            },
+        }
+    ]
+
+
+def _host(wanted: dict[str, Any]) -> dict[str, str]:
+    # Left out, the cluster generates <name>-<namespace>.<apps domain>.
+    return {"host": wanted["hostname"]} if wanted.get("hostname") else {}
