@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""envoy.yaml of the standalone mode: a complete, static Envoy bootstrap, as a dict.
+
+A request's way, which is also the order to read this package in:
+listener.py (headers a client may not send are dropped, the router is asked through ext_proc),
+routes.py (x-selected-model, which only the router can have set, picks the cluster) and
+clusters.py (the endpoints of one model, with their weights).
+
+Every feature used here exists since Envoy 1.36.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import clusters
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+    MAX_CONNECTIONS,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listener
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+
+def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
+    """The whole of envoy.yaml."""
+    ports = pod_ports(router.spec)
+    return {
+        # Only from inside the pod: whoever reaches the admin interface can stop Envoy.
+        "admin": {
+            "address": {
+                "socket_address": {"address": "127.0.0.1", "port_value": ports.admin},
+            },
+        },
+        "static_resources": {
+            "listeners": [listener(router, facts, ports)],
+            "clusters": clusters(facts, ports),
+        },
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors"
+                        ".downstream_connections.v3.DownstreamConnectionsConfig",
+                        "max_active_downstream_connections": MAX_CONNECTIONS,
+                    },
+                },
+            ],
+        },
+    }

@@ -1,0 +1,200 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where Envoy can send a request: one cluster per model, and the router in the same pod."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.endpoints import models
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+    BODY_LIMIT_BYTES,
+    CONNECT_TIMEOUT,
+    MAX_CONNECTIONS,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import PodPorts
+
+ROUTER_EXT_PROC = "router-ext-proc"
+ROUTER_API = "router-api"
+# No endpoints, on purpose: Envoy's "no healthy upstream" becomes the answer that names the model.
+NO_ENDPOINT = "no-endpoint"
+
+TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
+# Envoy adds the weights of a cluster up in 32 bits and refuses the file when they do not fit.
+MAX_TOTAL_WEIGHT = 2**32 - 1
+
+Cluster = dict[str, Any]
+
+
+def clusters(facts: Facts, ports: PodPorts) -> list[Cluster]:
+    """Every cluster of the bootstrap."""
+    return [
+        _model_cluster(model, usable)
+        for model, endpoints in models(facts.endpoints).items()
+        if (usable := usable_endpoints(endpoints))
+    ] + [
+        _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, http2=True),
+        _loopback_cluster(ROUTER_API, ports.api, http2=False),
+        {"name": NO_ENDPOINT, "type": "STATIC"},
+    ]
+
+
+def usable_endpoints(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """Those with an address that are to get traffic; a weight of 0 takes an endpoint out."""
+    return [endpoint for endpoint in endpoints if endpoint.host and endpoint.weight > 0]
+
+
+def model_cluster_name(model: str) -> str:
+    """Readable, and different for models that differ in nothing but punctuation."""
+    readable = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:48]
+    return f"model-{readable}-{sha256(model.encode()).hexdigest()[:8]}"
+
+
+def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
+    name = model_cluster_name(model)
+    return {
+        "name": name,
+        # What `type: STRICT_DNS` has become: Envoy has deprecated the fields that belong to it.
+        "cluster_type": {
+            "name": "envoy.clusters.dns",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster",
+                # Not AUTO, which asks for IPv6 first: in most clusters a question for nothing.
+                "dns_lookup_family": "V4_PREFERRED",
+                # A backend that appears late is found within seconds.
+                "dns_failure_refresh_rate": {"base_interval": "1s", "max_interval": "5s"},
+            },
+        },
+        "connect_timeout": CONNECT_TIMEOUT,
+        "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
+        "circuit_breakers": _circuit_breakers(),
+        "lb_policy": "ROUND_ROBIN",
+        "common_lb_config": {"locality_weighted_lb_config": {}},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [
+                _locality(position, endpoint, weight)
+                for position, (endpoint, weight) in enumerate(
+                    zip(endpoints, _weights(endpoints), strict=True)
+                )
+            ],
+        },
+        **_transport_sockets(endpoints),
+    }
+
+
+def _locality(position: int, endpoint: Endpoint, weight: int) -> dict[str, Any]:
+    """One endpoint is one locality, because weights of localities are shares of the traffic.
+
+    Weights of the addresses would count once per address: a headless Service with three pods would
+    get three times its share. The position tells apart two endpoints with the same name.
+    """
+    return {
+        "locality": {"zone": endpoint.name, "sub_zone": str(position)},
+        "load_balancing_weight": weight,
+        "lb_endpoints": [
+            {
+                "endpoint": {
+                    # What Host and SNI become; the address is only what DNS is asked for.
+                    "hostname": endpoint.host,
+                    "address": {
+                        "socket_address": {
+                            "address": endpoint.host,
+                            "port_value": endpoint.port,
+                        },
+                    },
+                },
+                "metadata": {
+                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": endpoint.scheme}},
+                },
+            },
+        ],
+    }
+
+
+def _weights(endpoints: list[Endpoint]) -> list[int]:
+    weights = [endpoint.weight for endpoint in endpoints]
+    total = sum(weights)
+    if total <= MAX_TOTAL_WEIGHT:
+        return weights
+    # Room for each one that rounds up to 1.
+    budget = MAX_TOTAL_WEIGHT - len(weights)
+    return [max(1, weight * budget // total) for weight in weights]
+
+
+def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:
+    """TLS for the https endpoints; what matches nothing, http, stays plain."""
+    if not any(endpoint.scheme == "https" for endpoint in endpoints):
+        return {}
+    return {
+        "transport_socket_matches": [
+            {
+                "name": "https",
+                "match": {"scheme": "https"},
+                "transport_socket": {
+                    "name": "envoy.transport_sockets.tls",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls"
+                        ".v3.UpstreamTlsContext",
+                        # The SNI of each endpoint is its own hostname. Not auto_sni, which takes
+                        # it from the request's Host before that is rewritten: from the client.
+                        "auto_host_sni": True,
+                        # No validation_context: in-cluster backends (KServe on 8443) have
+                        # certificates of a cluster-local CA, which the SemanticRouter has no field
+                        # for. So this encrypts, and does not prove who answers.
+                        "common_tls_context": {
+                            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                        },
+                    },
+                },
+            },
+        ],
+    }
+
+
+def _loopback_cluster(name: str, port: int, *, http2: bool) -> Cluster:
+    protocol = "http2_protocol_options" if http2 else "http_protocol_options"
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
+        "circuit_breakers": _circuit_breakers(),
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3"
+                ".HttpProtocolOptions",
+                "explicit_http_config": {protocol: {}},
+            },
+        },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [
+                {
+                    "lb_endpoints": [
+                        {
+                            "endpoint": {
+                                "address": {
+                                    "socket_address": {"address": "127.0.0.1", "port_value": port},
+                                },
+                            },
+                        },
+                    ],
+                },
+            ],
+        },
+    }
+
+
+def _circuit_breakers() -> dict[str, Any]:
+    return {
+        "thresholds": [
+            {
+                "max_connections": MAX_CONNECTIONS,
+                "max_pending_requests": MAX_CONNECTIONS,
+                "max_requests": MAX_CONNECTIONS,
+            },
+        ],
+    }

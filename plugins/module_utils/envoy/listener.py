@@ -1,0 +1,202 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one way in: the listener, what it refuses, and how the router is asked about a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
+    ROUTER_EXT_PROC,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+    BODY_LIMIT_BYTES,
+    IDLE_TIMEOUT,
+    ROUTER_TIMEOUT,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
+    EXT_PROC,
+    HEADER_SELECTED_MODEL,
+    virtual_host,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import PodPorts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# What the router believes without asking who says it: from a client it would choose the backend,
+# pass for one of the router's own sub-requests, or for another user.
+INTERNAL_HEADERS = (HEADER_SELECTED_MODEL, "x-vsr-internal-auth", "x-vsr-fusion-depth")
+INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", "x-authz-")
+
+# No host had an address, or none could be connected to, or it hung up before it answered.
+UPSTREAM_FAILURES = ["UH", "UF", "UC", "UO"]
+
+_HTTP_CONNECTION_MANAGER = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
+    ".HttpConnectionManager"
+)
+
+
+def listener(router: Router, facts: Facts, ports: PodPorts) -> dict[str, Any]:
+    """The listener for clients."""
+    return {
+        "name": "clients",
+        # Not "::" with ipv4_compat, which would also serve clusters that have IPv6 only: where the
+        # kernel was booted without IPv6, Envoy would not start at all.
+        "address": {
+            "socket_address": {"address": "0.0.0.0", "port_value": ports.listener},  # noqa: S104
+        },
+        "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
+        "filter_chains": [
+            {
+                "filters": [
+                    {
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": _http_connection_manager(router, facts),
+                    },
+                ],
+            },
+        ],
+    }
+
+
+def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
+    return {
+        "@type": _HTTP_CONNECTION_MANAGER,
+        "stat_prefix": "clients",
+        "codec_type": "AUTO",
+        # Also drops the x-envoy-* headers with which a client could set timeouts and retries.
+        "use_remote_address": True,
+        # Before routing, so that no spelling of a path reaches what another spelling would not.
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "stream_idle_timeout": IDLE_TIMEOUT,
+        "request_headers_timeout": "10s",
+        # Before any filter or route sees the request; request_headers_to_remove of a route would
+        # act only after the router has been asked.
+        "early_header_mutation_extensions": [
+            {
+                "name": "envoy.http.early_header_mutation.header_mutation",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation"
+                    ".header_mutation.v3.HeaderMutation",
+                    "mutations": [
+                        *({"remove": name} for name in INTERNAL_HEADERS),
+                        *(
+                            {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
+                            for prefix in INTERNAL_HEADER_PREFIXES
+                        ),
+                    ],
+                },
+            },
+        ],
+        "route_config": {
+            "name": "clients",
+            "virtual_hosts": [virtual_host(router, facts)],
+        },
+        "http_filters": [
+            {"name": EXT_PROC, "typed_config": _ext_proc(router)},
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                },
+            },
+        ],
+        "local_reply_config": _local_reply_config(),
+        "access_log": [_access_log()],
+    }
+
+
+def _ext_proc(router: Router) -> dict[str, Any]:
+    return {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3"
+        ".ExternalProcessor",
+        "grpc_service": {"envoy_grpc": {"cluster_name": ROUTER_EXT_PROC}},
+        "processing_mode": {
+            "request_header_mode": "SEND",
+            "response_header_mode": "SEND",
+            "request_body_mode": "BUFFERED",
+            "response_body_mode": "BUFFERED",
+        },
+        # How the router lets server-sent events through: it answers their headers with STREAMED.
+        "allow_mode_override": True,
+        "message_timeout": ROUTER_TIMEOUT,
+        # Closed unless the user says otherwise: without the router there are no guards either.
+        "failure_mode_allow": router.spec["envoy"]["failureModeAllow"],
+        "status_on_error": {"code": "ServiceUnavailable"},
+    }
+
+
+def _local_reply_config() -> dict[str, Any]:
+    """Answers that Envoy makes up itself, in OpenAI's shape. The router's own pass untouched."""
+    return {
+        "mappers": [
+            {
+                "filter": {
+                    "and_filter": {
+                        "filters": [
+                            {"response_flag_filter": {"flags": UPSTREAM_FAILURES}},
+                            {
+                                "header_filter": {
+                                    "header": {
+                                        "name": HEADER_SELECTED_MODEL,
+                                        "present_match": True,
+                                    },
+                                },
+                            },
+                        ],
+                    },
+                },
+                "body_format_override": _unavailable(
+                    "Model %REQ(X-SELECTED-MODEL)% has no endpoint that answers"
+                ),
+            },
+            {
+                "filter": {"response_flag_filter": {"flags": UPSTREAM_FAILURES}},
+                "body_format_override": _unavailable("The semantic router does not answer (yet)"),
+            },
+        ],
+    }
+
+
+def _unavailable(message: str) -> dict[str, Any]:
+    return {
+        "json_format": {
+            "error": {
+                "message": message,
+                "type": "service_unavailable",
+                "param": "model",
+                "code": "model_unavailable",
+            },
+        },
+    }
+
+
+def _access_log() -> dict[str, Any]:
+    """To stdout. Paths without their query, and no header that may carry a key."""
+    return {
+        "name": "envoy.access_loggers.stdout",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3"
+            ".StdoutAccessLog",
+            "log_format": {
+                "json_format": {
+                    "time": "%START_TIME%",
+                    "method": "%REQ(:METHOD)%",
+                    "path": "%PATH(NQ:ORIG)%",
+                    "status": "%RESPONSE_CODE%",
+                    "details": "%RESPONSE_CODE_DETAILS%",
+                    "flags": "%RESPONSE_FLAGS%",
+                    "duration_ms": "%DURATION%",
+                    "bytes_received": "%BYTES_RECEIVED%",
+                    "bytes_sent": "%BYTES_SENT%",
+                    "model": "%REQ(X-SELECTED-MODEL)%",
+                    "cluster": "%UPSTREAM_CLUSTER%",
+                    "upstream": "%UPSTREAM_HOST%",
+                    "client": "%DOWNSTREAM_REMOTE_ADDRESS%",
+                    "request_id": "%REQ(X-REQUEST-ID)%",
+                },
+            },
+        },
+    }
