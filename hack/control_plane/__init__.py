@@ -2,8 +2,8 @@
 
 etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real programs, built from
 the Go modules of the directory above. The kubelet is not: kwok says of every scheduled pod that it
-runs, and of every claim of the class `standard` that it has a volume. Nothing is ever executed, so a
-pod with a wrong image or a missing Secret "runs" here too.
+runs, and makes a volume for every claim of the class `standard`. Nothing is ever executed, so a pod
+with a wrong image or a missing Secret "runs" here too.
 """
 
 from __future__ import annotations

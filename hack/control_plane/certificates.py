@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from control_plane.errors import ControlPlaneError
+
 LIFETIME = timedelta(days=365)
 
 
@@ -55,7 +57,8 @@ class Authority:
     @classmethod
     def load(cls, directory: Path) -> Authority:
         key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ControlPlaneError(f"{directory / 'ca.key'} is not a key made by this program.")
         return cls(key, x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes()))
 
     @property

@@ -61,9 +61,10 @@ def kube_apiserver(programs: Programs, root: Path, ports: Ports, *, audit: bool)
         f"--service-account-key-file={pki}/service-account.key",
         f"--service-account-signing-key-file={pki}/service-account.key",
         f"--service-cluster-ip-range={SERVICE_NETWORK}",
-        # As on OpenShift: who sets blockOwnerDeletion must be allowed to update the owner's finalizers.
+        # As on OpenShift: to set blockOwnerDeletion one must be allowed to update the owner's
+        # finalizers.
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
-        # It taints new nodes as not ready until the node lifecycle controller, off here, clears them.
+        # It taints new nodes until the node lifecycle controller, which is off here, clears them.
         "--disable-admission-plugins=TaintNodesByCondition",
         "--profiling=false",
         *(_audit(root) if audit else []),
@@ -99,7 +100,7 @@ def kube_controller_manager(programs: Programs, root: Path) -> list[str]:
         f"--root-ca-file={root}/pki/ca.crt",
         "--leader-elect=false",
         "--secure-port=0",
-        # The default of 20 a second is for a shared API server; here it would be what tests measure.
+        # At the default of 20 requests a second tests would measure this limit.
         "--kube-api-qps=300",
         "--kube-api-burst=600",
         "--profiling=false",

@@ -1,4 +1,4 @@
-"""Runs kubectl and is strict about it: what kubectl refuses is an exception that shows its words."""
+"""Runs kubectl, strictly: what it refuses is an exception that shows its words."""
 
 from __future__ import annotations
 

@@ -1,15 +1,14 @@
 """Starts and stops one control plane whose whole state is in one directory.
 
-`ControlPlane.start` makes it a part of this process: it ends with `stop()`, with the `with` block, and
-(on Linux) when the thread that started it dies. `start_detached` leaves it running; `attach` finds it
-again in its directory.
+`ControlPlane.start` makes it a part of this process: it ends with `stop()`, with the `with` block,
+and (on Linux) when the thread that started it dies. `start_detached` leaves it running; `attach`
+finds it again in its directory.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import shutil
 import socket
 import ssl
@@ -71,7 +70,7 @@ class ControlPlane:
         audit: bool = True,
         progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
-        """A plane of this process; without `kubelet` (kwok) pods stay Pending and claims unbound."""
+        """A plane of this process; without `kubelet` (kwok) no pod runs and no claim is bound."""
         plane = cls(state_dir, progress)
         plane._start(kubelet=kubelet, audit=audit, detached=False)
         return plane
@@ -114,7 +113,7 @@ class ControlPlane:
 
     @property
     def audit_log(self) -> Path:
-        """One JSON line per finished request, Metadata level: read it with `control_plane.audit`."""
+        """One JSON line per finished request: read it with `control_plane.audit`."""
         return self._root / "logs" / "audit.log"
 
     @property
@@ -131,7 +130,7 @@ class ControlPlane:
         return {
             "KUBECONFIG": str(self.kubeconfig),
             "K8S_AUTH_KUBECONFIG": str(self.kubeconfig),
-            # kubectl caches what it discovers per address, and ports are used again by other planes.
+            # kubectl caches per address what it discovers, and the next plane may get this port.
             "KUBECACHEDIR": str(self._root / "kubectl-cache"),
         }
 
@@ -278,22 +277,11 @@ class ControlPlane:
         write_private(path, yaml.safe_dump(content, sort_keys=False).encode())
 
     def _create_base_objects(self, server: Process) -> None:
-        run = Kubectl(self.kubectl, self.env)
-
-        def created() -> bool:
-            try:
-                run(
-                    "apply",
-                    "--server-side",
-                    f"--filename={MANIFESTS / 'nodes.yaml'}",
-                    f"--filename={MANIFESTS / 'storage-class.yaml'}",
-                )
-            except KubectlError as error:
-                self._last_refusal = error
-                return False
-            return True
-
-        self._wait("the nodes and the StorageClass to be accepted", created, server)
+        files = (f"--filename={MANIFESTS / name}" for name in ("nodes.yaml", "storage-class.yaml"))
+        try:
+            Kubectl(self.kubectl, self.env)("apply", "--server-side", *files)
+        except KubectlError as error:
+            raise ControlPlaneError(f"{error}\n{server.log_tail()}") from error
 
     def _has_default_account(self) -> bool:
         run = Kubectl(self.kubectl, self.env)
@@ -317,15 +305,18 @@ class ControlPlane:
 
     def _wait(self, what: str, condition: Callable[[], bool], concerned: Process) -> None:
         deadline = time.monotonic() + READY_DEADLINE
-        while not condition():
-            for process in self._processes:
-                if not process.alive:
-                    raise _ended(process)
+        while not self._holds(condition):
             if time.monotonic() > deadline:
                 raise ControlPlaneError(
                     f"Waited {READY_DEADLINE:.0f} s for {what}.\n{concerned.log_tail()}"
                 )
             time.sleep(POLL_INTERVAL)
+
+    def _holds(self, condition: Callable[[], bool]) -> bool:
+        for process in self._processes:
+            if not process.alive:
+                raise _ended(process)
+        return condition()
 
 
 def _ended(process: Process) -> ControlPlaneError:

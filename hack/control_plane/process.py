@@ -94,7 +94,7 @@ class Process:
 
 
 def _die_with_parent() -> list[str]:
-    """Asks Linux to end the program with the thread that started it: a killed pytest leaves none."""
+    """Has Linux end the program with the thread that started it: a killed pytest leaves none."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 

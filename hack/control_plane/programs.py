@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import re
 import selectors
@@ -127,7 +128,8 @@ def _go_version() -> str:
 
 def _required_go() -> str:
     match = re.search(r"^go (\S+)$", (MODULE / "go.mod").read_text(), re.MULTILINE)
-    assert match, "hack/go.mod has a go line"
+    if match is None:
+        raise ControlPlaneError(f"{MODULE / 'go.mod'} names no Go version.")
     return match[1]
 
 
@@ -169,8 +171,12 @@ def _build(cache: Path, wanted: list[str], progress: Progress) -> None:
         else:
             progress(f"{label}: building {PACKAGES[name]}")
             started = time.monotonic()
-            _build_one(cache, name, version_flags, lambda text, at=label: progress(f"{at}: {text}"))
+            _build_one(cache, name, version_flags, _labelled(progress, label))
             progress(f"{label}: built in {time.monotonic() - started:.1f} s")
+
+
+def _labelled(progress: Progress, label: str) -> Progress:
+    return lambda text: progress(f"{label}: {text}")
 
 
 def _version_flags() -> str:
@@ -198,46 +204,44 @@ def _build_one(cache: Path, name: str, version_flags: str, progress: Progress) -
 
 
 def _run_build(command: list[str], progress: Progress) -> None:
-    process = subprocess.Popen(
-        command,
-        cwd=MODULE,
-        env={**os.environ, "CGO_ENABLED": "0"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    reading, writing = os.pipe()
+    with (
+        open(reading, "rb", buffering=0) as output,
+        subprocess.Popen(
+            command, cwd=MODULE, env=environment, stdout=writing, stderr=writing
+        ) as go,
+    ):
+        os.close(writing)
         try:
-            tail = _report_packages(process, progress)
+            tail = _report_packages(output, progress)
         except BaseException:
-            process.terminate()
+            go.terminate()
             raise
-    if process.returncode != 0:
+    if go.returncode != 0:
         raise ControlPlaneError("`go build` failed:\n" + "\n".join(tail))
 
 
-def _report_packages(process: subprocess.Popen[str], progress: Progress) -> deque[str]:
+def _report_packages(output: io.FileIO, progress: Progress) -> deque[str]:
     """Turns `go build -v`, one line per package, into a line every few seconds."""
-    assert process.stderr is not None
     tail: deque[str] = deque(maxlen=20)
-    packages, started, reported = 0, time.monotonic(), time.monotonic()
-    # Non-blocking reads through the selector: linking a large program says nothing for a while.
+    packages, pending, started = 0, b"", time.monotonic()
+    reported = started
+    # A selector, because go says nothing while it links, and the user should hear from us.
     with selectors.DefaultSelector() as selector:
-        os.set_blocking(process.stderr.fileno(), False)
-        selector.register(process.stderr, selectors.EVENT_READ)
-        pending = b""
+        selector.register(output, selectors.EVENT_READ)
         while True:
             if selector.select(timeout=1.0):
-                chunk = os.read(process.stderr.fileno(), 65536)
-                if not chunk:
-                    return tail
+                chunk = output.read(65536)
                 *lines, pending = (pending + chunk).split(b"\n")
                 tail.extend(line.decode(errors="replace") for line in lines)
                 packages += sum(1 for line in lines if not line.startswith((b"go: ", b"#")))
+                if not chunk:
+                    return tail
             if time.monotonic() - reported >= SECONDS_BETWEEN_PROGRESS_LINES:
                 reported = time.monotonic()
-                last = tail[-1] if tail else "linking"
-                progress(f"{packages} packages in {reported - started:.0f} s, last: {last}")
+                last = f", last {tail[-1]}" if tail else ""
+                progress(f"{packages} packages compiled in {reported - started:.0f} s{last}")
 
 
 def _copy_stages(cache: Path) -> None:
