@@ -1,0 +1,164 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The reads behind discovery, side by side; what they mean is ``discovery.py``.
+
+The API server's "no such object" and "you may not" are answers and become facts. Anything else is
+not an answer: it ends the discovery with a problem that is tried again, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import (
+    Reading,
+    Sighting,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_VERSION,
+    KIND,
+    PLURAL,
+    Manifest,
+    models_claim_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+    Problem,
+    RouterError,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+GROUPS_PATH = "/apis"
+STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
+
+# Enough to ask for everything of a usual router at once, and no more TLS handshakes than that.
+_PARALLEL_READS = 4
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Facts, what is wrong with them, and what the log should say."""
+
+    facts: Facts
+    problems: list[Problem]
+    messages: list[str]
+
+
+def discover(client: Client, router: Router, platform: str = "") -> Discovery:
+    """Everything a reconcile wants to know; ``platform`` overrides what the API server serves."""
+    try:
+        reading = read(client, router)
+    except ApiError as error:
+        return _failed(error)
+    facts = discovery.facts(router, reading, platform)
+    return Discovery(facts, discovery.problems(router, reading), discovery.messages(facts))
+
+
+def read(client: Client, router: Router) -> Reading:
+    """Every read that one router needs; ApiError when one of them got no answer."""
+    wants_claim = discovery.wants_claim(router)
+    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        groups = pool.submit(read_groups, client)
+        storage = pool.submit(_read_storage, client) if wants_claim else None
+        claim = pool.submit(_read_claim, client, router) if wants_claim else None
+        backends = [
+            pool.submit(_read_backend, client, router, entry)
+            for entry in discovery.endpoint_entries(router)
+        ]
+        return Reading(
+            groups=groups.result(),
+            storage=storage.result() if storage else None,
+            claim_exists=bool(claim and claim.result()),
+            backends=[backend.result() for backend in backends],
+        )
+
+
+def read_groups(client: Client) -> list[Manifest]:
+    """The API groups that the API server serves."""
+    return list((client.get(GROUPS_PATH) or {}).get("groups") or [])
+
+
+def read_router(client: Client, name: str, namespace: str) -> Router:
+    """One SemanticRouter by name; RouterError when there is none."""
+    resource = client.get(router_path(name, namespace))
+    if resource is None:
+        raise RouterError(_router_missing(name, namespace))
+    return Router(resource)
+
+
+def router_path(name: str, namespace: str) -> str:
+    """Where a SemanticRouter is read."""
+    return f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
+
+
+def _read_storage(client: Client) -> Sighting:
+    return _seen(lambda: client.list(STORAGE_CLASSES_PATH))
+
+
+def _read_claim(client: Client, router: Router) -> bool:
+    name = models_claim_name(router.name)
+    path = f"{_core(router.namespace)}/persistentvolumeclaims/{name}"
+    return bool(_seen(lambda: _one(client.get(path))).objects)
+
+
+def _read_backend(client: Client, router: Router, entry: dict[str, Any]) -> Sighting:
+    backend = entry["backend"]
+    name = backend.get("inferenceServiceName")
+    if backend["type"] == discovery.TYPE_KSERVE and name:
+        version = f"{discovery.GROUP_KSERVE}/{discovery.KSERVE_VERSION}"
+        path = f"/apis/{version}/namespaces/{router.namespace}/inferenceservices/{name}"
+        return _seen(lambda: _one(client.get(path)))
+    labels = backend.get("discoveryLabels")
+    if backend["type"] == discovery.TYPE_LLAMASTACK and labels:
+        selector = discovery.label_selector(labels)
+        return _seen(lambda: client.list(f"{_core(router.namespace)}/services", selector))
+    service = backend.get("service") or {}
+    if backend["type"] == discovery.TYPE_SERVICE and service.get("name"):
+        namespace = discovery.service_namespace(router, entry)
+        path = f"{_core(namespace)}/services/{service['name']}"
+        return _seen(lambda: _one(client.get(path)))
+    return Sighting()
+
+
+def _core(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}"
+
+
+def _one(found: Manifest | None) -> list[Manifest]:
+    return [] if found is None else [found]
+
+
+def _seen(ask: Callable[[], list[Manifest]]) -> Sighting:
+    try:
+        return Sighting(ask())
+    except ApiError as error:
+        if error.status == 403:
+            return Sighting(denied=error.message.strip().rstrip("."))
+        raise
+
+
+def _failed(error: ApiError) -> Discovery:
+    problem = Problem(
+        reason="DiscoveryFailed",
+        field="",
+        found=f"the cluster could not be read: {error.message.strip().rstrip('.')}",
+        remedy=error.problem.remedy,
+        retry=True,
+    )
+    return Discovery(Facts(), [problem], [f"Failed to read the cluster: {error.message}"])
+
+
+def _router_missing(name: str, namespace: str) -> Problem:
+    return Problem(
+        reason="InvalidSpec",
+        field="",
+        found=f'{KIND} "{name}" does not exist in namespace "{namespace}"',
+        remedy="Check name and namespace, and that the CustomResourceDefinition is installed",
+    )

@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reads the live objects, writes the status when it changed, and tells transitions as Events.
+
+What a status says is ``conditions.py``. One merge patch per run at most, none when nothing changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    APPLY_PATCH,
+    MERGE_PATCH,
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+    router_path,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    FIELD_MANAGER,
+    Manifest,
+    models_claim_name,
+    selector,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+EVENTS_VERSION = "events.k8s.io/v1"
+# Bytes of an Event's note; longer ones are refused.
+NOTE_LIMIT = 1024
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found out about its router.
+
+    changed: the status in the cluster was not this one.
+    """
+
+    changed: bool
+    status: dict[str, Any]
+    requeue_after: str
+    messages: list[str]
+    summary: str
+
+
+def report(
+    client: Client,
+    router: Router,
+    facts: Facts,
+    problems: list[Problem],
+    now: str,
+    check_mode: bool = False,
+) -> Report:
+    """Compute the status from what is live, and write it if it differs.
+
+    ``now`` is RFC 3339 with microseconds: an Event wants them, a condition drops them.
+    """
+    live = client.get(router_path(router.name, router.namespace))
+    previous = dict((live or {}).get("status") or {})
+    workload = read_workload(client, router)
+    seconds = f"{now[:19]}Z"
+    status = conditions.status(router, facts, problems, workload, seconds, previous)
+    changed = _is_ours(live, router) and status != previous
+    if changed and not check_mode and _write(client, router, previous, status):
+        _tell(client, router, conditions.transitions(previous, status), now)
+    return Report(
+        changed=changed,
+        status=status,
+        requeue_after=conditions.requeue_after(facts, problems, workload),
+        messages=conditions.messages(facts, problems, status),
+        summary=conditions.summary(facts, status),
+    )
+
+
+def read_workload(client: Client, router: Router) -> Workload:
+    """The Deployment, the claim, and the pods when the Deployment is not rolled out."""
+    core = f"/api/v1/namespaces/{router.namespace}"
+    deployment = client.get(
+        f"/apis/apps/v1/namespaces/{router.namespace}/deployments/{router.name}"
+    )
+    claim_name = _claim_name(router)
+    claim = client.get(f"{core}/persistentvolumeclaims/{claim_name}") if claim_name else None
+    pods: list[Manifest] = []
+    if deployment is not None and not live_workload.is_rolled_out(deployment):
+        pods = client.list(f"{core}/pods", _selector(router))
+    return Workload(deployment, claim, claim_name, pods)
+
+
+def _selector(router: Router) -> str:
+    return ",".join(f"{key}={value}" for key, value in selector(router.name).items())
+
+
+def _claim_name(router: Router) -> str:
+    persistence = router.spec["persistence"]
+    if not persistence["enabled"]:
+        return ""
+    return str(persistence.get("existingClaim") or models_claim_name(router.name))
+
+
+def _is_ours(live: Manifest | None, router: Router) -> bool:
+    """The object of this run still exists, and no later run has spoken about a newer spec."""
+    if live is None or str(live["metadata"]["uid"]) != router.uid:
+        return False
+    said = (live.get("status") or {}).get("observedGeneration") or 0
+    return int(said) <= router.generation
+
+
+def _write(
+    client: Client, router: Router, previous: dict[str, Any], status: dict[str, Any]
+) -> bool:
+    """Whether the status was written: an object that is gone meanwhile has no status."""
+    # With the uid the API server refuses the patch for another object of the same name.
+    patch = {"metadata": {"uid": router.uid}, "status": merge_patch(previous, status)}
+    path = f"{router_path(router.name, router.namespace)}/status"
+    try:
+        client.patch(path, patch, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
+    except ApiError as error:
+        if error.status in (404, 409):
+            return False
+        raise
+    return True
+
+
+def merge_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7386) that leads from one object to the other."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        known = before.get(key)
+        if isinstance(value, dict) and isinstance(known, dict):
+            value = merge_patch(known, value)
+            if not value:
+                continue
+        elif value == known and key in before:
+            continue
+        patch[key] = value
+    return patch
+
+
+def _tell(
+    client: Client, router: Router, transitions: list[conditions.Condition], now: str
+) -> None:
+    for condition in transitions:
+        event = _event(router, condition, now)
+        name, namespace = event["metadata"]["name"], event["metadata"]["namespace"]
+        path = f"/apis/{EVENTS_VERSION}/namespaces/{namespace}/events/{name}"
+        try:
+            # Not a POST: the proxy of ansible-operator would make the router the Event's owner,
+            # start to watch Events, and reconcile for each one.
+            client.patch(path, event, APPLY_PATCH, {"fieldManager": FIELD_MANAGER})
+        except ApiError:
+            # Events are a courtesy: the status, which is written by now, says the same.
+            return
+
+
+def _event(router: Router, condition: conditions.Condition, now: str) -> Manifest:
+    told = f"{router.uid}/{condition['type']}/{condition['status']}/{now}"
+    suffix = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return {
+        "apiVersion": EVENTS_VERSION,
+        "kind": "Event",
+        "metadata": {"name": f"{router.name}.{suffix}", "namespace": router.namespace},
+        "eventTime": now,
+        "type": "Normal" if conditions.is_good(condition) or _is_news(condition) else "Warning",
+        "reason": condition["reason"][:128],
+        "action": f"{condition['type']}{condition['status']}",
+        "note": _note(condition["message"]),
+        "reportingController": FIELD_MANAGER,
+        "reportingInstance": FIELD_MANAGER,
+        "regarding": {
+            "apiVersion": str(router.resource["apiVersion"]),
+            "kind": str(router.resource["kind"]),
+            "name": router.name,
+            "namespace": router.namespace,
+            "uid": router.uid,
+        },
+    }
+
+
+def _note(message: str) -> str:
+    text = message.encode()[:NOTE_LIMIT]
+    return text.decode(errors="ignore")
+
+
+def _is_news(condition: conditions.Condition) -> bool:
+    """A rollout that begins is not a warning."""
+    return bool(condition["type"] == conditions.PROGRESSING)

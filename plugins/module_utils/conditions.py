@@ -1,0 +1,427 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The status of a SemanticRouter: every condition type, every reason, and what makes a phase.
+
+Pure: the clock is an argument, the live objects come in as a Workload
+(``live_workload.py``). Reading them and writing the status is ``cluster/status.py``.
+
+Phase: the first line that holds.
+
+==============  ===================================================================================
+Degraded        a blocking problem: the spec is not in effect, the last good objects stay
+Pending         no Deployment yet, or no pod available because the volume claim is not bound
+Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
+Progressing     the Deployment is not yet what was asked for
+Degraded        all pods run, but a backend is unresolved or something asked for was left out
+Running         all pods run and nothing is missing
+==============  ===================================================================================
+
+Conditions, on purpose:
+
+- **Ready** is about this generation: rolled out, no blocking problem, and at least one backend
+  resolved. Some unresolved backends leave it True, because the other models are served.
+- **Available** is about who answers now: the Deployment's own word, also while a bad edit waits.
+- **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
+  fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
+- **ConfigValid** is False for what only an edit of the SemanticRouter can cure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import (
+    Trouble,
+    Workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+READY = "Ready"
+AVAILABLE = "Available"
+PROGRESSING = "Progressing"
+DEGRADED = "Degraded"
+BACKENDS_RESOLVED = "BackendsResolved"
+CONFIG_VALID = "ConfigValid"
+CONDITION_TYPES = (READY, AVAILABLE, PROGRESSING, DEGRADED, BACKENDS_RESOLVED, CONFIG_VALID)
+
+PHASE_PENDING = "Pending"
+PHASE_PROGRESSING = "Progressing"
+PHASE_RUNNING = "Running"
+PHASE_DEGRADED = "Degraded"
+PHASE_PAUSED = "Paused"
+PHASES = (PHASE_PENDING, PHASE_PROGRESSING, PHASE_RUNNING, PHASE_DEGRADED, PHASE_PAUSED)
+
+GATEWAY_MODE_STANDALONE = "standalone"
+
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+
+# Every reason that a condition, an endpoint's explanation or an Event can carry: users write alerts
+# on these words, so one that was released stays.
+REASONS = {
+    # all is well
+    "RouterReady": "The current spec is in effect and at least one backend is resolved.",
+    "AsExpected": "Nothing is wrong.",
+    "MinimumReplicasAvailable": "Enough pods answer.",
+    "RolloutComplete": "Every pod runs the current configuration.",
+    "ScaledToZero": "spec.replicas is 0: no pod runs, as asked.",
+    "AllBackendsResolved": "Every entry of spec.vllmEndpoints is resolved.",
+    "BackendsInConfig": "spec.config is a whole document that names the backends itself.",
+    "ConfigAccepted": "Every field of the spec is understood and in effect.",
+    # on the way
+    "DeploymentMissing": "There is no Deployment yet.",
+    "RolloutInProgress": "Pods are being created or replaced.",
+    "VolumePending": "The volume claim is not bound yet.",
+    "MinimumReplicasUnavailable": "Fewer pods answer than the Deployment needs.",
+    "Unschedulable": "No node takes a pod.",
+    # pods
+    "ImagePullBackOff": "An image cannot be pulled.",
+    "CrashLoopBackOff": "A container ends again and again.",
+    "CreateContainerConfigError": "A container refers to something that does not exist.",
+    "ReplicaFailure": "The API server refuses to create pods (quota, admission).",
+    "ProgressDeadlineExceeded": "A rollout made no progress for too long.",
+    "VolumeLost": "The volume behind the claim is gone.",
+    "VolumeClaimNotFound": "The claim of spec.persistence.existingClaim does not exist.",
+    # backends
+    "NoBackends": "spec.vllmEndpoints is empty.",
+    "NoBackendsResolved": "No entry of spec.vllmEndpoints is resolved.",
+    "SomeBackendsUnresolved": "Some entries of spec.vllmEndpoints are not resolved.",
+    "BackendIncomplete": "An entry lacks what its backend type needs.",
+    "BackendUnreadable": "The operator may not read the objects of a backend.",
+    "KServeNotInstalled": "The API server does not serve KServe's InferenceService.",
+    "InferenceServiceNotFound": "The InferenceService does not exist.",
+    "InferenceServiceNotReady": "The InferenceService is not Ready.",
+    "NoServiceMatches": "No Service carries the discoveryLabels.",
+    "ServiceNotFound": "The Service does not exist.",
+    "ServicePortNotFound": "The Service has no such port.",
+    # the cluster
+    "DiscoveryFailed": "The cluster could not be read; nothing was changed.",
+    "StorageClassNotFound": "The StorageClass does not exist.",
+    "StorageClassesUnreadable": "The operator may not list StorageClasses.",
+    "ApiUnavailable": "The API server did not answer, or answered with an error of its own.",
+    "Forbidden": "The operator lacks a permission, or a quota or policy is in the way.",
+    "Conflict": "The cluster changed meanwhile.",
+    "ApplyRefused": "The API server refused an object.",
+    "ReconcileFailed": "The run ended with an error of the operator itself.",
+    # the spec
+    "InvalidSpec": "A field of the spec is wrong.",
+    "InvalidConfig": "A field of spec.config is wrong.",
+    "FeatureNotAvailable": "This version of the operator does not build what was asked for.",
+}
+
+# A reason's and a message's bounds in metav1.Condition; an Event's note holds less.
+_REASON = re.compile(r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+MESSAGE_LIMIT = 32768
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+REQUEUE_RETRY = "15s"
+REQUEUE_PROGRESSING = "30s"
+REQUEUE_SETTLED = "10m"
+
+_GOOD = {
+    READY: TRUE,
+    AVAILABLE: TRUE,
+    PROGRESSING: FALSE,
+    DEGRADED: FALSE,
+    BACKENDS_RESOLVED: TRUE,
+    CONFIG_VALID: TRUE,
+}
+
+Condition = dict[str, Any]
+
+
+def status(
+    router: Router,
+    facts: Facts,
+    problems: list[Problem],
+    workload: Workload,
+    now: str,
+    previous: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The whole status; ``now`` is RFC 3339, ``previous`` the status that is in the cluster."""
+    troubles = live_workload.troubles_of(workload)
+    deployment_status = live_workload.status_of(workload.deployment)
+    built: dict[str, Any] = {
+        "phase": phase(facts, problems, workload, troubles),
+        "replicas": int(deployment_status.get("replicas") or 0),
+        "readyReplicas": int(deployment_status.get("readyReplicas") or 0),
+        "observedGeneration": router.generation,
+        "gatewayMode": GATEWAY_MODE_STANDALONE,
+        **_openshift_features(facts, problems, previous),
+        "endpoints": _endpoints(facts, problems, previous),
+    }
+    conditions = [
+        _ready(facts, problems, workload, troubles),
+        _available(workload),
+        _progressing(problems, workload, troubles),
+        _degraded(facts, problems, troubles),
+        _backends_resolved(router, facts, problems),
+        _config_valid(problems),
+    ]
+    known = {item.get("type"): item for item in previous.get("conditions") or []}
+    built["conditions"] = [
+        _finished(item, router.generation, now, known.get(item["type"])) for item in conditions
+    ]
+    return built
+
+
+def phase(
+    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
+) -> str:
+    """One word; the table is in the module's docstring."""
+    if any(problem.blocking for problem in problems):
+        return PHASE_DEGRADED
+    if workload.deployment is None or _waits_for_volume(workload, troubles):
+        return PHASE_PENDING
+    if any(trouble.failing for trouble in troubles):
+        return PHASE_DEGRADED
+    if not live_workload.is_rolled_out(workload.deployment):
+        return PHASE_PROGRESSING
+    return PHASE_DEGRADED if problems or _unresolved(facts) else PHASE_RUNNING
+
+
+def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> str:
+    """When to look again, as a Go duration. What waiting may cure is looked at soon.
+
+    Changes of the router's own objects wake the operator by themselves; backends and StorageClasses
+    do not, and the long period catches those that change without anything being wrong yet.
+    """
+    if any(problem.retry for problem in problems) or _unresolved(facts):
+        return REQUEUE_RETRY
+    blocked = any(problem.blocking for problem in problems)
+    if not blocked and not live_workload.is_rolled_out(workload.deployment):
+        return REQUEUE_PROGRESSING
+    return REQUEUE_SETTLED
+
+
+def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Condition]:
+    """The conditions worth an Event: those that flipped; of a new object, what is wrong or Ready.
+
+    One mistake flips several conditions for one reason: the most specific one speaks.
+    """
+    before = {item.get("type"): item.get("status") for item in previous.get("conditions") or []}
+    by_type = {item["type"]: item for item in current["conditions"]}
+    told: dict[str, Condition] = {}
+    for name in (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY, AVAILABLE, PROGRESSING):
+        condition = by_type[name]
+        if name in before:
+            worth = before[name] != condition["status"]
+        else:
+            worth = condition["status"] == (TRUE if name in (READY, DEGRADED) else FALSE)
+            worth = worth and name not in (AVAILABLE, PROGRESSING)
+        if worth:
+            told.setdefault(condition["reason"], condition)
+    return list(told.values())
+
+
+def is_good(condition: Mapping[str, Any]) -> bool:
+    """The condition has the value one hopes for."""
+    return _GOOD[condition["type"]] == condition["status"]
+
+
+def messages(facts: Facts, problems: list[Problem], current: Mapping[str, Any]) -> list[str]:
+    """Lines for the operator's log: problems, then one line that sums up."""
+    return [*(sanitized(str(problem)) for problem in problems), summary(facts, current)]
+
+
+def summary(facts: Facts, current: Mapping[str, Any]) -> str:
+    """One short line without any text from the SemanticRouter: it becomes a task's name."""
+    resolved = sum(1 for endpoint in facts.endpoints if endpoint.ready)
+    ready = next(item for item in current["conditions"] if item["type"] == READY)
+    return (
+        f"{current['phase']} ({ready['reason']}), "
+        f"{current['readyReplicas']} of {current['replicas']} replicas ready, "
+        f"{resolved} of {len(facts.endpoints)} backends resolved"
+    )
+
+
+def sanitized(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """One line of printable text, no longer than the API server takes."""
+    line = _CONTROL.sub(" ", text).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _ready(
+    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
+) -> Condition:
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return _condition(READY, FALSE, blocking[0].reason, _joined(blocking))
+    if workload.deployment is None:
+        return _condition(READY, FALSE, "DeploymentMissing", "The Deployment does not exist yet.")
+    if troubles and not live_workload.is_rolled_out(workload.deployment):
+        return _condition(READY, FALSE, troubles[0].reason, _said(troubles))
+    if not live_workload.is_rolled_out(workload.deployment):
+        return _condition(
+            READY, FALSE, "RolloutInProgress", live_workload.rollout(workload.deployment)
+        )
+    if facts.endpoints and len(_unresolved(facts)) == len(facts.endpoints):
+        return _condition(READY, FALSE, "NoBackendsResolved", _explained(_unresolved(facts)))
+    if live_workload.wanted_replicas(workload.deployment) == 0:
+        return _condition(READY, TRUE, "ScaledToZero", REASONS["ScaledToZero"])
+    return _condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
+
+
+def _available(workload: Workload) -> Condition:
+    deployment = workload.deployment
+    if deployment is None:
+        return _condition(
+            AVAILABLE, FALSE, "DeploymentMissing", "The Deployment does not exist yet."
+        )
+    if live_workload.wanted_replicas(deployment) == 0:
+        return _condition(AVAILABLE, FALSE, "ScaledToZero", REASONS["ScaledToZero"])
+    conditions = live_workload.status_of(deployment).get("conditions") or []
+    available = any(item["type"] == "Available" and item["status"] == TRUE for item in conditions)
+    if available:
+        return _condition(
+            AVAILABLE, TRUE, "MinimumReplicasAvailable", live_workload.availability(deployment)
+        )
+    return _condition(
+        AVAILABLE, FALSE, "MinimumReplicasUnavailable", live_workload.availability(deployment)
+    )
+
+
+def _progressing(problems: list[Problem], workload: Workload, troubles: list[Trouble]) -> Condition:
+    if live_workload.is_rolled_out(workload.deployment) and workload.deployment is not None:
+        return _condition(
+            PROGRESSING, FALSE, "RolloutComplete", live_workload.rollout(workload.deployment)
+        )
+    failing = [trouble for trouble in troubles if trouble.failing]
+    if failing:
+        return _condition(PROGRESSING, FALSE, failing[0].reason, _said(failing))
+    if workload.deployment is not None:
+        return _condition(
+            PROGRESSING, TRUE, "RolloutInProgress", live_workload.rollout(workload.deployment)
+        )
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return _condition(PROGRESSING, FALSE, blocking[0].reason, "Nothing is created until then.")
+    return _condition(PROGRESSING, TRUE, "DeploymentMissing", "The Deployment does not exist yet.")
+
+
+def _degraded(facts: Facts, problems: list[Problem], troubles: list[Trouble]) -> Condition:
+    failing = [trouble for trouble in troubles if trouble.failing]
+    unresolved = _unresolved(facts)
+    ordered = sorted(problems, key=lambda problem: not problem.blocking)
+    causes = [
+        *((problem.reason, str(problem)) for problem in ordered),
+        *((trouble.reason, trouble.message) for trouble in failing),
+    ]
+    if unresolved:
+        causes.append((_unresolved_reason(facts), _explained(unresolved)))
+    if not causes:
+        return _condition(DEGRADED, FALSE, "AsExpected", REASONS["AsExpected"])
+    return _condition(DEGRADED, TRUE, causes[0][0], " ".join(message for _, message in causes))
+
+
+def _backends_resolved(router: Router, facts: Facts, problems: list[Problem]) -> Condition:
+    if _is_blind(problems):
+        return _condition(BACKENDS_RESOLVED, UNKNOWN, "DiscoveryFailed", REASONS["DiscoveryFailed"])
+    if not facts.endpoints:
+        if (router.spec.get("config") or {}).get("providers"):
+            return _condition(
+                BACKENDS_RESOLVED, TRUE, "BackendsInConfig", REASONS["BackendsInConfig"]
+            )
+        message = f"{discovery.NO_BACKENDS_MESSAGE}: spec.vllmEndpoints is empty."
+        return _condition(BACKENDS_RESOLVED, FALSE, "NoBackends", message)
+    unresolved = _unresolved(facts)
+    if unresolved:
+        return _condition(
+            BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), _explained(unresolved)
+        )
+    remarks = [f"{item.name}: {item.message}." for item in facts.endpoints if item.message]
+    message = " ".join([f"{len(facts.endpoints)} of {len(facts.endpoints)} resolved.", *remarks])
+    return _condition(BACKENDS_RESOLVED, TRUE, "AllBackendsResolved", message)
+
+
+def _config_valid(problems: list[Problem]) -> Condition:
+    if _is_blind(problems):
+        return _condition(CONFIG_VALID, UNKNOWN, "DiscoveryFailed", REASONS["DiscoveryFailed"])
+    # A feature that this version lacks is no mistake of the user's: Degraded says it.
+    mistakes = [
+        problem
+        for problem in problems
+        if problem.field and not problem.retry and problem.reason != "FeatureNotAvailable"
+    ]
+    if mistakes:
+        return _condition(CONFIG_VALID, FALSE, mistakes[0].reason, _joined(mistakes))
+    return _condition(CONFIG_VALID, TRUE, "ConfigAccepted", REASONS["ConfigAccepted"])
+
+
+def _condition(name: str, value: str, reason: str, message: str) -> Condition:
+    return {
+        "type": name,
+        "status": value,
+        "reason": reason if _REASON.match(reason) else "InvalidSpec",
+        "message": sanitized(message),
+    }
+
+
+def _finished(
+    condition: Condition, generation: int, now: str, before: Mapping[str, Any] | None
+) -> Condition:
+    same = before is not None and before.get("status") == condition["status"]
+    since = before.get("lastTransitionTime") if same and before else None
+    return {**condition, "observedGeneration": generation, "lastTransitionTime": since or now}
+
+
+def _is_blind(problems: list[Problem]) -> bool:
+    """The cluster could not be read, so the facts are empty and say nothing."""
+    return any(problem.reason == "DiscoveryFailed" for problem in problems)
+
+
+def _openshift_features(
+    facts: Facts, problems: list[Problem], previous: Mapping[str, Any]
+) -> dict[str, Any]:
+    if _is_blind(problems):
+        known = previous.get("openshiftFeatures")
+        return {"openshiftFeatures": known} if known else {}
+    return {"openshiftFeatures": {"routesEnabled": False}} if facts.is_openshift else {}
+
+
+def _endpoints(
+    facts: Facts, problems: list[Problem], previous: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    if _is_blind(problems):
+        # The next run needs the addresses to stay with its backends.
+        return list(previous.get("endpoints") or [])
+    return [
+        {
+            "name": endpoint.name,
+            "model": endpoint.model,
+            "address": endpoint.address,
+            "ready": endpoint.ready,
+            "reason": endpoint.reason,
+            "message": sanitized(endpoint.message),
+        }
+        for endpoint in facts.endpoints
+    ]
+
+
+def _unresolved(facts: Facts) -> list[Endpoint]:
+    return [endpoint for endpoint in facts.endpoints if not endpoint.ready]
+
+
+def _unresolved_reason(facts: Facts) -> str:
+    everything = len(_unresolved(facts)) == len(facts.endpoints)
+    return "NoBackendsResolved" if everything else "SomeBackendsUnresolved"
+
+
+def _explained(endpoints: list[Endpoint]) -> str:
+    return " ".join(f"{endpoint.name}: {endpoint.message}." for endpoint in endpoints)
+
+
+def _joined(problems: list[Problem]) -> str:
+    return " ".join(str(problem) for problem in problems)
+
+
+def _said(troubles: list[Trouble]) -> str:
+    return " ".join(trouble.message for trouble in troubles)
+
+
+def _waits_for_volume(workload: Workload, troubles: list[Trouble]) -> bool:
+    pending = any(trouble.reason == "VolumePending" for trouble in troubles)
+    return pending and not live_workload.status_of(workload.deployment).get("availableReplicas")
