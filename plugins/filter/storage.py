@@ -1,0 +1,22 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters that build what keeps downloaded models; the work is done in objects/storage.py."""
+
+from __future__ import annotations
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.storage import (
+    persistent_volume_claim,
+)
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Filter,
+    filter_of,
+)
+
+
+class FilterModule:
+    """One filter per object, named as the object."""
+
+    def filters(self) -> dict[str, Filter]:
+        """Called by Ansible."""
+        return {
+            "persistent_volume_claim": filter_of(persistent_volume_claim),
+        }

@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The two containers of the pod in standalone mode: the router, and the Envoy in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.probes import (
+    envoy_probes,
+    router_probes,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.security import (
+    container_security_context,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import (
+    CONFIG_DIRECTORY,
+    ENVOY_DIRECTORY,
+    HOME_DIRECTORY,
+    envoy_mounts,
+    router_mounts,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import (
+    PodPorts,
+    pod_ports,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    secret_environment,
+)
+
+ROUTER = "semantic-router"
+ENVOY = "envoy-proxy"
+
+# Envoy starts a worker per core of the node, whatever its CPU limit is, each with its own pools.
+_ENVOY_WORKERS = 2
+
+# Requests keep coming until every node has heard that the pod is going, and Envoy cuts what it
+# still has in hand when it is told to stop: both containers go on serving for this long.
+_DRAIN_SECONDS = 15
+TERMINATION_GRACE_SECONDS = 60
+
+
+def router_container(router: Router, facts: Facts) -> dict[str, Any]:
+    """The router: ExtProc gRPC and metrics for others, its HTTP API for Envoy alone."""
+    spec = router.spec
+    ports = pod_ports(spec)
+    return {
+        "name": ROUTER,
+        "image": image(spec["image"], spec["image"]),
+        "imagePullPolicy": spec["image"]["pullPolicy"],
+        # The image's entrypoint adds -config from CONFIG_FILE. No -api-bind: a router 0.3 does not
+        # know it and would not start, later ones bind 127.0.0.1 without it. The user's come last
+        # and win.
+        "args": [
+            f"-port={ports.grpc}",
+            f"-api-port={ports.api}",
+            f"-metrics-port={ports.metrics}",
+            *compact(spec.get("args") or []),
+        ],
+        "env": _environment(spec),
+        "ports": [
+            {"name": "grpc", "containerPort": ports.grpc, "protocol": "TCP"},
+            *_metrics_port(spec, ports),
+        ],
+        **router_probes(spec, ports),
+        "lifecycle": _drain(),
+        "resources": compact(spec["resources"]),
+        "securityContext": container_security_context(router, facts),
+        "volumeMounts": router_mounts(),
+    }
+
+
+def envoy_container(router: Router, facts: Facts) -> dict[str, Any]:
+    """Envoy: where clients' requests come in."""
+    wanted = router.spec["envoy"]
+    ports = pod_ports(router.spec)
+    return {
+        "name": ENVOY,
+        "image": image(router.spec["image"], wanted["image"]),
+        "imagePullPolicy": wanted["image"]["pullPolicy"],
+        # Not the image's entrypoint, which wants to be root to change its user.
+        "command": ["/usr/local/bin/envoy"],
+        "args": [
+            "--config-path",
+            f"{ENVOY_DIRECTORY}/envoy.yaml",
+            "--service-cluster",
+            router.name,
+            "--concurrency",
+            str(_ENVOY_WORKERS),
+            # It needs shared memory, and a container has no second Envoy to hand over to.
+            "--disable-hot-restart",
+        ],
+        "ports": [{"name": "api", "containerPort": ports.listener, "protocol": "TCP"}],
+        **envoy_probes(ports),
+        "lifecycle": _drain(),
+        "resources": compact(wanted["resources"]),
+        "securityContext": _envoy_security_context(router, facts),
+        "volumeMounts": envoy_mounts(),
+    }
+
+
+def image(defaults: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """[imageRegistry/]repository:tag, or @digest.
+
+    The registry goes in front of a repository that names a registry too: mirrors keep the whole
+    name (registry.example.com/ghcr.io/vllm-project/...), and existing SemanticRouters rely on it.
+    """
+    registry = str(defaults.get("imageRegistry") or "").rstrip("/")
+    name = f"{registry}/{wanted['repository']}" if registry else str(wanted["repository"])
+    tag = str(wanted["tag"])
+    if not tag or "@" in name:
+        return name
+    return f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}"
+
+
+def _environment(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    # What points the router at spec.config and at its passwords is not open to an override.
+    ours = [
+        {"name": "CONFIG_FILE", "value": f"{CONFIG_DIRECTORY}/config.yaml"},
+        *secret_environment(spec),
+    ]
+    taken = {variable["name"] for variable in ours}
+    theirs = [
+        compact(variable) for variable in spec.get("env") or [] if variable["name"] not in taken
+    ]
+    if all(variable["name"] != "HOME" for variable in theirs):
+        ours.append({"name": "HOME", "value": HOME_DIRECTORY})
+    return [*ours, *theirs]
+
+
+def _metrics_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:
+    if not spec["service"]["metrics"]["enabled"]:
+        return []
+    return [{"name": "metrics", "containerPort": ports.metrics, "protocol": "TCP"}]
+
+
+def _drain() -> dict[str, Any]:
+    # Not the `sleep` action, which clusters before 1.30 refuse.
+    return {"preStop": {"exec": {"command": ["sleep", str(_DRAIN_SECONDS)]}}}
+
+
+def _envoy_security_context(router: Router, facts: Facts) -> dict[str, Any]:
+    context = container_security_context(router, facts)
+    if router.spec.get("securityContext") is not None:
+        return context
+    return {**context, "readOnlyRootFilesystem": True}

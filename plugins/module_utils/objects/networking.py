@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What carries traffic to the router's pods inside the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    Manifest,
+    headless_service_name,
+    metadata,
+    selector,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+
+def service(router: Router, _facts: Facts) -> list[Manifest]:
+    """The Service that clients, Prometheus and `kubectl port-forward` use."""
+    wanted = router.spec["service"]
+    names = ["api", "grpc", *(["metrics"] if wanted["metrics"]["enabled"] else [])]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(router.name, router.namespace),
+            "spec": {
+                "type": wanted["type"],
+                "selector": selector(router.name),
+                "ports": [_port(name, wanted[name]) for name in names],
+            },
+        }
+    ]
+
+
+def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
+    """One DNS address per ready pod, for callers of ExtProc outside the pod.
+
+    An ext_proc stream stays with the pod it was opened to: behind one ClusterIP a caller never
+    spreads its streams. gRPC only, so that a ServiceMonitor by instance label scrapes no pod twice.
+    """
+    grpc = router.spec["service"]["grpc"]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata(
+                router.name, router.namespace, name=headless_service_name(router.name)
+            ),
+            "spec": {
+                "type": "ClusterIP",
+                "clusterIP": "None",
+                "selector": selector(router.name),
+                # Nothing translates ports here: what a caller dials is the pod's own port.
+                "ports": [_port("grpc", {**grpc, "port": grpc["targetPort"]})],
+            },
+        }
+    ]
+
+
+def _port(name: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "port": wanted["port"],
+        "targetPort": wanted["targetPort"],
+        "protocol": wanted["protocol"],
+    }

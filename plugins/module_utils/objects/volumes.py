@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the router's and Envoy's containers find on their file systems, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    config_map_name,
+    envoy_config_map_name,
+    models_claim_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# Not /app/config: a mount there hides the knowledge bases that the image brings.
+CONFIG_DIRECTORY = "/etc/semantic-router"
+ENVOY_DIRECTORY = "/etc/envoy"
+# The image's working directory is /app, and models/... is where its configuration points.
+MODELS_DIRECTORY = "/app/models"
+HOME_DIRECTORY = "/home/semantic-router"
+
+# The image is made for root; the pod runs under a UID that owns nothing in it.
+_WRITABLE_DIRECTORIES = {
+    "home": HOME_DIRECTORY,
+    "cache": "/.cache",
+    "logs": "/var/log",
+    "run": "/var/run",
+    "tmp": "/tmp",  # noqa: S108 - a mount of its own, private to the pod
+}
+
+
+def volumes(router: Router) -> list[dict[str, Any]]:
+    """The pod's volumes."""
+    return [
+        {"name": "config", "configMap": {"name": config_map_name(router.name)}},
+        {"name": "envoy-config", "configMap": {"name": envoy_config_map_name(router.name)}},
+        {"name": "models", **_models(router)},
+        *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
+    ]
+
+
+def router_mounts() -> list[dict[str, Any]]:
+    """Whole directories: a file mounted with subPath never changes, and the router reloads it."""
+    return [
+        {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
+        {"name": "models", "mountPath": MODELS_DIRECTORY},
+        *({"name": name, "mountPath": path} for name, path in _WRITABLE_DIRECTORIES.items()),
+    ]
+
+
+def envoy_mounts() -> list[dict[str, Any]]:
+    """Envoy writes nothing."""
+    return [{"name": "envoy-config", "mountPath": ENVOY_DIRECTORY, "readOnly": True}]
+
+
+def _models(router: Router) -> dict[str, Any]:
+    persistence = router.spec["persistence"]
+    if not persistence["enabled"]:
+        return {"emptyDir": {}}
+    claim: dict[str, Any] = {
+        "claimName": persistence.get("existingClaim") or models_claim_name(router.name)
+    }
+    if persistence["accessMode"] == "ReadOnlyMany":
+        # Several drivers attach such a volume to a second node only when the pod says so too.
+        claim["readOnly"] = True
+    return {"persistentVolumeClaim": claim}

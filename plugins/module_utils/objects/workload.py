@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The pods that run the router and its Envoy, and the identity they run under.
+
+What is in a pod is in containers.py and volumes.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import given
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    ANNOTATION_CONFIG_HASH,
+    Manifest,
+    labels,
+    metadata,
+    selector,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    config_hash,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
+    ROUTER,
+    TERMINATION_GRACE_SECONDS,
+    envoy_container,
+    router_container,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.security import (
+    pod_security_context,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import volumes
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# Beyond the time that the startup probe gives a pod: pulling the image, finding a node.
+_SCHEDULING_SECONDS = 600
+
+
+def service_account(router: Router, _facts: Facts) -> list[Manifest]:
+    """The pods' ServiceAccount, unless the user brings one."""
+    wanted = router.spec["serviceAccount"]
+    if not wanted["create"]:
+        return []
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": metadata(
+                router.name,
+                router.namespace,
+                name=service_account_name(router),
+                annotations=wanted.get("annotations"),
+            ),
+        }
+    ]
+
+
+def service_account_name(router: Router) -> str:
+    """The name of the ServiceAccount that the pods run under."""
+    wanted = router.spec["serviceAccount"]
+    return str(wanted.get("name") or (router.name if wanted["create"] else "default"))
+
+
+def deployment(router: Router, facts: Facts) -> list[Manifest]:
+    """The Deployment; a change of configuration changes the pods' annotation, and so the pods."""
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata(router.name, router.namespace),
+            "spec": {
+                "replicas": router.spec["replicas"],
+                "selector": {"matchLabels": selector(router.name)},
+                "strategy": _strategy(router.spec),
+                "progressDeadlineSeconds": _progress_deadline(router.spec),
+                "template": {
+                    "metadata": {
+                        "labels": labels(router.name),
+                        "annotations": _pod_annotations(router, facts),
+                    },
+                    "spec": _pod(router, facts),
+                },
+            },
+        }
+    ]
+
+
+def _pod(router: Router, facts: Facts) -> dict[str, Any]:
+    return {
+        "serviceAccountName": service_account_name(router),
+        # Nothing in the pod talks to the API server.
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+        **pod_security_context(router, facts),
+        **given(router.spec, "imagePullSecrets", "nodeSelector", "tolerations"),
+        **_affinity(router),
+        "containers": [router_container(router, facts), envoy_container(router, facts)],
+        "volumes": volumes(router),
+    }
+
+
+def _pod_annotations(router: Router, facts: Facts) -> dict[str, str]:
+    return {
+        **given(router.spec, "podAnnotations").get("podAnnotations", {}),
+        # `kubectl logs deployment/<name>` shows the router, not the first container it finds.
+        "kubectl.kubernetes.io/default-container": ROUTER,
+        ANNOTATION_CONFIG_HASH: config_hash(router, facts),
+    }
+
+
+def _strategy(spec: Mapping[str, Any]) -> dict[str, Any]:
+    # The volume is bound to one node: a surging pod may find no room there, and the old pod that
+    # holds the room waits for it. So one old pod goes first; with Recreate all of them would.
+    surge, unavailable = (0, 1) if _volume_binds_to_node(spec) else (1, 0)
+    return {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
+    }
+
+
+def _affinity(router: Router) -> dict[str, Any]:
+    spec = router.spec
+    if spec.get("affinity") is not None:
+        return given(spec, "affinity")
+    if not _volume_binds_to_node(spec):
+        return {}
+    # On another node than the volume's a pod would wait for ever (Multi-Attach error). "Preferred"
+    # is not enough: the scheduler's own spreading outweighs it. The first pod may go anywhere.
+    term = {
+        "labelSelector": {"matchLabels": selector(router.name)},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    return {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def _volume_binds_to_node(spec: Mapping[str, Any]) -> bool:
+    persistence = spec["persistence"]
+    return bool(
+        persistence["enabled"]
+        and persistence["accessMode"] in ("ReadWriteOnce", "ReadWriteOncePod")
+    )
+
+
+def _progress_deadline(spec: Mapping[str, Any]) -> int:
+    # Kubernetes' 10 minutes would call every first download of the models a failed rollout.
+    probe = spec["startupProbe"]
+    startup = probe["periodSeconds"] * probe["failureThreshold"]
+    return int(probe.get("initialDelaySeconds") or 0) + int(startup) + _SCHEDULING_SECONDS
