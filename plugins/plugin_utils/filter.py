@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes a filter of a builder: plain dicts in, manifests out. Which ones, only the builder knows."""
+"""Makes a filter of a builder: plain dicts in, manifests out. It builds nothing itself."""
 
 from __future__ import annotations
 
