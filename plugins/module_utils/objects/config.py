@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ConfigMaps that router and Envoy read; what is in them is for router_config and envoy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy, router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    Manifest,
+    config_map_name,
+    envoy_config_map_name,
+    metadata,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# Texts that YAML 1.1 as the router reads it (Go) takes for something else than a text, and PyYAML
+# does not: y and n, and everything that looks like the start of a number.
+_AMBIGUOUS = frozenset({"", "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
+_NUMBER_START = frozenset("+-.0123456789")
+
+
+def config_maps(router: Router, facts: Facts) -> list[Manifest]:
+    """<name>-config (config.yaml, tools_db.json) and <name>-envoy-config (envoy.yaml)."""
+    tools = router_config.tools_database(router.spec)
+    return [
+        _config_map(
+            router,
+            config_map_name(router.name),
+            {
+                "config.yaml": yaml_text(router_config.render(router, facts)),
+                "tools_db.json": json.dumps(tools, indent=2, ensure_ascii=False) + "\n",
+            },
+        ),
+        _config_map(
+            router,
+            envoy_config_map_name(router.name),
+            {"envoy.yaml": yaml_text(envoy.bootstrap(router, facts))},
+        ),
+    ]
+
+
+def config_hash(router: Router, facts: Facts) -> str:
+    """Changes exactly when the content of a ConfigMap does."""
+    data = [config_map["data"] for config_map in config_maps(router, facts)]
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def yaml_text(document: dict[str, Any]) -> str:
+    """YAML for people: given order, block style, no aliases, no folded lines."""
+    return yaml.dump(
+        document,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=10**6,
+    )
+
+
+def _config_map(router: Router, name: str, data: dict[str, str]) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(router.name, router.namespace, name=name),
+        "data": data,
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        """Indents lists below their key."""
+        super().increase_indent(flow, False)
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None
+    if "\n" in text:
+        style = "|"
+    elif text.lower() in _AMBIGUOUS or text[0] in _NUMBER_START:
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)

@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The router's configuration: spec.config, spec.vllmEndpoints and spec.toolsDb become config.yaml.
+
+spec -> sections.read -> one neutral model (model.py) -> document.build with the tables of one
+contract (contract_0_3.py, contract_0_4.py) -> the canonical document. Pure; knows no Kubernetes
+object but the environment entries that carry passwords.
+
+Three rules for every text a user writes in spec.config:
+
+- The router expands ${NAME}, ${NAME:-default} and $NAME from its environment, and reads $$ as one
+  dollar (contract 0.4; 0.3 expands nothing). We never expand or escape: a text reaches config.yaml
+  as it was written.
+- A password reaches the router only through a *_secret_ref, or as a bare ${NAME} of spec.env.
+- A number may be written as text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    checks,
+    contract_0_3,
+    contract_0_4,
+    credentials,
+    document,
+    sections,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.schema import (
+    schema_version,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.tools import (
+    tools_database,
+)
+
+__all__ = (
+    "contract",
+    "problems",
+    "render",
+    "schema_version",
+    "secret_environment",
+    "tools_database",
+)
+
+CONTRACTS = {c.name: c for c in (contract_0_3.CONTRACT, contract_0_4.CONTRACT)}
+
+# What latest, nightly builds and tags that say nothing are taken for.
+NEWEST = contract_0_4.CONTRACT.name
+
+_RELEASE_OF_0_3 = re.compile(r"v?0\.[23]($|[.+_-].*)")
+
+
+def contract(spec: dict[str, Any]) -> str:
+    """Name of the contract that the router image of a defaulted spec understands."""
+    asked = (spec.get("config") or {}).get("contract")
+    if asked:
+        return str(asked)
+    return "0.3" if _RELEASE_OF_0_3.fullmatch(spec["image"]["tag"]) else NEWEST
+
+
+def render(router: Router, facts: Facts) -> dict[str, Any]:
+    """config.yaml as a document. Holds no credential, even when problems() has some to tell."""
+    return document.build(CONTRACTS[contract(router.spec)], sections.read(router.spec, facts))
+
+
+def problems(router: Router, facts: Facts) -> list[Problem]:
+    """What the router would refuse, ignore or misread in this spec."""
+    name = contract(router.spec)
+    if name not in CONTRACTS:
+        found, remedy = f"{name!r} is no contract", f"Give one of {', '.join(CONTRACTS)}"
+        return [Problem(checks.REASON, "spec.config.contract", found, remedy)]
+    return checks.problems(router.spec, facts, CONTRACTS[name])
+
+
+def secret_environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Environment entries for the router container: one for every *_secret_ref of spec.config."""
+    return [
+        {"name": credentials.environment_name(path), "valueFrom": {"secretKeyRef": dict(reference)}}
+        for path, reference in credentials.secret_references(spec.get("config") or {})
+    ]

@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Everything in spec.config that its contract's router would refuse, ignore or misread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    credentials,
+    document,
+    sections,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
+    Contract,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.families import (
+    KNOWN,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Path,
+    RouterConfig,
+    field_path,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.numbers import (
+    bad_numbers,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.origin import (
+    origin,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.references import (
+    unknown_references,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.schema import (
+    violations,
+)
+
+REASON = "InvalidConfig"
+
+_RELEASE_0_4 = "use an image of release 0.4 or later"
+
+
+def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Problem]:
+    """All problems, those that a user can act on first."""
+    config = spec.get("config") or {}
+    found = [
+        *_unknown_keys(config, contract),
+        *_two_caches(config),
+        *_numbers(config),
+        *_credentials(config, contract),
+        *_families(spec, config),
+    ]
+    if any(problem.blocking for problem in found):
+        # The document would be made of values already known to be wrong.
+        return found
+    model = sections.read(spec, facts)
+    return [*found, *_gone(model, contract), *contract.check(model), *_document(model, contract)]
+
+
+def _problem(path: Path, found: str, remedy: str, blocking: bool = True) -> Problem:
+    return Problem(REASON, field_path(path), found, remedy, blocking=blocking)
+
+
+def _unknown_keys(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
+    for key, value in config.items():
+        if key not in sections.FLAT_KEYS and key not in contract.top_level:
+            yield _problem(
+                ("config", key),
+                f"neither the SemanticRouter nor router contract {contract.name} has this key",
+                f"Remove it; a whole document has {', '.join(contract.top_level)}",
+            )
+        elif key in ("providers", "routing", "global") and not isinstance(value, dict):
+            yield _problem(("config", key), "it is not a mapping", "Give keys and values")
+    version = config.get("version", document.VERSION)
+    if version != document.VERSION:
+        yield _problem(
+            ("config", "version"),
+            f"{version!r} is not a layout that any supported router reads",
+            f"Give {document.VERSION}, or leave it out",
+        )
+
+
+def _two_caches(config: dict[str, Any]) -> Iterator[Problem]:
+    if config.get("semantic_cache") is not None and config.get("response_cache") is not None:
+        yield _problem(
+            ("config", "semantic_cache"),
+            "response_cache is set too, and both are the same cache",
+            "Keep response_cache",
+        )
+
+
+def _numbers(config: dict[str, Any]) -> Iterator[Problem]:
+    for key in sorted(sections.FLAT_KEYS & config.keys()):
+        for path, value, expected in bad_numbers(config[key], ("config", key)):
+            yield _problem(path, f"{value!r} is not {expected}", 'Give one, such as 0.7 or "0.7"')
+
+
+def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
+    for path in credentials.plain_credentials(config):
+        remedy = (
+            f"Keep it in a Secret and name that in {path[-1]}_secret_ref (name, key)"
+            if path[-1] != "api_keys"
+            else "Keep them in a Secret, put that into spec.env and write ${NAME} here"
+        )
+        yield _problem(
+            ("config", *path), "it is in plain text, and a ConfigMap is no secret", remedy
+        )
+    if contract.expands_environment:
+        return
+    from_variables = [
+        # This one is expanded by every release.
+        path
+        for path in credentials.environment_credentials(config)
+        if path[0] != "providers"
+    ]
+    for path in [*from_variables, *(p for p, _ in credentials.secret_references(config))]:
+        yield _problem(
+            ("config", *path),
+            "this router release cannot take it from a Secret: it reads config.yaml as it stands",
+            f"Use a store without a password, or {_RELEASE_0_4}",
+        )
+
+
+def _families(spec: dict[str, Any], config: dict[str, Any]) -> Iterator[Problem]:
+    known = {**KNOWN, **(config.get("reasoning_families") or {})}
+    first: dict[str, str] = {}
+    for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
+        family = endpoint.get("reasoningFamily")
+        if not family:
+            continue
+        path = ("vllmEndpoints", index, "reasoningFamily")
+        used = first.setdefault(endpoint["model"], family)
+        if family not in known:
+            yield _problem(
+                path,
+                f"{family!r} is not a known reasoning family ({', '.join(sorted(known))})",
+                f"Choose one of them, or define spec.config.reasoning_families.{family}",
+            )
+        elif used != family:
+            yield _problem(
+                path,
+                f"another endpoint of the model {endpoint['model']} says {used}, which is used",
+                "Give all endpoints of a model the same family",
+                blocking=False,
+            )
+
+
+def _gone(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
+    for section in model.sections.values():
+        for path, gone, _value in document.leftovers(section, contract):
+            found = f"routers of contract {contract.name} have no such key"
+            found += "" if gone.blocking else "; it is left out"
+            yield _problem(path, found, gone.instead, blocking=gone.blocking)
+
+
+def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
+    built = document.build(contract, model)
+    for place, what, choices in unknown_references(built):
+        known = ", ".join(choices) or "none"
+        where = origin(place, built, contract, model)
+        yield _problem(
+            where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
+        )
+    if contract.has_schema:
+        for place, message in violations(built):
+            where = origin(place, built, contract, model)
+            yield _problem(where, message, f"Correct it for router contract {contract.name}")

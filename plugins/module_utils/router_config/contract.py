@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a file contract_X_Y.py has to say, and the little that all contracts share.
+
+A router release that moves keys gets a new contract file: a table of where sections go, a table of
+what is gone, and two or three functions. Nothing else changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Model,
+    RouterConfig,
+    Section,
+)
+
+# Of a backend that has not been found yet. RFC 2606 keeps .invalid from ever resolving, so nobody
+# else can answer for it; Envoy answers 503 for such a model without looking at this.
+UNRESOLVED_ADDRESS = "unresolved.invalid:80"
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A key that the contract's router does not have.
+
+    path: section and keys, "*" for any list index: "decisions.*.preferred_endpoints".
+    instead: what to do, an imperative sentence without a trailing dot.
+    blocking: leaving it out would change what the user relies on, so nothing may be written.
+    harmless: values that say what this router does anyway; they need no words.
+    """
+
+    path: str
+    instead: str
+    blocking: bool = False
+    harmless: tuple[Any, ...] = ()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The path in parts, the section first."""
+        return tuple(self.path.split("."))
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One layout of config.yaml.
+
+    top_level: keys of the document, in the order people read them.
+    layout: section -> where it goes.
+    gone: keys of the SemanticRouter that have no place.
+    expands_environment: the router replaces ${NAME} in every string of config.yaml.
+    has_schema: the package vllm-sr brings a JSON schema of it.
+    providers, model_cards: write the models.
+    adapt: rewrites the content of one section for this contract.
+    check: problems that no table can tell, in the model and in the document.
+    """
+
+    name: str
+    top_level: tuple[str, ...]
+    layout: dict[str, tuple[str, ...]]
+    gone: tuple[Gone, ...]
+    expands_environment: bool
+    has_schema: bool
+    providers: Callable[[RouterConfig], dict[str, Any]]
+    model_cards: Callable[[RouterConfig], list[dict[str, Any]]]
+    adapt: Callable[[Section, RouterConfig], Any]
+    check: Callable[[RouterConfig], list[Problem]]
+
+
+def backend_refs(model: Model) -> list[dict[str, Any]]:
+    """Backends in the words that all contracts share."""
+    return [
+        {
+            "name": backend.name,
+            "endpoint": backend.address or UNRESOLVED_ADDRESS,
+            "protocol": backend.scheme,
+            "weight": backend.weight,
+        }
+        for backend in model.backends
+    ]
+
+
+def model_card(model: Model) -> dict[str, Any]:
+    """What the router may know of a model to route by."""
+    card: dict[str, Any] = {"name": model.name}
+    if model.loras:
+        card["loras"] = list(model.loras)
+    return card
+
+
+def with_plugin_type(
+    decisions: list[dict[str, Any]], names: dict[str, str]
+) -> list[dict[str, Any]]:
+    """The cache plugin has had several names: a copy with the contract's own."""
+    return [
+        {
+            **decision,
+            "plugins": [
+                {**plugin, "type": names.get(plugin.get("type", ""), plugin.get("type", ""))}
+                for plugin in decision["plugins"]
+            ],
+        }
+        if decision.get("plugins")
+        else decision
+        for decision in decisions
+    ]
+
+
+def with_priority(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every contract wants a priority; a decision without one comes last, as in the router."""
+    return [{"name": d["name"], "priority": 0, **d} for d in decisions]

@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Contract "0.3": the config.yaml of router releases 0.2 and 0.3.
+
+Read off the release's own parser, which is stricter than its validator in one way (a
+reasoning_family must be defined) and looser in another (it only warns of keys it does not know, so
+what is gone is listed here).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
+    UNRESOLVED_ADDRESS,
+    Contract,
+    Gone,
+    backend_refs,
+    model_card,
+    with_plugin_type,
+    with_priority,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    RouterConfig,
+    Section,
+)
+
+# The validator wants a default model even of a router that serves none. The name shows up in the
+# answer to a client, so it says what is wrong.
+NO_MODEL = "no-model-configured"
+
+_UPGRADE = "use an image of release 0.4 or later"
+
+_GONE = (
+    Gone("embedding_models.endpoint", f"Embed in the router, or {_UPGRADE}", blocking=True),
+    Gone("response_cache.hnsw", "Remove it; this release sizes its index by itself"),
+    Gone("prompt_guard.positive_labels", f"Remove it, or {_UPGRADE}", blocking=True),
+    Gone(
+        "prompt_guard.on_error",
+        f"Remove it (this release lets requests pass when the guard fails), or {_UPGRADE}",
+        blocking=True,
+        harmless=("allow",),
+    ),
+    Gone(
+        "pii_model.use_modernbert",
+        "Remove it; the model's own files say what it is (use_mmbert_32k picks that kind)",
+        harmless=(False,),
+    ),
+    Gone(
+        "decisions.*.preferred_endpoints",
+        "Remove it; weights in spec.vllmEndpoints decide among the endpoints of a model",
+    ),
+)
+
+
+def _providers(config: RouterConfig) -> dict[str, Any]:
+    defaults: dict[str, Any] = {"default_model": config.default_model or NO_MODEL}
+    if config.default_reasoning_effort:
+        defaults["default_reasoning_effort"] = config.default_reasoning_effort
+    used = [model.family for model in config.models if model.family]
+    families = {family.name: family for family in (*config.families, *used)}
+    if families:
+        defaults["reasoning_families"] = {
+            family.name: {"type": family.type, "parameter": family.parameter}
+            for family in families.values()
+        }
+    return {"defaults": defaults, "models": _models(config)}
+
+
+def _models(config: RouterConfig) -> list[dict[str, Any]]:
+    if not config.models:
+        return [{"name": NO_MODEL, "backend_refs": [{"endpoint": UNRESOLVED_ADDRESS}]}]
+    return [
+        {
+            "name": model.name,
+            **({"reasoning_family": model.family.name} if model.family else {}),
+            "backend_refs": backend_refs(model),
+        }
+        for model in config.models
+    ]
+
+
+def _model_cards(config: RouterConfig) -> list[dict[str, Any]]:
+    return [model_card(model) for model in config.models] or [{"name": NO_MODEL}]
+
+
+def _adapt(section: Section, _config: RouterConfig) -> Any:
+    if section.name == "prompt_guard":
+        return _prompt_guard(section.value)
+    if section.name == "decisions":
+        named = with_plugin_type(
+            section.value, {"response_cache": "semantic-cache", "response-cache": "semantic-cache"}
+        )
+        # The validator wants a description of every decision.
+        return [{"name": d["name"], "description": d["name"], **d} for d in with_priority(named)]
+    return section.value
+
+
+def _prompt_guard(guard: dict[str, Any]) -> dict[str, Any]:
+    """variant and protocol are switches in this release."""
+    switches: dict[str, Any] = {}
+    if guard.get("variant"):
+        switches["use_mmbert_32k"] = guard["variant"] == "mmbert32k"
+    if guard.get("protocol") == "http_chat":
+        switches["use_vllm"] = True
+    rest = {key: value for key, value in guard.items() if key not in ("variant", "protocol")}
+    return {**rest, **switches}
+
+
+def _check(config: RouterConfig) -> list[Problem]:
+    problems = []
+    embeddings = config.sections.get("embedding_models")
+    settings = (embeddings.value.get("embedding_config") or {}) if embeddings else {}
+    for key, remote in (("backend", "openai_compatible"), ("model_type", "remote")):
+        if settings.get(key) == remote:
+            where = f"spec.config.embedding_models.embedding_config.{key}"
+            found = f"{remote} is not in this router release"
+            problems.append(
+                Problem("InvalidConfig", where, found, f"Embed in the router, or {_UPGRADE}")
+            )
+    guard = config.sections.get("prompt_guard")
+    if guard and guard.value.get("protocol") == "http_classify":
+        problems.append(
+            Problem(
+                "InvalidConfig",
+                "spec.config.prompt_guard.protocol",
+                "http_classify is not in this router release",
+                f"Give http_chat, or {_UPGRADE}",
+            )
+        )
+    return problems
+
+
+CONTRACT = Contract(
+    name="0.3",
+    top_level=("version", "listeners", "providers", "routing", "global", "setup"),
+    layout={
+        "embedding_models": ("global", "model_catalog", "embeddings", "semantic"),
+        "response_cache": ("global", "stores", "semantic_cache"),
+        "tools": ("global", "integrations", "tools"),
+        "prompt_guard": ("global", "model_catalog", "modules", "prompt_guard"),
+        "category_model": ("global", "model_catalog", "modules", "classifier", "domain"),
+        "pii_model": ("global", "model_catalog", "modules", "classifier", "pii"),
+        "api": ("global", "services", "api"),
+        "observability": ("global", "services", "observability"),
+        "strategy": ("global", "router", "strategy"),
+        "complexity_rules": ("routing", "signals", "complexity"),
+        "decisions": ("routing", "decisions"),
+    },
+    gone=_GONE,
+    expands_environment=False,
+    has_schema=False,
+    providers=_providers,
+    model_cards=_model_cards,
+    adapt=_adapt,
+    check=_check,
+)

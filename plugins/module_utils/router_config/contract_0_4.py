@@ -1,0 +1,198 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Contract "0.4": the config.yaml of router release 0.4, and of `latest`.
+
+The release has a JSON schema that refuses every key it does not know (schema.py reads it where it
+is installed); what is gone is listed here as well, because only we can say what to do instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
+    Contract,
+    Gone,
+    backend_refs,
+    model_card,
+    with_plugin_type,
+    with_priority,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.families import (
+    ALWAYS_ON,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Model,
+    ReasoningFamily,
+    RouterConfig,
+    Section,
+    field_path,
+)
+
+_OWN_POOL = "Remove it; this router release keeps its own connections"
+
+_GONE = (
+    Gone("response_cache.hnsw", "Remove it; this release sizes its index by itself"),
+    Gone("response_cache.redis.development.verbose_errors", "Remove it", harmless=(True,)),
+    Gone("response_cache.valkey.development.verbose_errors", "Remove it", harmless=(True,)),
+    Gone("response_cache.milvus.development.verbose_errors", "Remove it", harmless=(True,)),
+    Gone("response_cache.milvus.performance", _OWN_POOL),
+    Gone(
+        "response_cache.milvus.data_management",
+        "Remove it; ttl_seconds of the cache is in force, and Milvus compacts by its own settings",
+    ),
+    Gone(
+        "pii_model.use_modernbert",
+        "Remove it; the model's own files say what it is (use_mmbert_32k picks that kind)",
+        harmless=(False,),
+    ),
+    Gone(
+        "decisions.*.preferred_endpoints",
+        "Remove it; weights in spec.vllmEndpoints decide among the endpoints of a model",
+    ),
+)
+
+# A family given in the SemanticRouter says how to ask for thinking, not that a model may be asked
+# not to think; the releases before took that for granted.
+_MODES = ["enabled", "disabled"]
+_LEVELS = ["low", "medium", "high"]
+
+
+def _providers(config: RouterConfig) -> dict[str, Any]:
+    defaults: dict[str, Any] = {}
+    if config.default_model:
+        defaults["model"] = config.default_model
+    if config.default_reasoning_effort:
+        defaults["reasoning_effort"] = config.default_reasoning_effort
+    providers: dict[str, Any] = {"defaults": defaults} if defaults else {}
+    if config.models:
+        providers["models"] = [_model(model) for model in config.models]
+    return providers
+
+
+def _model(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        **({"reasoning": _reasoning(model.family)} if model.family else {}),
+        "backend_refs": [
+            {"name": ref.pop("name"), "provider": "vllm", **ref} for ref in backend_refs(model)
+        ],
+    }
+
+
+def _reasoning(family: ReasoningFamily) -> dict[str, Any]:
+    if not family.given:
+        return {"family": family.name}
+    reasoning: dict[str, Any] = {"type": family.type, "parameter": family.parameter}
+    if family.type == "reasoning_effort":
+        reasoning["levels"] = list(_LEVELS)
+    reasoning["modes"] = list(_MODES)
+    return reasoning
+
+
+def _model_cards(config: RouterConfig) -> list[dict[str, Any]]:
+    return [model_card(model) for model in config.models]
+
+
+def _adapt(section: Section, config: RouterConfig) -> Any:
+    if section.name == "prompt_guard" and section.value.get("protocol"):
+        rest = {key: value for key, value in section.value.items() if key != "protocol"}
+        server = _guard_server(config)
+        return {**rest, "backend": _guard_backend(section.value["protocol"], server)}
+    if section.name == "decisions":
+        return with_priority(
+            with_plugin_type(
+                section.value,
+                dict.fromkeys(
+                    ("semantic-cache", "semantic_cache", "response-cache"), "response_cache"
+                ),
+            )
+        )
+    return section.value
+
+
+def _guard_backend(protocol: str, server: str) -> dict[str, Any]:
+    contract = "label_decision.v1" if protocol == "http_chat" else "label_distribution.v1"
+    return {"protocol": protocol, "contract": contract, "model": server}
+
+
+def _guard_server(config: RouterConfig) -> str:
+    """Name of the one external model with the role guardrail, "" unless there is exactly one."""
+    catalog = (config.canonical.get("global") or {}).get("model_catalog") or {}
+    names = [
+        external.get("name") or ""
+        for external in catalog.get("external") or []
+        if external.get("model_role") == "guardrail"
+    ]
+    return names[0] if len(names) == 1 else ""
+
+
+def _check(config: RouterConfig) -> list[Problem]:
+    problems = _always_on(config)
+    guard = config.sections.get("prompt_guard")
+    if guard and guard.value.get("protocol") and not _guard_server(config):
+        where = "spec.config.prompt_guard.protocol"
+        found = "no external model with a name and model_role guardrail says which server guards"
+        remedy = "Describe that one server in spec.config.global.model_catalog.external"
+        problems.append(Problem("InvalidConfig", where, found, remedy))
+    return problems
+
+
+def _always_on(config: RouterConfig) -> list[Problem]:
+    """The router refuses a decision that takes thinking from a model that always thinks."""
+    always = {
+        model.name: model.family.name
+        for model in config.models
+        if model.family and not model.family.given and model.family.name in ALWAYS_ON
+    }
+    decisions = config.sections.get("decisions")
+    problems = []
+    for index, decision in enumerate(decisions.value if decisions else []):
+        for number, ref in enumerate(decision.get("modelRefs") or []):
+            if ref["model"] in always and not ref.get("use_reasoning"):
+                path = ("config", "decisions", index, "modelRefs", number, "use_reasoning")
+                family = always[ref["model"]]
+                problems.append(
+                    Problem(
+                        "InvalidConfig",
+                        field_path(path),
+                        f"models of the reasoning family {family} always reason",
+                        f"Set it to true, or define spec.config.reasoning_families.{family}",
+                    )
+                )
+    return problems
+
+
+CONTRACT = Contract(
+    name="0.4",
+    top_level=(
+        "version",
+        "listeners",
+        "providers",
+        "evaluation",
+        "routing",
+        "entrypoints",
+        "recipes",
+        "global",
+    ),
+    layout={
+        "embedding_models": ("global", "model_catalog", "embeddings", "semantic"),
+        "response_cache": ("global", "stores", "response_cache"),
+        "tools": ("global", "integrations", "tools"),
+        "prompt_guard": ("global", "model_catalog", "modules", "prompt_guard"),
+        "category_model": ("global", "model_catalog", "modules", "classifier", "domain"),
+        "pii_model": ("global", "model_catalog", "modules", "classifier", "pii"),
+        "api": ("global", "services", "api"),
+        "observability": ("global", "services", "observability"),
+        "strategy": ("global", "router", "strategy"),
+        "complexity_rules": ("routing", "signals", "complexity"),
+        "decisions": ("routing", "decisions"),
+    },
+    gone=_GONE,
+    expands_environment=True,
+    has_schema=True,
+    providers=_providers,
+    model_cards=_model_cards,
+    adapt=_adapt,
+    check=_check,
+)

@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The router's configuration in no contract's words: what sections.py reads and a writer writes.
+
+It knows nothing of config.yaml's layout; it is what stays when a router release moves its keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# Where a value stands below spec, as keys and list indexes.
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One place that serves a model. address is host:port, "" when none has been found yet."""
+
+    name: str
+    address: str
+    scheme: str
+    weight: int
+
+
+@dataclass(frozen=True)
+class ReasoningFamily:
+    """How models of one family are told to think.
+
+    given: the SemanticRouter defines it; False when it is one of the families we supply.
+    """
+
+    name: str
+    type: str
+    parameter: str
+    given: bool
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model and every backend that serves it."""
+
+    name: str
+    backends: tuple[Backend, ...]
+    loras: tuple[dict[str, Any], ...] = ()
+    family: ReasoningFamily | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of spec.config. source: where its values stand in the SemanticRouter."""
+
+    name: str
+    source: Path
+    value: Any
+
+
+@dataclass(frozen=True)
+class RouterConfig:
+    """Everything that becomes config.yaml, but for the parts given in canonical form."""
+
+    listener_port: int
+    models: tuple[Model, ...] = ()
+    default_model: str = ""
+    families: tuple[ReasoningFamily, ...] = ()
+    default_reasoning_effort: str = ""
+    sections: dict[str, Section] = field(default_factory=dict)
+    canonical: dict[str, Any] = field(default_factory=dict)
+
+
+def field_path(path: Path) -> str:
+    """The path as `kubectl explain` spells it, with list indexes: spec.config.decisions[0].name."""
+    text = "spec"
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text

@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names in decisions that nothing declares: the router refuses such a file at start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import Path
+
+# Type of a condition -> where routing.signals declares the names. A domain needs no declaration as
+# long as none is declared; the router makes those up from the decisions.
+_SIGNALS = {
+    "keyword": "keywords",
+    "embedding": "embeddings",
+    "domain": "domains",
+    "fact_check": "fact_check",
+    "user_feedback": "user_feedbacks",
+    "reask": "reasks",
+    "preference": "preferences",
+    "language": "language",
+    "context": "context",
+    "structure": "structure",
+    "modality": "modality",
+    "authz": "role_bindings",
+    "jailbreak": "jailbreak",
+    "pii": "pii",
+    "kb": "kb",
+    "conversation": "conversation",
+    "event": "events",
+}
+_COMPLEXITY_LEVELS = ("easy", "medium", "hard")
+
+Unknown = tuple[Path, str, list[str]]
+
+
+def unknown_references(document: dict[str, Any]) -> Iterator[Unknown]:
+    """Place in the document, what it names, and what it could name instead."""
+    routing = document.get("routing") or {}
+    models = [model["name"] for model in (document.get("providers") or {}).get("models") or []]
+    for index, decision in enumerate(routing.get("decisions") or []):
+        place: Path = ("routing", "decisions", index)
+        for number, ref in enumerate(decision.get("modelRefs") or []):
+            # A router without models of its own may route for a gateway that has them.
+            if models and ref.get("model") not in models:
+                yield (
+                    (*place, "modelRefs", number, "model"),
+                    f"the model {ref.get('model')}",
+                    models,
+                )
+        rules = decision.get("rules") or {}
+        yield from _unknown_signals(rules, (*place, "rules"), routing)
+
+
+def _unknown_signals(node: Any, place: Path, routing: dict[str, Any]) -> Iterator[Unknown]:
+    if not isinstance(node, dict):
+        return
+    for index, condition in enumerate(node.get("conditions") or []):
+        yield from _unknown_signals(condition, (*place, "conditions", index), routing)
+    kind, name = str(node.get("type") or ""), str(node.get("name") or "")
+    declared = _declared(kind, routing)
+    # A label after the name picks one outcome of a signal, except where every outcome is listed.
+    bare = name if kind == "complexity" else name.split(":", 1)[0]
+    if declared is not None and bare not in declared:
+        yield (*place, "name"), f"the {kind} signal {name}", declared
+
+
+def _declared(kind: str, routing: dict[str, Any]) -> list[str] | None:
+    """Names that a condition of this type may use; None when any may."""
+    signals = routing.get("signals") or {}
+    if kind == "complexity":
+        rules = [rule.get("name", "") for rule in signals.get("complexity") or []]
+        return [f"{rule}:{level}" for rule in rules for level in _COMPLEXITY_LEVELS]
+    if kind == "projection":
+        mappings = (routing.get("projections") or {}).get("mappings") or []
+        return [output.get("name", "") for m in mappings for output in m.get("outputs") or []]
+    if kind not in _SIGNALS:
+        return None
+    names = [signal.get("name", "") for signal in signals.get(_SIGNALS[kind]) or []]
+    return None if kind == "domain" and not names else names

@@ -1,0 +1,74 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The router's own JSON schema, where the package vllm-sr is installed beside the operator.
+
+Never vendored: a schema that lags the router would refuse what it takes. Without the package (or
+without jsonschema) documents go unchecked, and schema_version() says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "vllm-sr"
+_SCHEMA_FILE = re.compile(r"router-config-.*\.schema\.json")
+_ENVIRONMENT_REFERENCE = re.compile(r"\$\{[^{}]+\}")
+_LIMIT = 300
+
+
+def schema_version() -> str | None:
+    """Version of the installed router package whose schema is in use; None: nothing is checked."""
+    loaded = _load()
+    return loaded[0] if loaded else None
+
+
+def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where the schema refuses the document, and why; nothing when there is no schema."""
+    loaded = _load()
+    if not loaded:
+        return
+    for error in loaded[1].iter_errors(document):
+        path = tuple(error.absolute_path)
+        if error.validator == "additionalProperties":
+            known = error.schema.get("properties", {})
+            for key in error.instance:
+                if key not in known:
+                    yield (*path, key), "the router has no such key"
+        else:
+            yield path, str(error.message)[:_LIMIT]
+
+
+@cache
+def _load() -> tuple[str, Any] | None:
+    try:
+        distribution = metadata.distribution(PACKAGE)
+        # Imported here: jsonschema is optional, and slow to import for who does not need it.
+        from jsonschema import Draft202012Validator, validators
+    except (ImportError, metadata.PackageNotFoundError):
+        return None
+    for file in distribution.files or []:
+        if _SCHEMA_FILE.fullmatch(file.name):
+            schema = json.loads(Path(file.locate()).read_text(encoding="utf-8"))
+            checker = _type_checker(Draft202012Validator.TYPE_CHECKER)
+            validator = validators.extend(Draft202012Validator, type_checker=checker)
+            return distribution.version, validator(schema)
+    return None
+
+
+def _type_checker(base: Any) -> Any:
+    """The router expands ${NAME} before it looks at types, so a reference is of any scalar type."""
+
+    def or_reference(kind: str) -> Any:
+        return lambda _checker, value: (
+            base.is_type(value, kind)
+            or (isinstance(value, str) and bool(_ENVIRONMENT_REFERENCE.fullmatch(value)))
+        )
+
+    return base.redefine_many(
+        {kind: or_reference(kind) for kind in ("number", "integer", "boolean")}
+    )

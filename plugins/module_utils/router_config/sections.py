@@ -1,0 +1,178 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reads spec.config and spec.vllmEndpoints into the neutral model.
+
+Values come out as numbers, without credentials, and under one name where users know two. Which keys
+a router release understands is the writers' business, not this file's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.families import (
+    KNOWN,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Backend,
+    Model,
+    Path,
+    ReasoningFamily,
+    RouterConfig,
+    Section,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.numbers import (
+    with_numbers,
+)
+
+# Section of the neutral model -> where the SemanticRouter has it, below spec.config. response_cache
+# has an older name too; classifier is two sections.
+SOURCES: dict[str, tuple[Path, ...]] = {
+    "embedding_models": (("embedding_models",),),
+    "response_cache": (("response_cache",), ("semantic_cache",)),
+    "tools": (("tools",),),
+    "prompt_guard": (("prompt_guard",),),
+    "category_model": (("classifier", "category_model"),),
+    "pii_model": (("classifier", "pii_model"),),
+    "api": (("api",),),
+    "observability": (("observability",),),
+    "strategy": (("strategy",),),
+    "complexity_rules": (("complexity_rules",),),
+    "decisions": (("decisions",),),
+}
+
+# Keys of spec.config that are the SemanticRouter's own, in no contract's document.
+FLAT_KEYS = frozenset(
+    {str(path[0]) for paths in SOURCES.values() for path in paths}
+    | {"contract", "bert_model", "reasoning_families", "default_reasoning_effort"}
+)
+
+
+def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
+    """The neutral model of one router."""
+    config = spec.get("config") or {}
+    models = _models(spec, facts, config)
+    return RouterConfig(
+        listener_port=ports.pod_ports(spec).listener,
+        models=models,
+        default_model=_default_model(models),
+        families=tuple(_given_families(config).values()),
+        default_reasoning_effort=config.get("default_reasoning_effort") or "",
+        sections=_sections(config),
+        canonical=credentials.without_credentials(
+            {key: value for key, value in config.items() if key not in FLAT_KEYS}
+        ),
+    )
+
+
+def _models(spec: dict[str, Any], facts: Facts, config: dict[str, Any]) -> tuple[Model, ...]:
+    resolved = {endpoint.name: endpoint for endpoint in facts.endpoints}
+    families = _given_families(config)
+    listed = spec.get("vllmEndpoints") or []
+    names = dict.fromkeys(entry["model"] for entry in listed)
+    return tuple(
+        _model(name, [entry for entry in listed if entry["model"] == name], resolved, families)
+        for name in names
+    )
+
+
+def _model(
+    name: str,
+    entries: list[dict[str, Any]],
+    resolved: dict[str, Endpoint],
+    families: dict[str, ReasoningFamily],
+) -> Model:
+    wanted = next(
+        (entry["reasoningFamily"] for entry in entries if entry.get("reasoningFamily")), ""
+    )
+    loras = {lora["name"]: lora for entry in entries for lora in entry.get("loras") or []}
+    return Model(
+        name=name,
+        backends=tuple(_backend(entry, resolved.get(entry["name"])) for entry in entries),
+        loras=tuple(dict(lora) for lora in loras.values()),
+        family=families.get(wanted) or _known_family(wanted),
+    )
+
+
+def _backend(entry: dict[str, Any], endpoint: Endpoint | None) -> Backend:
+    return Backend(
+        name=entry["name"],
+        address=endpoint.address if endpoint else "",
+        scheme=endpoint.scheme if endpoint else "http",
+        weight=entry["weight"],
+    )
+
+
+def _given_families(config: dict[str, Any]) -> dict[str, ReasoningFamily]:
+    return {
+        name: ReasoningFamily(
+            name, family.get("type") or "", family.get("parameter") or "", given=True
+        )
+        for name, family in (config.get("reasoning_families") or {}).items()
+    }
+
+
+def _known_family(name: str) -> ReasoningFamily | None:
+    return ReasoningFamily(name, *KNOWN[name], given=False) if name in KNOWN else None
+
+
+def _default_model(models: tuple[Model, ...]) -> str:
+    """The model with the highest total weight; max() keeps the first listed of several."""
+    heaviest = max(
+        models, key=lambda model: sum(backend.weight for backend in model.backends), default=None
+    )
+    return heaviest.name if heaviest else ""
+
+
+def _sections(config: dict[str, Any]) -> dict[str, Section]:
+    sections = {}
+    for name, sources in SOURCES.items():
+        for source in sources:
+            value = _at(config, source)
+            if value is not None and name not in sections:
+                read_value = with_numbers(credentials.without_credentials(value, source))
+                sections[name] = Section(name, ("config", *source), _one_name(name, read_value))
+    return _with_bert_model(sections, config.get("bert_model"))
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _one_name(section: str, value: Any) -> Any:
+    """Two leaves of tracing have two names; the CRD defaults the second, so the first wins."""
+    tracing = value.get("tracing") if section == "observability" else None
+    if tracing:
+        for group, alias, name in (
+            ("sampling", "probability", "rate"),
+            ("resource", "environment", "deployment_environment"),
+        ):
+            if alias in (tracing.get(group) or {}):
+                tracing[group][name] = tracing[group].pop(alias)
+    return value
+
+
+def _with_bert_model(sections: dict[str, Section], bert: Any) -> dict[str, Section]:
+    """bert_model is the embedding model of older SemanticRouters; embedding_models wins over it."""
+    if not bert:
+        return sections
+    older: dict[str, Any] = {}
+    if "model_id" in bert:
+        older["bert_model_path"] = bert["model_id"]
+    if "use_cpu" in bert:
+        older["use_cpu"] = bert["use_cpu"]
+    if "threshold" in bert:
+        older["embedding_config"] = {"min_score_threshold": with_numbers(bert)["threshold"]}
+    newer = sections.get("embedding_models")
+    if not newer:
+        return {
+            "embedding_models": Section("embedding_models", ("config", "bert_model"), older),
+            **sections,
+        }
+    settings = {**older.get("embedding_config", {}), **newer.value.get("embedding_config", {})}
+    value = {**older, **newer.value, **({"embedding_config": settings} if settings else {})}
+    return {**sections, "embedding_models": Section("embedding_models", newer.source, value)}
