@@ -5,7 +5,10 @@ An action is one file in plugins/action/, its documentation the file of the same
 plugins/modules/ (DOCUMENTATION, EXAMPLES, RETURN and nothing else)::
 
     class ActionModule(RouterAction):
-        ARGUMENT_SPEC = {"router": {"type": "dict", "required": True}, **CONNECTION_OPTIONS}
+        ARGUMENT_SPEC: ClassVar[ArgumentSpec] = {
+            "router": {"type": "dict", "required": True},
+            **CONNECTION_OPTIONS,
+        }
 
         def act(self, arguments: Arguments) -> dict[str, Any]:
             client = Client.from_options(arguments.values)
@@ -33,7 +36,10 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 
-CONNECTION_OPTIONS: dict[str, dict[str, Any]] = dict(AUTH_ARG_SPEC)
+ArgumentSpec = Mapping[str, Mapping[str, Any]]
+
+# kubernetes.core's, whose documentation fragment is k8s_auth_options.
+CONNECTION_OPTIONS: ArgumentSpec = AUTH_ARG_SPEC
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Arguments:
 class RouterAction(ActionBase):  # type: ignore[misc]
     """Validates, calls ``act``, and turns what it raises into a failed task."""
 
-    ARGUMENT_SPEC: ClassVar[Mapping[str, Mapping[str, Any]]]
+    ARGUMENT_SPEC: ClassVar[ArgumentSpec]
 
     _supports_check_mode = True
     _requires_connection = False

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
@@ -37,13 +37,18 @@ Params = Mapping[str, Any]
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 
-PatchType = Literal["application/apply-patch+yaml", "application/merge-patch+json"]
-
 _VERSION = re.compile(r'^\s*"?version"?:\s*"?([\w.+-]+)', re.MULTILINE)
+
+# What server-side apply says, with HTTP 500, to a manifest that does not fit the kind's schema:
+# the request's fault, and no more to be tried again than any other refusal.
+_NOT_OF_THE_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
+_SCHEMA_CAUSE = re.compile(r"(?:\): |^\s*)\.(?P<field>[^\s:]+): (?P<message>.+)$", re.MULTILINE)
 
 # POST is not here: creating twice is not creating once. A PATCH of ours is (apply, merge).
 _RETRY = urllib3.Retry(
     total=3,
+    # Not three times READ_SECONDS for a server that took the request and says nothing.
+    read=1,
     backoff_factor=0.2,
     status_forcelist=(429, 502, 503, 504),
     allowed_methods=("GET", "PATCH", "DELETE"),
@@ -96,8 +101,8 @@ def _advice(status: int) -> tuple[str, str, bool]:
     if status in (0, 429) or status >= 500:
         return "ApiUnavailable", "Wait: the operator tries again by itself", True
     if status in (401, 403):
-        # Not a matter of the SemanticRouter: somebody grants a permission or raises a quota.
-        return "Forbidden", "Grant the operator's service account what the message names", True
+        # Not a matter of the SemanticRouter alone: somebody grants a permission or raises a quota.
+        return "Forbidden", "Grant the permission, or lift the limit, that the message names", True
     if status in (404, 409):
         return "Conflict", "Wait: the operator tries again with the current state", True
     return "ApplyRefused", "Correct the SemanticRouter as the message says", False
@@ -144,7 +149,7 @@ class Client:
         self,
         path: str,
         body: Manifest,
-        content_type: PatchType = APPLY_PATCH,
+        content_type: str = APPLY_PATCH,
         params: Params | None = None,
     ) -> Manifest:
         """Server-side apply, or a merge patch; returns the object as it is now."""
@@ -230,6 +235,9 @@ def _refused(status: int, data: bytes) -> ApiError:
     if not isinstance(answer, dict) or answer.get("kind") != "Status":
         # A proxy on the way; its page says nothing that helps.
         return ApiError(status, "", f"the API server answered HTTP {status}")
+    message = str(answer.get("message") or f"the API server answered HTTP {status}")
+    if status == 500 and message.startswith(_NOT_OF_THE_SCHEMA):
+        return ApiError(422, "Invalid", message, _schema_causes(message))
     causes = tuple(
         Cause(
             reason=str(cause.get("reason") or ""),
@@ -238,11 +246,13 @@ def _refused(status: int, data: bytes) -> ApiError:
         )
         for cause in (answer.get("details") or {}).get("causes") or []
     )
-    return ApiError(
-        status,
-        str(answer.get("reason") or ""),
-        str(answer.get("message") or f"the API server answered HTTP {status}"),
-        causes,
+    return ApiError(status, str(answer.get("reason") or ""), message, causes)
+
+
+def _schema_causes(message: str) -> tuple[Cause, ...]:
+    return tuple(
+        Cause(reason="FieldValueInvalid", message=match["message"], field=match["field"])
+        for match in _SCHEMA_CAUSE.finditer(message)
     )
 
 

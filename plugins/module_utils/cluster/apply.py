@@ -1,0 +1,290 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes the cluster hold the objects of one SemanticRouter: compare, rehearse, write, prune.
+
+Waits for nothing and judges no object's health. Why it is done this way: docs/adr/0005-apply.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain, groupby
+from typing import Any, TypeVar
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    compare,
+    ownership,
+    refusal,
+    resources,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import prune as pruning
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
+    CONNECTIONS,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+    Problem,
+    RouterError,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+CREATED, CHANGED, UNCHANGED, PRUNED = "created", "changed", "unchanged", "pruned"
+
+_Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What was done (or would be, in check mode), object by object, and what stood in the way."""
+
+    objects: list[dict[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    diff: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Anything but unchanged objects."""
+        return any(entry["action"] != UNCHANGED for entry in self.objects)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain containers: what crosses Jinja between two tasks."""
+        return {
+            "changed": self.changed,
+            "objects": self.objects,
+            "problems": [problem.as_dict() for problem in self.problems],
+            "diff": self.diff,
+        }
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One desired object: what is there now, what a dry run makes of it, what is in the way."""
+
+    desired: Manifest
+    live: Manifest | None = None
+    after: Manifest | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def action(self) -> str:
+        if self.after is None:
+            return UNCHANGED
+        if self.live is None:
+            return CREATED
+        return UNCHANGED if compare.is_same(self.after, self.live) else CHANGED
+
+
+def apply(
+    client: Client,
+    router: Router,
+    objects: Sequence[Manifest],
+    *,
+    check_mode: bool = False,
+    diff: bool = False,
+    prune: bool = True,
+) -> ApplyResult:
+    """Write what differs and nothing else; nothing at all if any object is refused.
+
+    What the cluster says against it is in the result's problems. RouterError is for a caller who
+    asks for what can never be: an object of an unknown kind, or of another namespace.
+    """
+    _require_applicable(router, objects)
+    desired = [compare.stamped(manifest, router) for manifest in objects]
+    with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
+        requests = _Requests(client, router, threads)
+        try:
+            live = requests.listed(resources.RESOURCES if prune else _kinds(desired))
+        except ApiError as error:
+            return ApplyResult(problems=[error.problem])
+        rehearsed = requests.rehearsed(desired, live)
+        steps = [step for step in rehearsed if not step.problems]
+        problems = _problems(rehearsed)
+        if any(problem.blocking for problem in problems):
+            settled = [step for step in steps if step.action == UNCHANGED]
+            return _result(settled, [], problems, diff)
+        unwanted = pruning.unwanted(live, desired, router) if prune else []
+        if not check_mode:
+            steps, failures = requests.written(steps)
+            unwanted, leftovers = ([], []) if failures else requests.pruned(unwanted)
+            problems += failures + leftovers
+    return _result(steps, unwanted, problems, diff)
+
+
+def _require_applicable(router: Router, objects: Sequence[Manifest]) -> None:
+    if not router.uid:
+        raise _misuse("router has no metadata.uid", "Pass the SemanticRouter as the cluster has it")
+    seen = set()
+    for manifest in objects:
+        try:
+            place = resources.path(manifest)
+        except KeyError as error:
+            raise _misuse(
+                f"an object without {error}, or of a kind that this collection does not know",
+                "Give every object an apiVersion, a kind and a name, of the kinds in resources.py",
+            ) from error
+        name = ownership.described(manifest)
+        if manifest["metadata"].get("namespace") != router.namespace:
+            raise _misuse(f"{name} is not in namespace {router.namespace}", "An owner is local")
+        if place in seen:
+            raise _misuse(f"{name} stands twice in objects", "Build every object once")
+        seen.add(place)
+
+
+def _misuse(found: str, remedy: str) -> RouterError:
+    return RouterError(Problem(reason="ReconcileFailed", field="", found=found, remedy=remedy))
+
+
+class _Requests:
+    """The requests of one apply, many at a time."""
+
+    def __init__(self, client: Client, router: Router, threads: ThreadPoolExecutor) -> None:
+        self._client = client
+        self._router = router
+        self._threads = threads
+
+    def listed(self, kinds: Iterable[Resource]) -> list[Manifest]:
+        """The objects with our labels."""
+        return list(chain.from_iterable(self._each(self._of_kind, kinds)))
+
+    def rehearsed(self, desired: Iterable[Manifest], live: Iterable[Manifest]) -> list[_Step]:
+        """One step per object; those that differ went through a server-side dry run."""
+        found = {resources.path(manifest): manifest for manifest in live}
+        steps = [_Step(manifest, found.get(resources.path(manifest))) for manifest in desired]
+        return self._each(self._rehearsal, steps)
+
+    def written(self, steps: list[_Step]) -> tuple[list[_Step], list[Problem]]:
+        """Rank by rank; the first rank with a failure is the last that is tried."""
+        done = [step for step in steps if step.action == UNCHANGED]
+        waiting = sorted((step for step in steps if step.action != UNCHANGED), key=_rank)
+        for _, rank in groupby(waiting, key=_rank):
+            tried = self._each(self._write, rank)
+            done += [step for step in tried if not step.problems]
+            if problems := _problems(tried):
+                return done, problems
+        return done, []
+
+    def pruned(self, unwanted: list[Manifest]) -> tuple[list[Manifest], list[Problem]]:
+        """The objects that went, and why others did not."""
+        outcomes = self._each(self._prune, unwanted)
+        gone = [live for live, outcome in zip(unwanted, outcomes, strict=True) if outcome is True]
+        return gone, [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+
+    def _of_kind(self, kind: Resource) -> list[Manifest]:
+        path = resources.collection_path(kind, self._router.namespace)
+        try:
+            return self._client.list(path, ownership.label_selector(self._router))
+        except ApiError as error:
+            # An optional kind that this cluster does not serve.
+            if error.status == 404:
+                return []
+            raise
+
+    def _rehearsal(self, step: _Step) -> _Step:
+        if step.live is not None:
+            if objection := ownership.objection(step.live, self._router):
+                return replace(step, problems=(objection,))
+            if compare.is_untouched(step.desired, step.live):
+                return step
+        try:
+            rehearsed = replace(step, after=self._patch(step.desired, {"dryRun": "All"}))
+            return rehearsed if not _was_unseen(rehearsed) else self._seen(rehearsed)
+        except ApiError as error:
+            return self._refused(step, error)
+
+    def _refused(self, step: _Step, error: ApiError) -> _Step:
+        # Somebody else's object of that name explains more than what the API server says of ours.
+        if step.live is None and not error.problem.retry:
+            step = self._seen(step)
+        return step if step.problems else _failed(step, error)
+
+    def _seen(self, step: _Step) -> _Step:
+        try:
+            live = self._client.get(resources.path(step.desired))
+        except ApiError as error:
+            return _failed(step, error)
+        objection = ownership.objection(live, self._router) if live else None
+        return replace(step, live=live, problems=(objection,) if objection else ())
+
+    def _write(self, step: _Step) -> _Step:
+        try:
+            self._patch(step.desired, {})
+        except ApiError as error:
+            return _failed(step, error)
+        return step
+
+    def _prune(self, live: Manifest) -> bool | Problem:
+        try:
+            return pruning.delete(self._client, live)
+        except ApiError as error:
+            return error.problem
+
+    def _patch(self, manifest: Manifest, params: dict[str, str]) -> Manifest:
+        return self._client.patch(
+            resources.path(manifest),
+            manifest,
+            params={"fieldManager": metadata.FIELD_MANAGER, "force": "true", **params},
+        )
+
+    def _each(self, function: Callable[[_Item], _Answer], items: Iterable[_Item]) -> list[_Answer]:
+        return list(self._threads.map(function, items))
+
+
+def _was_unseen(step: _Step) -> bool:
+    """The dry run met an object that has not our labels: only what it would create has no version.
+
+    Either it is somebody else's, or ours after somebody took the labels off.
+    """
+    after = step.after or {"metadata": {}}
+    return step.live is None and bool(after["metadata"].get("resourceVersion"))
+
+
+def _failed(step: _Step, error: ApiError) -> _Step:
+    return replace(step, problems=tuple(refusal.problems(error, step.desired, step.live)))
+
+
+def _problems(steps: Iterable[_Step]) -> list[Problem]:
+    return [problem for step in steps for problem in step.problems]
+
+
+def _rank(step: _Step) -> int:
+    return resources.resource_of(step.desired).rank
+
+
+def _kinds(desired: Iterable[Manifest]) -> list[Resource]:
+    return list(dict.fromkeys(resources.resource_of(manifest) for manifest in desired))
+
+
+def _result(
+    steps: list[_Step], pruned: list[Manifest], problems: list[Problem], diff: bool
+) -> ApplyResult:
+    steps = sorted(steps, key=_rank)
+    changes = [step for step in steps if step.action != UNCHANGED] if diff else []
+    return ApplyResult(
+        objects=[
+            *(_entry(step.desired, step.action) for step in steps),
+            *(_entry(live, PRUNED) for live in pruned),
+        ],
+        problems=problems,
+        diff=[
+            *(compare.difference(step.live, step.after) for step in changes),
+            *(compare.difference(live, None) for live in pruned if diff),
+        ],
+    )
+
+
+def _entry(manifest: Manifest, action: str) -> dict[str, str]:
+    described = manifest["metadata"]
+    return {
+        "kind": manifest["kind"],
+        "name": described["name"],
+        "namespace": described["namespace"],
+        "action": action,
+    }

@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Desired and live objects side by side: stamped, untouched, equal, and shown to a person. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import fields
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    ANNOTATION_APPLIED_HASH,
+    FIELD_MANAGER,
+    Manifest,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# Said by the API server: no part of what an object is meant to be.
+_BOOKKEEPING = frozenset(
+    {"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp"}
+)
+
+
+def stamped(manifest: Manifest, router: Router) -> Manifest:
+    """With its owner, and a hash of all that is asked for."""
+    described = {**manifest["metadata"], "ownerReferences": [router.owner_reference]}
+    owned = {**manifest, "metadata": described}
+    annotations = {**(described.get("annotations") or {}), ANNOTATION_APPLIED_HASH: _hash(owned)}
+    return {**owned, "metadata": {**described, "annotations": annotations}}
+
+
+def is_untouched(desired: Manifest, live: Manifest) -> bool:
+    """We have applied exactly this, and nobody has changed any of it since."""
+    annotations = live["metadata"].get("annotations") or {}
+    wanted = desired["metadata"]["annotations"][ANNOTATION_APPLIED_HASH]
+    if annotations.get(ANNOTATION_APPLIED_HASH) != wanted:
+        return False
+    return any(
+        fields.covers(entry.get("fieldsV1") or {}, desired)
+        for entry in live["metadata"].get("managedFields") or []
+        if entry.get("manager") == FIELD_MANAGER
+        and entry.get("operation") == "Apply"
+        and not entry.get("subresource")
+    )
+
+
+def is_same(rehearsed: Manifest, live: Manifest) -> bool:
+    """A write would change neither a value nor its ownership.
+
+    It is so on a cluster whose admission rewrites a field of ours each time that we apply it.
+    """
+    return _shown(rehearsed) == _shown(live) and _owners(rehearsed) == _owners(live)
+
+
+def difference(before: Manifest | None, after: Manifest | None) -> dict[str, Any]:
+    """One entry of the result's ``diff``."""
+    named = after or before or {}
+    header = f"{named['kind']} {named['metadata']['namespace']}/{named['metadata']['name']}"
+    return {
+        "before_header": header,
+        "after_header": header,
+        "before": _shown(before) if before else {},
+        "after": _shown(after) if after else {},
+    }
+
+
+def _hash(manifest: Manifest) -> str:
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _shown(manifest: Manifest) -> Manifest:
+    described = manifest["metadata"]
+    annotations = _without(described.get("annotations") or {}, {ANNOTATION_APPLIED_HASH})
+    kept = {**_without(described, _BOOKKEEPING), "annotations": annotations}
+    return {**_without(manifest, {"status"}), "metadata": kept}
+
+
+def _owners(manifest: Manifest) -> list[str]:
+    entries = manifest["metadata"].get("managedFields") or []
+    return sorted(json.dumps(_without(entry, {"time"}), sort_keys=True) for entry in entries)
+
+
+def _without(mapping: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left_out = frozenset(names)
+    return {name: value for name, value in mapping.items() if name not in left_out}

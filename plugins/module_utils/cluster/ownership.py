@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whose object is it? What is somebody else's is never seized, changed or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+
+def described(manifest: Mapping[str, Any]) -> str:
+    """``Service my-router``: how messages name an object."""
+    return f"{manifest['kind']} {manifest['metadata']['name']}"
+
+
+def label_selector(router: Router) -> str:
+    """Selects all objects of one router."""
+    own = metadata.labels(router.name)
+    names = (metadata.LABEL_INSTANCE, metadata.LABEL_MANAGED_BY)
+    return ",".join(f"{name}={own[name]}" for name in names)
+
+
+def is_controlled_by(live: Manifest, router: Router) -> bool:
+    """The object goes when the router goes."""
+    controller = _controller(live)
+    return controller is not None and controller.get("uid") == router.uid
+
+
+def objection(live: Manifest, router: Router) -> Problem | None:
+    """Why the router must not write to an existing object; None when it may.
+
+    An object with our labels and no controller is ours: a backup was restored.
+    """
+    if live["metadata"].get("deletionTimestamp"):
+        return _terminating(live)
+    if is_controlled_by(live, router):
+        return None
+    controller = _controller(live)
+    if controller is None and _has_our_labels(live, router):
+        return None
+    return _foreign(live, router, controller)
+
+
+def _controller(live: Manifest) -> dict[str, Any] | None:
+    references = live["metadata"].get("ownerReferences") or []
+    return next((reference for reference in references if reference.get("controller")), None)
+
+
+def _has_our_labels(live: Manifest, router: Router) -> bool:
+    labels = live["metadata"].get("labels") or {}
+    own = metadata.labels(router.name)
+    return all(
+        labels.get(name) == own[name]
+        for name in (metadata.LABEL_INSTANCE, metadata.LABEL_MANAGED_BY)
+    )
+
+
+def _terminating(live: Manifest) -> Problem:
+    finalizers = ", ".join(live["metadata"].get("finalizers") or []) or "none"
+    return Problem(
+        reason="Conflict",
+        field="",
+        found=f"{described(live)} is being deleted (its finalizers: {finalizers})",
+        remedy="Wait until it is gone: the operator creates it anew",
+        retry=True,
+        # A claim goes only when its last pod goes; that must not hold up everything else.
+        blocking=False,
+    )
+
+
+def _foreign(live: Manifest, router: Router, controller: dict[str, Any] | None) -> Problem:
+    if controller is None:
+        managers = {entry.get("manager") for entry in live["metadata"].get("managedFields") or []}
+        made = ", ".join(sorted(str(manager) for manager in managers if manager))
+        owner = f"belongs to nobody (written by {made})" if made else "belongs to nobody"
+    elif (controller.get("kind"), controller.get("name")) == (metadata.KIND, router.name):
+        owner = "belongs to an earlier SemanticRouter of this name and is about to be collected"
+    else:
+        owner = f"is controlled by {controller.get('kind')} {controller.get('name')}"
+    return Problem(
+        reason="Conflict",
+        field="metadata.name",
+        found=f"{described(live)} exists already in namespace {router.namespace} and {owner}",
+        remedy="Rename or remove that object, or give the SemanticRouter another name",
+        retry=True,
+    )

@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Removes what a SemanticRouter controls and no longer wants; never what it keeps or never had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.ownership import (
+    is_controlled_by,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+
+def unwanted(
+    live: Iterable[Manifest], desired: Iterable[Manifest], router: Router
+) -> list[Manifest]:
+    """The objects among ``live`` that are to go."""
+    wanted = {resources.path(manifest) for manifest in desired}
+    return [
+        manifest
+        for manifest in live
+        if resources.resource_of(manifest).prune
+        and resources.path(manifest) not in wanted
+        and is_controlled_by(manifest, router)
+        and not manifest["metadata"].get("deletionTimestamp")
+    ]
+
+
+def delete(client: Client, live: Manifest) -> bool:
+    """Delete the very object that was seen; False if it is gone already."""
+    return client.delete(resources.path(live), uid=live["metadata"]["uid"])
