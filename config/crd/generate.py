@@ -30,6 +30,7 @@ QUANTITY_PATTERN = (
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
 )
 EITHER = {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
+KEEPS_UNKNOWN = {"x-kubernetes-preserve-unknown-fields": True}
 # What an API server publishes for its own types but does not take in a CRD.
 NOT_IN_CRDS = ("x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy", "x-kubernetes-unions")
 
@@ -117,16 +118,30 @@ def structural(schema: Schema, core: Schema) -> Schema:
     return result
 
 
+def opened(schema: Any) -> Any:
+    """A schema whose objects, at any depth, keep the keys that it does not know."""
+    if isinstance(schema, list):
+        return [opened(value) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: opened(value) for key, value in schema.items()}
+    is_object = schema.get("type") == "object" and isinstance(schema.get("properties"), dict)
+    return {**inner, **KEEPS_UNKNOWN} if is_object else inner
+
+
 def composed(schema: Any, core: Schema) -> Any:
-    """The source with each `$core` replaced; keys beside it win."""
+    """The source with its abbreviations written out; keys beside `$core` win."""
     if isinstance(schema, list):
         return [composed(value, core) for value in schema]
     if not isinstance(schema, dict):
         return schema
-    own = {key: composed(value, core) for key, value in schema.items() if key != "$core"}
-    if "$core" not in schema:
-        return own
-    return {**structural(core[CORE_PREFIX + schema["$core"]], core), **own}
+    for key, value in schema.items():
+        if value is None:
+            raise ValueError(f"{key!r} has no value: quote the text with a comma before it")
+    own = {key: composed(value, core) for key, value in schema.items() if key[0] != "$"}
+    if "$core" in schema:
+        own = {**structural(core[CORE_PREFIX + schema["$core"]], core), **own}
+    return opened(own) if "$open" in schema else own
 
 
 def generated() -> str:
