@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the entries of spec.vllmEndpoints mean together: which models there are, which is the default.
+"""What the entries of spec.vllmEndpoints mean together: the models, and the default one.
 
 Where an endpoint is, and whether it is there, is discovery's business.
 """

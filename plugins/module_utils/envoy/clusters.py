@@ -22,8 +22,6 @@ ROUTER_API = "router-api"
 NO_ENDPOINT = "no-endpoint"
 
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
-# Envoy adds the weights of a cluster up in 32 bits and refuses the file when they do not fit.
-MAX_TOTAL_WEIGHT = 2**32 - 1
 
 Cluster = dict[str, Any]
 
@@ -75,17 +73,14 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
-                _locality(position, endpoint, weight)
-                for position, (endpoint, weight) in enumerate(
-                    zip(endpoints, _weights(endpoints), strict=True)
-                )
+                _locality(position, endpoint) for position, endpoint in enumerate(endpoints)
             ],
         },
         **_transport_sockets(endpoints),
     }
 
 
-def _locality(position: int, endpoint: Endpoint, weight: int) -> dict[str, Any]:
+def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
     """One endpoint is one locality, because weights of localities are shares of the traffic.
 
     Weights of the addresses would count once per address: a headless Service with three pods would
@@ -93,7 +88,7 @@ def _locality(position: int, endpoint: Endpoint, weight: int) -> dict[str, Any]:
     """
     return {
         "locality": {"zone": endpoint.name, "sub_zone": str(position)},
-        "load_balancing_weight": weight,
+        "load_balancing_weight": endpoint.weight,
         "lb_endpoints": [
             {
                 "endpoint": {
@@ -112,16 +107,6 @@ def _locality(position: int, endpoint: Endpoint, weight: int) -> dict[str, Any]:
             },
         ],
     }
-
-
-def _weights(endpoints: list[Endpoint]) -> list[int]:
-    weights = [endpoint.weight for endpoint in endpoints]
-    total = sum(weights)
-    if total <= MAX_TOTAL_WEIGHT:
-        return weights
-    # Room for each one that rounds up to 1.
-    budget = MAX_TOTAL_WEIGHT - len(weights)
-    return [max(1, weight * budget // total) for weight in weights]
 
 
 def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:

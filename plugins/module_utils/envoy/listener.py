@@ -16,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
     EXT_PROC,
     HEADER_SELECTED_MODEL,
+    openai_error,
     virtual_host,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -28,7 +29,7 @@ INTERNAL_HEADERS = (HEADER_SELECTED_MODEL, "x-vsr-internal-auth", "x-vsr-fusion-
 INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", "x-authz-")
 
 # No host had an address, or none could be connected to, or it hung up before it answered.
-UPSTREAM_FAILURES = ["UH", "UF", "UC", "UO"]
+UPSTREAM_FAILURES = ("UH", "UF", "UC", "UO")
 
 _HTTP_CONNECTION_MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
@@ -66,6 +67,8 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
         "codec_type": "AUTO",
         # Also drops the x-envoy-* headers with which a client could set timeouts and retries.
         "use_remote_address": True,
+        # Harmless among them, and what connects the logs of client, Envoy, router and backend.
+        "preserve_external_request_id": True,
         # Before routing, so that no spelling of a path reaches what another spelling would not.
         "normalize_path": True,
         "merge_slashes": True,
@@ -110,8 +113,7 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
 
 def _ext_proc(router: Router) -> dict[str, Any]:
     return {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3"
-        ".ExternalProcessor",
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
         "grpc_service": {"envoy_grpc": {"cluster_name": ROUTER_EXT_PROC}},
         "processing_mode": {
             "request_header_mode": "SEND",
@@ -136,7 +138,7 @@ def _local_reply_config() -> dict[str, Any]:
                 "filter": {
                     "and_filter": {
                         "filters": [
-                            {"response_flag_filter": {"flags": UPSTREAM_FAILURES}},
+                            {"response_flag_filter": {"flags": [*UPSTREAM_FAILURES]}},
                             {
                                 "header_filter": {
                                     "header": {
@@ -148,28 +150,22 @@ def _local_reply_config() -> dict[str, Any]:
                         ],
                     },
                 },
-                "body_format_override": _unavailable(
-                    "Model %REQ(X-SELECTED-MODEL)% has no endpoint that answers"
-                ),
+                "body_format_override": {
+                    "json_format": openai_error(
+                        "Model %REQ(X-SELECTED-MODEL)% has no endpoint that answers",
+                        "model_unavailable",
+                    ),
+                },
             },
             {
-                "filter": {"response_flag_filter": {"flags": UPSTREAM_FAILURES}},
-                "body_format_override": _unavailable("The semantic router does not answer (yet)"),
+                "filter": {"response_flag_filter": {"flags": [*UPSTREAM_FAILURES]}},
+                "body_format_override": {
+                    "json_format": openai_error(
+                        "The semantic router does not answer (yet)", "router_unavailable"
+                    ),
+                },
             },
         ],
-    }
-
-
-def _unavailable(message: str) -> dict[str, Any]:
-    return {
-        "json_format": {
-            "error": {
-                "message": message,
-                "type": "service_unavailable",
-                "param": "model",
-                "code": "model_unavailable",
-            },
-        },
     }
 
 
@@ -184,7 +180,7 @@ def _access_log() -> dict[str, Any]:
                 "json_format": {
                     "time": "%START_TIME%",
                     "method": "%REQ(:METHOD)%",
-                    "path": "%PATH(NQ:ORIG)%",
+                    "path": "%PATH(NQ)%",
                     "status": "%RESPONSE_CODE%",
                     "details": "%RESPONSE_CODE_DETAILS%",
                     "flags": "%RESPONSE_FLAGS%",

