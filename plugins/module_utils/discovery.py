@@ -61,6 +61,9 @@ _DEFAULT_CLASS_ANNOTATIONS = (
 )
 _NAMES_IN_A_MESSAGE = 5
 
+# One entry of spec.vllmEndpoints.
+Entry = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Sighting:
@@ -96,7 +99,9 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
         storage_classes=sorted(item["metadata"]["name"] for item in classes),
         default_storage_class=default_storage_class(classes),
         endpoints=[
-            endpoint(router, entry, sighting, served)
+            endpoint(
+                router.namespace, entry, sighting, served, router.status.get("endpoints") or []
+            )
             for entry, sighting in zip(endpoint_entries(router), reading.backends, strict=True)
         ],
     )
@@ -154,21 +159,28 @@ def wants_claim(router: Router) -> bool:
     return bool(persistence["enabled"]) and not persistence.get("existingClaim")
 
 
-def endpoint_entries(router: Router) -> list[dict[str, Any]]:
+def endpoint_entries(router: Router) -> list[Entry]:
     """spec.vllmEndpoints; [] when absent."""
     return list(router.spec.get("vllmEndpoints") or [])
 
 
 def endpoint(
-    router: Router, entry: dict[str, Any], sighting: Sighting, served: dict[str, list[str]]
+    namespace: str,
+    entry: Entry,
+    sighting: Sighting,
+    served: dict[str, list[str]],
+    known: list[dict[str, Any]],
 ) -> Endpoint:
-    """One entry of spec.vllmEndpoints, resolved by what was read for it."""
+    """One entry of spec.vllmEndpoints, resolved by what was read for it.
+
+    namespace: the router's own. served: capabilities. known: status.endpoints of the previous run.
+    """
     kind = entry["backend"]["type"]
     if kind == TYPE_KSERVE:
-        return _kserve(router, entry, sighting, served)
+        return _kserve(namespace, entry, sighting, served)
     if kind == TYPE_LLAMASTACK:
-        return _llamastack(router, entry, sighting)
-    return _service(router, entry, sighting)
+        return _llamastack(namespace, entry, sighting, _earlier(namespace, entry, known))
+    return _service(namespace, entry, sighting)
 
 
 def service_host(name: str, namespace: str) -> str:
@@ -176,14 +188,14 @@ def service_host(name: str, namespace: str) -> str:
     return f"{name}.{namespace}.svc"
 
 
-def service_namespace(router: Router, entry: dict[str, Any]) -> str:
+def service_namespace(namespace: str, entry: Entry) -> str:
     """Namespace of a ``service`` backend: its own when it names one, else the router's."""
     backend_service = entry["backend"].get("service") or {}
-    return str(backend_service.get("namespace") or router.namespace)
+    return str(backend_service.get("namespace") or namespace)
 
 
 def _kserve(
-    router: Router, entry: dict[str, Any], sighting: Sighting, served: dict[str, list[str]]
+    namespace: str, entry: Entry, sighting: Sighting, served: dict[str, list[str]]
 ) -> Endpoint:
     name = str(entry["backend"].get("inferenceServiceName") or "")
     if not name:
@@ -192,12 +204,12 @@ def _kserve(
         name=entry["name"],
         model=entry["model"],
         weight=int(entry["weight"]),
-        host=service_host(f"{name}-predictor", router.namespace),
+        host=service_host(f"{name}-predictor", namespace),
         port=KSERVE_PREDICTOR_PORT,
         scheme="https",
         ready=True,
     )
-    what = f"InferenceService {router.namespace}/{name}"
+    what = f"InferenceService {namespace}/{name}"
     if sighting.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
     if KSERVE_VERSION not in served.get(GROUP_KSERVE, []):
@@ -225,21 +237,22 @@ def _why_not_ready(inference_service: Manifest) -> str:
     return f": {said}" if said else " yet"
 
 
-def _llamastack(router: Router, entry: dict[str, Any], sighting: Sighting) -> Endpoint:
+def _llamastack(namespace: str, entry: Entry, sighting: Sighting, earlier: Endpoint) -> Endpoint:
     labels = entry["backend"].get("discoveryLabels") or {}
-    earlier = _earlier(router, entry)
     if not labels:
         return _unresolved(entry, "BackendIncomplete", "backend.discoveryLabels is empty")
     if sighting.denied:
-        what = f"Services in namespace {router.namespace}: {sighting.denied}"
+        what = f"Services in namespace {namespace}: {sighting.denied}"
         return _not_ready(earlier, "BackendUnreadable", what)
     usable = {
-        service_host(item["metadata"]["name"], router.namespace): item
+        service_host(item["metadata"]["name"], namespace): item
         for item in sorted(sighting.objects, key=lambda item: str(item["metadata"]["name"]))
         if _llamastack_port(item)
     }
     if not usable:
-        return _not_ready(earlier, "NoServiceMatches", _no_match(router, labels, sighting.objects))
+        return _not_ready(
+            earlier, "NoServiceMatches", _no_match(namespace, labels, sighting.objects)
+        )
     host = earlier.host if earlier.host in usable else next(iter(usable))
     port = _llamastack_port(usable[host])
     return replace(
@@ -252,12 +265,12 @@ def _llamastack(router: Router, entry: dict[str, Any], sighting: Sighting) -> En
     )
 
 
-def _no_match(router: Router, labels: dict[str, str], matching: list[Manifest]) -> str:
+def _no_match(namespace: str, labels: dict[str, str], matching: list[Manifest]) -> str:
     selector = label_selector(labels)
     if matching:
         names = _some(item["metadata"]["name"] for item in matching)
         return f"the Services that match {selector} have no port: {names}"
-    return f"no Service in namespace {router.namespace} matches {selector}"
+    return f"no Service in namespace {namespace} matches {selector}"
 
 
 def _ambiguity(host: str, usable: dict[str, Manifest]) -> str:
@@ -277,22 +290,22 @@ def _llamastack_port(found: Manifest) -> int:
     return _pod_port(chosen) if _is_headless(found) else int(chosen["port"])
 
 
-def _service(router: Router, entry: dict[str, Any], sighting: Sighting) -> Endpoint:
+def _service(namespace: str, entry: Entry, sighting: Sighting) -> Endpoint:
     wanted = entry["backend"].get("service") or {}
     if not wanted.get("name") or not wanted.get("port"):
         return _unresolved(entry, "BackendIncomplete", "backend.service has no name or no port")
-    namespace = service_namespace(router, entry)
+    its_namespace = service_namespace(namespace, entry)
     port = int(wanted["port"])
     known = Endpoint(
         name=entry["name"],
         model=entry["model"],
         weight=int(entry["weight"]),
-        host=service_host(wanted["name"], namespace),
+        host=service_host(wanted["name"], its_namespace),
         port=port,
         scheme=_scheme(entry, port),
         ready=True,
     )
-    what = f"Service {namespace}/{wanted['name']}"
+    what = f"Service {its_namespace}/{wanted['name']}"
     if sighting.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
     if not sighting.objects:
@@ -328,24 +341,24 @@ def _pod_port(port: dict[str, Any]) -> int:
     return target if isinstance(target, int) and target else int(port["port"])
 
 
-def _scheme(entry: dict[str, Any], port: int) -> str:
+def _scheme(entry: Entry, port: int) -> str:
     stated = (entry["backend"].get("service") or {}).get("scheme")
     return str(stated) if stated else "https" if port in HTTPS_PORTS else "http"
 
 
-def _earlier(router: Router, entry: dict[str, Any]) -> Endpoint:
+def _earlier(namespace: str, entry: Entry, known: list[dict[str, Any]]) -> Endpoint:
     """The address that a previous run chose for this endpoint, if it served the same model."""
     nothing = _unresolved(entry, "", "")
-    for known in router.status.get("endpoints") or []:
-        if known.get("name") != entry["name"] or known.get("model") != entry["model"]:
+    for item in known:
+        if item.get("name") != entry["name"] or item.get("model") != entry["model"]:
             continue
-        host, _, port = str(known.get("address") or "").rpartition(":")
-        if host.endswith(service_host("", router.namespace)) and port.isdecimal():
+        host, _, port = str(item.get("address") or "").rpartition(":")
+        if host.endswith(service_host("", namespace)) and port.isdecimal():
             return replace(nothing, host=host, port=int(port), scheme=_scheme(entry, int(port)))
     return nothing
 
 
-def _unresolved(entry: dict[str, Any], reason: str, message: str) -> Endpoint:
+def _unresolved(entry: Entry, reason: str, message: str) -> Endpoint:
     return Endpoint(
         name=entry["name"],
         model=entry["model"],

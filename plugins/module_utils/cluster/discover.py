@@ -21,7 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery imp
     Reading,
     Sighting,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     API_VERSION,
     KIND,
@@ -44,11 +44,15 @@ _PARALLEL_READS = 4
 
 @dataclass(frozen=True)
 class Discovery:
-    """Facts, what is wrong with them, and what the log should say."""
+    """Facts, what is wrong with them, and what the log should say.
+
+    failed: the cluster could not be read; the facts are empty and mean nothing.
+    """
 
     facts: Facts
     problems: list[Problem]
     messages: list[str]
+    failed: bool = False
 
 
 def discover(client: Client, router: Router, platform: str = "") -> Discovery:
@@ -69,7 +73,7 @@ def read(client: Client, router: Router) -> Reading:
         storage = pool.submit(_read_storage, client) if wants_claim else None
         claim = pool.submit(_read_claim, client, router) if wants_claim else None
         backends = [
-            pool.submit(_read_backend, client, router, entry)
+            pool.submit(_read_backend, client, router.namespace, entry)
             for entry in discovery.endpoint_entries(router)
         ]
         return Reading(
@@ -78,6 +82,20 @@ def read(client: Client, router: Router) -> Reading:
             claim_exists=bool(claim and claim.result()),
             backends=[backend.result() for backend in backends],
         )
+
+
+def resolve(
+    client: Client,
+    namespace: str,
+    entries: list[discovery.Entry],
+    known: list[dict[str, Any]],
+) -> list[Endpoint]:
+    """Only the backends; ApiError when the cluster does not answer."""
+    served = discovery.capabilities(read_groups(client))
+    return [
+        discovery.endpoint(namespace, entry, _read_backend(client, namespace, entry), served, known)
+        for entry in entries
+    ]
 
 
 def read_groups(client: Client) -> list[Manifest]:
@@ -108,21 +126,21 @@ def _read_claim(client: Client, router: Router) -> bool:
     return bool(_seen(lambda: _one(client.get(path))).objects)
 
 
-def _read_backend(client: Client, router: Router, entry: dict[str, Any]) -> Sighting:
+def _read_backend(client: Client, namespace: str, entry: discovery.Entry) -> Sighting:
     backend = entry["backend"]
     name = backend.get("inferenceServiceName")
     if backend["type"] == discovery.TYPE_KSERVE and name:
         version = f"{discovery.GROUP_KSERVE}/{discovery.KSERVE_VERSION}"
-        path = f"/apis/{version}/namespaces/{router.namespace}/inferenceservices/{name}"
+        path = f"/apis/{version}/namespaces/{namespace}/inferenceservices/{name}"
         return _seen(lambda: _one(client.get(path)))
     labels = backend.get("discoveryLabels")
     if backend["type"] == discovery.TYPE_LLAMASTACK and labels:
         selector = discovery.label_selector(labels)
-        return _seen(lambda: client.list(f"{_core(router.namespace)}/services", selector))
+        return _seen(lambda: client.list(f"{_core(namespace)}/services", selector))
     service = backend.get("service") or {}
     if backend["type"] == discovery.TYPE_SERVICE and service.get("name"):
-        namespace = discovery.service_namespace(router, entry)
-        path = f"{_core(namespace)}/services/{service['name']}"
+        its_namespace = discovery.service_namespace(namespace, entry)
+        path = f"{_core(its_namespace)}/services/{service['name']}"
         return _seen(lambda: _one(client.get(path)))
     return Sighting()
 
@@ -152,7 +170,7 @@ def _failed(error: ApiError) -> Discovery:
         remedy=error.problem.remedy,
         retry=True,
     )
-    return Discovery(Facts(), [problem], [f"Failed to read the cluster: {error.message}"])
+    return Discovery(Facts(), [problem], [str(problem)], failed=True)
 
 
 def _router_missing(name: str, namespace: str) -> Problem:

@@ -58,9 +58,9 @@ def resolve(
     served: dict[str, list[str]] | None = None,
     endpoints: list[dict[str, Any]] | None = None,
 ) -> Endpoint:
-    owner = router(item, status={"endpoints": endpoints or []})
     sighting = Sighting(list(objects), denied)
-    return discovery.endpoint(owner, item, sighting, KSERVE_SERVED if served is None else served)
+    apis = KSERVE_SERVED if served is None else served
+    return discovery.endpoint("apps", item, sighting, apis, endpoints or [])
 
 
 def earlier(address: str, model: str = "llama3-8b") -> list[dict[str, Any]]:
@@ -392,6 +392,12 @@ def test_endpoints_keep_the_order_of_the_spec() -> None:
     reading = Reading(groups=[], backends=[Sighting() for _ in items])
     facts = discovery.facts(router(*items), reading)
     assert [item.name for item in facts.endpoints] == names
+
+
+def test_the_previous_runs_status_tells_where_a_backend_was() -> None:
+    owner = router(LLAMASTACK, status={"endpoints": earlier("zeta.apps.svc:8321")})
+    facts = discovery.facts(owner, Reading(groups=[], backends=[Sighting()]))
+    assert facts.endpoints[0].address == "zeta.apps.svc:8321"
 
 
 def test_long_lists_in_messages_are_cut() -> None:

@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tells the operator when to reconcile again. Documented in plugins/modules/requeue_after.py.
+
+ansible-operator looks at the events of a run for a task whose action is spelled ``requeue_after``
+and takes the result's ``period``. It does not check that the field is there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+    Problem,
+    RouterError,
+)
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
+    Arguments,
+    RouterAction,
+)
+
+# What Go's time.ParseDuration takes, without its signs.
+_DURATION = re.compile(r"(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0")
+
+
+class ActionModule(RouterAction):
+    """Returns the period that it was given."""
+
+    ARGUMENT_SPEC: ClassVar[dict[str, dict[str, Any]]] = {
+        "after": {"type": "str", "required": True}
+    }
+
+    def act(self, arguments: Arguments) -> dict[str, Any]:
+        after = arguments["after"]
+        if not _DURATION.fullmatch(after):
+            found = f'after is "{after}", which is not a duration'
+            raise RouterError(Problem("InvalidSpec", "", found, "Write it like 15s or 1h30m"))
+        return {"changed": False, "period": after}

@@ -1,0 +1,520 @@
+"""A status says what is true, from live objects, without a cluster and without a clock."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+NOW = "2026-11-23T10:00:00Z"
+EARLIER = "2026-11-22T10:00:00Z"
+ROOT = Path(conditions.__file__).parents[2]
+
+INVALID = Problem("InvalidSpec", "spec.replicas", "found -1", "Give 0 or more")
+UNREADABLE = Problem("DiscoveryFailed", "", "the cluster could not be read", "Wait", retry=True)
+NO_CLASS = Problem("StorageClassNotFound", "spec.persistence", "no class", "Create it", retry=True)
+NOT_BUILT = Problem(
+    "FeatureNotAvailable", "spec.ingress.enabled", "not built", "Leave it out", blocking=False
+)
+
+FOUND = Endpoint("first", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
+LOST = Endpoint(
+    "second", "qwen", 1, "qwen.apps.svc", 8000, "http", False, "ServiceNotFound", "no such Service"
+)
+ALL_FOUND = Facts(endpoints=[FOUND])
+
+
+def router(generation: int = 3, **spec: Any) -> Router:
+    return Router(
+        {
+            "apiVersion": "vllm.ai/v1alpha1",
+            "kind": "SemanticRouter",
+            "metadata": {"name": "my-router", "namespace": "apps", "generation": generation},
+            "spec": spec,
+        }
+    )
+
+
+def deployment(
+    wanted: int = 2,
+    *,
+    existing: int = 2,
+    updated: int = 2,
+    ready: int = 2,
+    observed: int = 1,
+    available: str = "True",
+    **more: dict[str, str],
+) -> dict[str, Any]:
+    conditions_ = [{"type": "Available", "status": available}]
+    conditions_ += [{"type": name, **value} for name, value in more.items()]
+    return {
+        "metadata": {"name": "my-router", "generation": 1},
+        "spec": {"replicas": wanted},
+        "status": {
+            "observedGeneration": observed,
+            "replicas": existing,
+            "updatedReplicas": updated,
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "conditions": conditions_,
+        },
+    }
+
+
+ROLLED_OUT = Workload(deployment())
+STARTING = Workload(deployment(existing=2, updated=2, ready=0, available="False"))
+
+
+def waiting_pod(reason: str, message: str = "", **container: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "my-router-abc"},
+        "spec": {"containers": [{"name": "router", "image": "example.com/router:1"}]},
+        "status": {
+            "containerStatuses": [
+                {
+                    "name": "router",
+                    "state": {"waiting": {"reason": reason, "message": message}},
+                    **container,
+                }
+            ]
+        },
+    }
+
+
+def status(
+    facts: Facts = ALL_FOUND,
+    problems: list[Problem] | None = None,
+    workload: Workload = ROLLED_OUT,
+    previous: dict[str, Any] | None = None,
+    owner: Router | None = None,
+) -> dict[str, Any]:
+    return conditions.status(
+        owner or router(), facts, problems or [], workload, NOW, previous or {}
+    )
+
+
+def condition(of: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [item for item in of["conditions"] if item["type"] == name]
+    return found
+
+
+def verdict(of: dict[str, Any], name: str) -> tuple[str, str]:
+    found = condition(of, name)
+    return found["status"], found["reason"]
+
+
+def test_a_router_with_all_pods_and_backends_is_running() -> None:
+    said = status()
+    assert {key: said[key] for key in said if key not in ("conditions", "endpoints")} == {
+        "phase": "Running",
+        "replicas": 2,
+        "readyReplicas": 2,
+        "observedGeneration": 3,
+        "gatewayMode": "standalone",
+    }
+    assert {item["type"]: item["status"] for item in said["conditions"]} == {
+        "Ready": "True",
+        "Available": "True",
+        "Progressing": "False",
+        "Degraded": "False",
+        "BackendsResolved": "True",
+        "ConfigValid": "True",
+    }
+    assert {item["observedGeneration"] for item in said["conditions"]} == {3}
+
+
+def claim(phase: str) -> dict[str, Any]:
+    return {"spec": {"storageClassName": "fast"}, "status": {"phase": phase}}
+
+
+STARTING_UNBOUND = replace(STARTING, claim=claim("Pending"), claim_name="my-router-models")
+
+
+@pytest.mark.parametrize(
+    ("facts", "problems", "workload", "phase", "ready"),
+    [
+        (ALL_FOUND, [], ROLLED_OUT, "Running", ("True", "RouterReady")),
+        (ALL_FOUND, [INVALID], ROLLED_OUT, "Degraded", ("False", "InvalidSpec")),
+        (ALL_FOUND, [INVALID], Workload(), "Degraded", ("False", "InvalidSpec")),
+        (ALL_FOUND, [NO_CLASS], Workload(), "Degraded", ("False", "StorageClassNotFound")),
+        (Facts(), [UNREADABLE], ROLLED_OUT, "Degraded", ("False", "DiscoveryFailed")),
+        (ALL_FOUND, [NOT_BUILT], ROLLED_OUT, "Degraded", ("True", "RouterReady")),
+        (ALL_FOUND, [], Workload(), "Pending", ("False", "DeploymentMissing")),
+        (ALL_FOUND, [], STARTING_UNBOUND, "Pending", ("False", "VolumePending")),
+        (ALL_FOUND, [], STARTING, "Progressing", ("False", "RolloutInProgress")),
+        # The controller has not seen the new template: its numbers are those of the old one.
+        (
+            ALL_FOUND,
+            [],
+            Workload(deployment(observed=0)),
+            "Progressing",
+            ("False", "RolloutInProgress"),
+        ),
+        # An old pod is still there.
+        (
+            ALL_FOUND,
+            [],
+            Workload(deployment(existing=3)),
+            "Progressing",
+            ("False", "RolloutInProgress"),
+        ),
+        (
+            ALL_FOUND,
+            [],
+            Workload(deployment(updated=1)),
+            "Progressing",
+            ("False", "RolloutInProgress"),
+        ),
+        (
+            ALL_FOUND,
+            [],
+            Workload(deployment(0, existing=0, updated=0, ready=0)),
+            "Running",
+            ("True", "ScaledToZero"),
+        ),
+        (Facts(endpoints=[FOUND, LOST]), [], ROLLED_OUT, "Degraded", ("True", "RouterReady")),
+        (Facts(endpoints=[LOST]), [], ROLLED_OUT, "Degraded", ("False", "NoBackendsResolved")),
+        (Facts(endpoints=[LOST]), [], STARTING, "Progressing", ("False", "RolloutInProgress")),
+        (Facts(), [], ROLLED_OUT, "Running", ("True", "RouterReady")),
+        (
+            ALL_FOUND,
+            [],
+            replace(STARTING, claim_name="mine"),
+            "Degraded",
+            ("False", "VolumeClaimNotFound"),
+        ),
+        (
+            ALL_FOUND,
+            [],
+            replace(STARTING, claim=claim("Lost"), claim_name="mine"),
+            "Degraded",
+            ("False", "VolumeLost"),
+        ),
+        (
+            ALL_FOUND,
+            [],
+            replace(STARTING, claim=claim("Bound"), claim_name="mine"),
+            "Progressing",
+            ("False", "RolloutInProgress"),
+        ),
+    ],
+)
+def test_phase_and_ready_follow_the_table(
+    facts: Facts,
+    problems: list[Problem],
+    workload: Workload,
+    phase: str,
+    ready: tuple[str, str],
+) -> None:
+    said = status(facts, problems, workload)
+    assert said["phase"] == phase
+    assert said["phase"] in conditions.PHASES
+    assert verdict(said, "Ready") == ready
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "message"),
+    [
+        (
+            waiting_pod("ErrImagePull", "Back-off pulling"),
+            "ImagePullBackOff",
+            "Container router cannot pull example.com/router:1. Check spec.image and "
+            "spec.imagePullSecrets.",
+        ),
+        (
+            waiting_pod(
+                "CrashLoopBackOff",
+                "back-off 5m0s",
+                lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+            ),
+            "CrashLoopBackOff",
+            "Container router ends again and again (exit code 137, OOMKilled). "
+            "kubectl logs --previous -c router says why.",
+        ),
+        (
+            waiting_pod("CreateContainerConfigError", 'secret "hf" not found'),
+            "CreateContainerConfigError",
+            'Container router cannot be created: secret "hf" not found',
+        ),
+    ],
+)
+def test_pods_that_cannot_start_say_why(pod: dict[str, Any], reason: str, message: str) -> None:
+    said = status(workload=replace(STARTING, pods=[pod, pod]))
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "Degraded") == ("True", reason)
+    assert verdict(said, "Progressing") == ("False", reason)
+    assert condition(said, "Ready")["message"] == message
+
+
+def test_a_crash_loop_reads_the_same_at_every_restart() -> None:
+    said = [
+        status(workload=replace(STARTING, pods=[waiting_pod("CrashLoopBackOff", f"back-off {n}s")]))
+        for n in (10, 20)
+    ]
+    assert said[0] == said[1]
+
+
+def test_a_container_that_is_being_created_is_no_trouble() -> None:
+    said = status(workload=replace(STARTING, pods=[waiting_pod("ContainerCreating")]))
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "Degraded") == ("False", "AsExpected")
+
+
+def test_a_pod_without_a_node_waits_and_says_so() -> None:
+    unschedulable = {
+        "metadata": {"name": "p"},
+        "status": {
+            "conditions": [
+                {
+                    "type": "PodScheduled",
+                    "reason": "Unschedulable",
+                    "message": "Insufficient memory",
+                }
+            ]
+        },
+    }
+    said = status(workload=replace(STARTING, pods=[unschedulable]))
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "Ready") == ("False", "Unschedulable")
+    assert "Insufficient memory" in condition(said, "Ready")["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        (
+            "ReplicaFailure",
+            {"status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
+            "ReplicaFailure",
+        ),
+        (
+            "Progressing",
+            {"status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"},
+            "ProgressDeadlineExceeded",
+        ),
+    ],
+)
+def test_what_the_deployment_complains_of_degrades(
+    name: str, value: dict[str, str], reason: str
+) -> None:
+    workload = Workload(deployment(ready=1, **{name: value}))
+    said = status(workload=workload)
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "Degraded") == ("True", reason)
+    assert value["message"] in condition(said, "Degraded")["message"]
+
+
+def test_available_is_the_deployments_word_while_a_bad_edit_waits() -> None:
+    said = status(problems=[INVALID])
+    assert verdict(said, "Available") == ("True", "MinimumReplicasAvailable")
+    assert verdict(said, "ConfigValid") == ("False", "InvalidSpec")
+    assert said["observedGeneration"] == 3
+
+
+def test_every_problem_is_told_and_the_first_blocking_one_gives_the_reason() -> None:
+    said = status(problems=[NOT_BUILT, INVALID])
+    assert verdict(said, "Degraded") == ("True", "InvalidSpec")
+    assert condition(said, "Degraded")["message"] == (
+        "spec.replicas: found -1. Give 0 or more. spec.ingress.enabled: not built. Leave it out."
+    )
+    assert condition(said, "Ready")["message"] == "spec.replicas: found -1. Give 0 or more."
+
+
+@pytest.mark.parametrize("problem", [NO_CLASS, NOT_BUILT])
+def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
+    assert verdict(status(problems=[problem]), "ConfigValid") == ("True", "ConfigAccepted")
+
+
+@pytest.mark.parametrize(
+    ("facts", "spec", "expected", "message"),
+    [
+        (ALL_FOUND, {}, ("True", "AllBackendsResolved"), "1 of 1 resolved."),
+        (
+            Facts(endpoints=[replace(FOUND, message="2 Services match: uses a, not b")]),
+            {},
+            ("True", "AllBackendsResolved"),
+            "1 of 1 resolved. first: 2 Services match: uses a, not b.",
+        ),
+        (
+            Facts(endpoints=[FOUND, LOST]),
+            {},
+            ("False", "SomeBackendsUnresolved"),
+            "second: no such Service.",
+        ),
+        (
+            Facts(endpoints=[LOST]),
+            {},
+            ("False", "NoBackendsResolved"),
+            "second: no such Service.",
+        ),
+        (Facts(), {}, ("False", "NoBackends"), "No backends found: spec.vllmEndpoints is empty."),
+        (
+            Facts(),
+            {"config": {"providers": {"models": []}}},
+            ("True", "BackendsInConfig"),
+            conditions.REASONS["BackendsInConfig"],
+        ),
+    ],
+)
+def test_backends_resolved_tells_which_are_not(
+    facts: Facts, spec: dict[str, Any], expected: tuple[str, str], message: str
+) -> None:
+    said = status(facts, owner=router(**spec))
+    assert verdict(said, "BackendsResolved") == expected
+    assert condition(said, "BackendsResolved")["message"] == message
+
+
+def test_no_backends_at_all_is_a_fact_and_not_a_fault() -> None:
+    assert verdict(status(Facts()), "Degraded") == ("False", "AsExpected")
+
+
+def test_endpoints_are_listed_with_address_and_reason() -> None:
+    assert status(Facts(endpoints=[LOST]))["endpoints"] == [
+        {
+            "name": "second",
+            "model": "qwen",
+            "address": "qwen.apps.svc:8000",
+            "ready": False,
+            "reason": "ServiceNotFound",
+            "message": "no such Service",
+        }
+    ]
+
+
+def test_a_cluster_that_does_not_answer_takes_nothing_back() -> None:
+    before = status(Facts(platform="openshift", endpoints=[FOUND]))
+    said = status(Facts(), [UNREADABLE], previous=before)
+    assert said["endpoints"] == before["endpoints"]
+    assert said["openshiftFeatures"] == {"routesEnabled": False}
+    assert verdict(said, "BackendsResolved") == ("Unknown", "DiscoveryFailed")
+    assert verdict(said, "ConfigValid") == ("Unknown", "DiscoveryFailed")
+
+
+def test_openshift_features_appear_on_openshift_only() -> None:
+    assert "openshiftFeatures" not in status()
+    assert status(Facts(platform="openshift"))["openshiftFeatures"] == {"routesEnabled": False}
+
+
+def test_transition_times_move_only_when_the_status_flips() -> None:
+    before = status(Facts(endpoints=[FOUND, LOST]))
+    for item in before["conditions"]:
+        item["lastTransitionTime"] = EARLIER
+    said = status(ALL_FOUND, previous=before)
+    moved = {item["type"] for item in said["conditions"] if item["lastTransitionTime"] == NOW}
+    assert moved == {"Degraded", "BackendsResolved"}
+
+
+def test_a_second_look_at_the_same_things_gives_the_same_bytes() -> None:
+    first = status()
+    later = conditions.status(router(), ALL_FOUND, [], ROLLED_OUT, "2030-01-01T00:00:00Z", first)
+    assert json.dumps(later) == json.dumps(first)
+
+
+def test_a_first_run_tells_what_is_wrong_and_nothing_else() -> None:
+    told = conditions.transitions({}, status(workload=Workload()))
+    assert told == []
+    told = conditions.transitions({}, status(Facts(endpoints=[LOST]), workload=Workload()))
+    assert [item["reason"] for item in told] == ["NoBackendsResolved"]
+
+
+def test_one_mistake_is_told_once() -> None:
+    told = conditions.transitions(status(), status(problems=[INVALID]))
+    assert [(item["type"], item["reason"]) for item in told] == [("ConfigValid", "InvalidSpec")]
+
+
+def test_recovery_is_told() -> None:
+    told = conditions.transitions(status(problems=[INVALID]), status())
+    assert {item["type"] for item in told} == {"ConfigValid", "Degraded", "Ready"}
+    assert all(conditions.is_good(item) for item in told)
+
+
+def test_nothing_is_told_when_nothing_flips() -> None:
+    assert conditions.transitions(status(), status()) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "problems", "workload", "after"),
+    [
+        (ALL_FOUND, [], ROLLED_OUT, "10m"),
+        (ALL_FOUND, [], STARTING, "30s"),
+        (ALL_FOUND, [], Workload(), "30s"),
+        (Facts(endpoints=[FOUND, LOST]), [], ROLLED_OUT, "15s"),
+        (ALL_FOUND, [NO_CLASS], Workload(), "15s"),
+        (Facts(), [UNREADABLE], ROLLED_OUT, "15s"),
+        # Only an edit cures it, and an edit wakes the operator.
+        (ALL_FOUND, [INVALID], Workload(), "10m"),
+        (ALL_FOUND, [NOT_BUILT], ROLLED_OUT, "10m"),
+    ],
+)
+def test_what_waiting_may_cure_is_looked_at_soon(
+    facts: Facts, problems: list[Problem], workload: Workload, after: str
+) -> None:
+    assert conditions.requeue_after(facts, problems, workload) == after
+
+
+def test_the_summary_is_one_line_without_the_users_text() -> None:
+    facts = Facts(endpoints=[replace(LOST, message="{{ lookup('pipe', 'id') }}")])
+    line = conditions.summary(facts, status(facts))
+    assert line == (
+        "Degraded (NoBackendsResolved), 2 of 2 replicas ready, 0 of 1 backends resolved"
+    )
+
+
+def test_the_log_tells_each_problem_and_then_sums_up() -> None:
+    lines = conditions.messages(ALL_FOUND, [INVALID], status(problems=[INVALID]))
+    assert lines[0] == "spec.replicas: found -1. Give 0 or more."
+    assert lines[1].startswith("Degraded (InvalidSpec)")
+
+
+def test_messages_are_one_line_and_fit() -> None:
+    assert conditions.sanitized("a\n\tb\x1b[31m\u2028c ") == "a b [31m c"
+    long = replace(INVALID, found="x" * 40000)
+    message = condition(status(problems=[long]), "Degraded")["message"]
+    assert len(message) == conditions.MESSAGE_LIMIT
+    assert message.endswith("…")
+
+
+def test_a_reason_that_the_api_server_would_refuse_does_not_cost_the_status() -> None:
+    strange = replace(INVALID, reason="not a reason")
+    assert verdict(status(problems=[strange]), "Degraded") == ("True", "InvalidSpec")
+
+
+def _stated_reasons() -> Iterator[tuple[str, str]]:
+    """Every literal that becomes a reason, wherever a Problem or a Trouble is made."""
+    for path in ROOT.glob("plugins/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            values: list[ast.expr] = []
+            if called in ("Problem", "Trouble"):
+                values += [word.value for word in node.keywords if word.arg == "reason"]
+                values += node.args[:1]
+            if called == "_condition":
+                values += node.args[2:3]
+            if called in ("_not_ready", "_unresolved"):
+                values += node.args[1:2]
+            for value in values:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+                    yield str(path.relative_to(ROOT)), value.value
+
+
+def test_every_reason_is_on_the_closed_list() -> None:
+    stated = list(_stated_reasons())
+    assert len(stated) > 20
+    assert [pair for pair in stated if pair[1] not in conditions.REASONS] == []
+
+
+def test_reasons_are_camel_case_words() -> None:
+    assert [word for word in conditions.REASONS if not re.fullmatch(r"[A-Z][A-Za-z]+", word)] == []
