@@ -30,17 +30,13 @@ def control_plane(
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     # Uncaptured: the first run builds the programs, and minutes of silence look like a hang.
     with capture.global_and_fixture_disabled():
-        plane = ControlPlane.start(tmp_path_factory.mktemp("plane"))
+        plane = ControlPlane.start(tmp_path_factory.mktemp("plane"), crds=crd_files())
     with plane:
-        install_crds(Kubectl(plane.kubectl, plane.env))
         yield plane
 
 
-def install_crds(kubectl: Kubectl) -> None:
-    files = [file for directory in CRD_DIRECTORIES for file in sorted(directory.glob("*.yaml"))]
-    arguments = [f"--filename={file}" for file in files]
-    kubectl("apply", "--server-side", *arguments)
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", *arguments)
+def crd_files() -> list[Path]:
+    return [file for directory in CRD_DIRECTORIES for file in sorted(directory.glob("*.yaml"))]
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def up(arguments: argparse.Namespace) -> None:
     if plane.ready:
         say(f"up already at {plane.url}")
     else:
-        plane = ControlPlane.start_detached(arguments.state, progress=say)
+        plane = ControlPlane.start_detached(arguments.state, crds=arguments.crd, progress=say)
     say(f"{plane.kubectl} --kubeconfig {plane.kubeconfig} get nodes")
 
 
@@ -60,6 +60,15 @@ def main() -> int:
         command.set_defaults(function=function)
         if function is not build:
             command.add_argument("--state", type=Path, required=True, metavar="DIR")
+        if function is up:
+            command.add_argument(
+                "--crd",
+                type=Path,
+                action="append",
+                default=[],
+                metavar="FILE",
+                help="a CRD to install before the controllers start (may be repeated)",
+            )
     arguments = parser.parse_args()
     try:
         arguments.function(arguments)

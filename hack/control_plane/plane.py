@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -60,6 +60,7 @@ class ControlPlane:
         self._root = self.state_dir / "control-plane"
         self._progress = progress
         self._processes: list[Process] = []
+        self._detached = False
 
     @classmethod
     def start(
@@ -68,20 +69,30 @@ class ControlPlane:
         *,
         kubelet: bool = True,
         audit: bool = True,
+        crds: Sequence[Path] = (),
         progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
-        """A plane of this process; without `kubelet` (kwok) no pod runs and no claim is bound."""
+        """A plane of this process; without `kubelet` (kwok) no pod runs and no claim is bound.
+
+        Owners of a kind in `crds` (files) are known to the garbage collector from the start; it
+        takes up to a minute to notice a CRD that comes later.
+        """
         plane = cls(state_dir, progress)
-        plane._start(kubelet=kubelet, audit=audit, detached=False)
+        plane._start(kubelet=kubelet, audit=audit, crds=crds)
         return plane
 
     @classmethod
     def start_detached(
-        cls, state_dir: Path, *, progress: Progress = progress_to_stderr
+        cls,
+        state_dir: Path,
+        *,
+        crds: Sequence[Path] = (),
+        progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
         """A plane that outlives this process, until somebody attaches to it and stops it."""
         plane = cls(state_dir, progress)
-        plane._start(kubelet=True, audit=True, detached=True)
+        plane._detached = True
+        plane._start(kubelet=True, audit=True, crds=crds)
         return plane
 
     @classmethod
@@ -162,7 +173,7 @@ class ControlPlane:
                 process.wait_stopped()
         self._processes = []
 
-    def _start(self, *, kubelet: bool, audit: bool, detached: bool) -> None:
+    def _start(self, *, kubelet: bool, audit: bool, crds: Sequence[Path]) -> None:
         found = programs.ensure(self._progress)
         self.state_dir.mkdir(parents=True, exist_ok=True)
         waiting = f"another start in {self.state_dir} is under way: waiting"
@@ -171,7 +182,7 @@ class ControlPlane:
             self._discard_leftovers()
             for attempt in range(1, PORT_ATTEMPTS + 1):
                 try:
-                    self._start_once(found, kubelet=kubelet, audit=audit, detached=detached)
+                    self._start_once(found, kubelet=kubelet, audit=audit, crds=crds)
                     return
                 except PortTakenError as taken:
                     self.stop()
@@ -192,31 +203,34 @@ class ControlPlane:
         earlier.stop()
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def _start_once(self, found: Programs, *, kubelet: bool, audit: bool, detached: bool) -> None:
+    def _start_once(
+        self, found: Programs, *, kubelet: bool, audit: bool, crds: Sequence[Path]
+    ) -> None:
         started = time.monotonic()
         ports = _free_ports()
         self._lay_out(found, ports)
         root = self._root
-
-        def launch(name: str, command: list[str]) -> Process:
-            process = Process.start(name, command, root, detached=detached)
-            self._processes.append(process)
-            return process
-
-        store = launch("etcd", components.etcd(found, root, ports))
+        store = self._launch("etcd", components.etcd(found, root, ports))
         self._wait("etcd to listen", lambda: _listens(ports.etcd), store)
-        server = launch(
-            "kube-apiserver", components.kube_apiserver(found, root, ports, audit=audit)
-        )
+        command = components.kube_apiserver(found, root, ports, audit=audit)
+        server = self._launch("kube-apiserver", command)
         self._wait("the API server to be ready", self._answers_ready, server)
-        launch("kube-controller-manager", components.kube_controller_manager(found, root))
-        launch("kube-scheduler", components.kube_scheduler(found, root))
-        self._create_base_objects(server)
-        self._wait("the default ServiceAccount", self._has_default_account, self._processes[2])
+        self._install_crds(crds)
+        command = components.kube_controller_manager(found, root)
+        manager = self._launch("kube-controller-manager", command)
+        self._launch("kube-scheduler", components.kube_scheduler(found, root))
+        base = (MANIFESTS / name for name in ("nodes.yaml", "storage-class.yaml"))
+        self._kubectl("apply", "--server-side", *_filenames(base))
+        self._wait("the default ServiceAccount", self._has_default_account, manager)
         if kubelet:
-            fake = launch("kwok", components.kwok(found, root))
+            fake = self._launch("kwok", components.kwok(found, root))
             self._wait("the nodes to be Ready", self._nodes_are_ready, fake)
         self._progress(f"up at {self.url} in {time.monotonic() - started:.1f} s")
+
+    def _launch(self, name: str, command: list[str]) -> Process:
+        process = Process.start(name, command, self._root, detached=self._detached)
+        self._processes.append(process)
+        return process
 
     def _lay_out(self, found: Programs, ports: Ports) -> None:
         # Keys and the store are in there: for nobody else to read.
@@ -276,22 +290,24 @@ class ControlPlane:
         }
         write_private(path, yaml.safe_dump(content, sort_keys=False).encode())
 
-    def _create_base_objects(self, server: Process) -> None:
-        files = (f"--filename={MANIFESTS / name}" for name in ("nodes.yaml", "storage-class.yaml"))
+    def _install_crds(self, crds: Sequence[Path]) -> None:
+        if crds:
+            self._kubectl("apply", "--server-side", *_filenames(crds))
+            self._kubectl("wait", "--for=condition=Established", "--timeout=30s", *_filenames(crds))
+
+    def _kubectl(self, *arguments: str) -> str:
         try:
-            Kubectl(self.kubectl, self.env)("apply", "--server-side", *files)
+            return Kubectl(self.kubectl, self.env)(*arguments)
         except KubectlError as error:
-            raise ControlPlaneError(f"{error}\n{server.log_tail()}") from error
+            raise ControlPlaneError(str(error)) from error
 
     def _has_default_account(self) -> bool:
-        run = Kubectl(self.kubectl, self.env)
-        answer = run.run("get", "serviceaccount", "default", "--namespace=default")
+        answer = Kubectl(self.kubectl, self.env).run("get", "serviceaccount", "default")
         return answer.returncode == 0
 
     def _nodes_are_ready(self) -> bool:
-        run = Kubectl(self.kubectl, self.env)
         path = "{.items[*].status.conditions[?(@.type=='Ready')].status}"
-        return run("get", "nodes", f"--output=jsonpath={path}") == "True True True"
+        return self._kubectl("get", "nodes", f"--output=jsonpath={path}") == "True True True"
 
     def _answers_ready(self) -> bool:
         try:
@@ -327,6 +343,10 @@ def _ended(process: Process) -> ControlPlaneError:
         f"{process.name} ended (exit code {code}) while the plane was starting.\n"
         f"{process.log_tail()}"
     )
+
+
+def _filenames(files: Iterable[Path]) -> list[str]:
+    return [f"--filename={file}" for file in files]
 
 
 def _free_ports() -> Ports:

@@ -94,9 +94,12 @@ class Process:
 
 
 def _die_with_parent() -> list[str]:
-    """Has Linux end the program with the thread that started it: a killed pytest leaves none."""
+    """Has Linux end the program with the thread that started it: a killed pytest leaves none.
+
+    By KILL: an API server that is asked politely waits for its store, which is ending as well.
+    """
     setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 def _command_line(pid: int) -> str:

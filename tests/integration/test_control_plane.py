@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -131,6 +133,25 @@ def test_dependents_are_collected_after_their_owner(kubectl: Kubectl, namespace:
     )
 
 
+def test_dependents_of_a_custom_resource_are_collected_without_delay(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    """Holds from the start only because the plane had the CRD before its garbage collector."""
+    owner = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
+    create(kubectl, namespace, {**owner, "metadata": {"name": "owner"}, "spec": {}})
+    uid = kubectl(
+        *("get", "inferenceservice/owner", "-n", namespace, "--output=jsonpath={.metadata.uid}")
+    )
+    reference = {**owner, "name": "owner", "uid": uid}
+    create(kubectl, namespace, config_map("child", ownerReferences=[reference]))
+    kubectl("delete", "inferenceservice/owner", "-n", namespace)
+    eventually(
+        lambda: "configmap/child" not in names(kubectl, "configmaps", "-n", namespace),
+        timeout=10,
+        message="the dependent to be collected",
+    )
+
+
 def test_audit_log_tells_writes_from_reads_and_users_apart(
     control_plane: ControlPlane, kubectl: Kubectl, namespace: str
 ) -> None:
@@ -244,6 +265,26 @@ def test_plane_that_fails_half_way_leaves_no_process(
         ControlPlane.start(tmp_path)
     assert [process.name for process in started if process.alive] == []
     assert {"etcd", "kube-apiserver", "kube-scheduler"} <= {process.name for process in started}
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
+def test_plane_of_a_killed_test_run_ends_with_it(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, signal, sys; from control_plane import ControlPlane;"
+        "ControlPlane.start(pathlib.Path(sys.argv[1]), kubelet=False);"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(programs.MODULE)},
+        timeout=120,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    left = ControlPlane.attach(tmp_path)
+    recorded = {file.stem for file in (tmp_path / "control-plane" / "run").iterdir()}
+    assert recorded == COMPONENTS - {"kwok"}
+    eventually(lambda: not left.processes, timeout=10, message="its programs to be gone")
 
 
 def test_builds_at_the_same_time_share_one_cache(
