@@ -1,0 +1,72 @@
+"""SemanticRouters to build from, and facts that never change: no cluster is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+PLATFORMS = ("kubernetes", "openshift")
+SAMPLES_DIRECTORY = Path(__file__).parents[1] / "config" / "samples"
+SAMPLES = {
+    path.stem: path
+    for path in sorted(SAMPLES_DIRECTORY.glob("*.yaml"))
+    if path.name != "kustomization.yaml"
+}
+
+LLAMA_STACK_PORT = 8321
+
+
+def resource(**spec: Any) -> dict[str, Any]:
+    """A SemanticRouter named my-router, as a file would hold it."""
+    return {
+        "apiVersion": "vllm.ai/v1alpha1",
+        "kind": "SemanticRouter",
+        "metadata": {"name": "my-router", "namespace": "default"},
+        "spec": spec,
+    }
+
+
+def router(**spec: Any) -> Router:
+    """What builders get for such a file."""
+    return Router(resource(**spec))
+
+
+def sample(name: str) -> Router:
+    """A file of config/samples."""
+    return Router(yaml.safe_load(SAMPLES[name].read_text(encoding="utf-8")))
+
+
+def facts(found: Router, platform: str) -> Facts:
+    """A cluster that has everything the router asks for."""
+    return Facts(
+        platform=platform,
+        storage_classes=["standard"],
+        default_storage_class="standard",
+        endpoints=[
+            _endpoint(entry, found.namespace) for entry in found.spec.get("vllmEndpoints", [])
+        ],
+    )
+
+
+def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
+    backend = entry["backend"]
+    if backend["type"] == "kserve":
+        service, port, scheme = f"{backend['inferenceServiceName']}-predictor", 8443, "https"
+    elif backend["type"] == "llamastack":
+        service, port, scheme = f"{entry['name']}-found", LLAMA_STACK_PORT, "http"
+    else:
+        service, port, scheme = backend["service"]["name"], backend["service"]["port"], "http"
+        namespace = backend["service"].get("namespace") or namespace
+    return Endpoint(
+        name=entry["name"],
+        model=entry["model"],
+        weight=entry["weight"],
+        host=f"{service}.{namespace}.svc",
+        port=port,
+        scheme=scheme,
+        ready=True,
+    )

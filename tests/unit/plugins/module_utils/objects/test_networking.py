@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
+    headless_service,
+    service,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
+    deployment,
+)
+from examples import router
+
+
+def built_service(**wanted: Any) -> dict[str, Any]:
+    (built,) = service(router(service=wanted), Facts())
+    return built
+
+
+def ports(manifest: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    return {port["name"]: (port["port"], port["targetPort"]) for port in manifest["spec"]["ports"]}
+
+
+def test_service_by_default_has_the_documents_ports():
+    built = built_service()
+
+    assert built["metadata"]["name"] == "my-router"
+    assert built["spec"]["type"] == "ClusterIP"
+    assert ports(built) == {
+        "api": (8080, 8080),
+        "grpc": (50051, 50051),
+        "metrics": (9190, 9190),
+    }
+
+
+def test_service_exposes_metrics_only_when_enabled():
+    assert list(ports(built_service(metrics={"enabled": False}))) == ["api", "grpc"]
+
+
+def test_service_takes_type_ports_and_protocol():
+    built = built_service(
+        type="LoadBalancer",
+        api={"port": 80, "targetPort": 8000, "protocol": "TCP"},
+        grpc={"port": 9000},
+    )
+
+    assert built["spec"]["type"] == "LoadBalancer"
+    assert ports(built)["api"] == (80, 8000)
+    assert ports(built)["grpc"] == (9000, 50051)
+    assert {port["protocol"] for port in built["spec"]["ports"]} == {"TCP"}
+
+
+def test_services_select_the_deployments_pods():
+    (workload,) = deployment(router(), Facts())
+    pod_labels = workload["spec"]["template"]["metadata"]["labels"]
+
+    for build in (service, headless_service):
+        (built,) = build(router(), Facts())
+        assert built["spec"]["selector"].items() <= pod_labels.items()
+
+
+def test_every_port_of_the_service_is_one_that_a_container_opens():
+    wanted = router(
+        service={
+            "api": {"targetPort": 8000},
+            "grpc": {"targetPort": 9000},
+            "metrics": {"targetPort": 9100},
+        }
+    )
+    (workload,) = deployment(wanted, Facts())
+    (built,) = service(wanted, Facts())
+
+    opened = {
+        (port["name"], port["containerPort"])
+        for container in workload["spec"]["template"]["spec"]["containers"]
+        for port in container["ports"]
+    }
+    assert {(port["name"], port["targetPort"]) for port in built["spec"]["ports"]} == opened
+
+
+def test_headless_service_is_dialled_at_the_pods_own_grpc_port():
+    wanted = router(service={"grpc": {"port": 443, "targetPort": 50052}})
+
+    (built,) = headless_service(wanted, Facts())
+
+    assert built["metadata"]["name"] == "my-router-headless"
+    assert built["spec"]["clusterIP"] == "None"
+    assert ports(built) == {"grpc": (50052, 50052)}
+
+
+def test_headless_service_offers_prometheus_nothing_to_scrape_twice():
+    (built,) = headless_service(router(), Facts())
+
+    assert "metrics" not in ports(built)
