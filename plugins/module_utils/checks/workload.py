@@ -1,0 +1,208 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does what becomes the pod make sense?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    DNS_NAME,
+    LABEL_KEY,
+    Problems,
+    Spec,
+    duplicates,
+    invalid,
+    label_problems,
+    no_object_name,
+    quantity,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+_REPOSITORY = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*")
+_PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+_HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")
+_ENV_SOURCES = ("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef")
+_TAINT_EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
+
+# What points the router at its configuration: the operator's own value stays.
+_OPERATOR_ENVIRONMENT = ("CONFIG_FILE",)
+
+
+def _images(spec: Spec) -> Problems:
+    registry = spec["image"].get("imageRegistry")
+    if registry and (not _REPOSITORY.fullmatch(registry) or "://" in registry):
+        yield invalid(
+            "spec.image.imageRegistry",
+            f'"{registry}" is no registry',
+            "Give host and path without scheme, e.g. registry.example.com/mirror",
+        )
+    for path, image in (
+        ("spec.image", spec["image"]),
+        ("spec.envoy.image", spec["envoy"]["image"]),
+    ):
+        yield from _image(image, path)
+
+
+def _image(image: Spec, path: str) -> Problems:
+    repository, _, digest = image["repository"].partition("@")
+    tag = image["tag"]
+    if ":" in repository.rpartition("/")[2]:
+        yield invalid(
+            f"{path}.repository", f'"{repository}" carries a tag', f"Put the tag into {path}.tag"
+        )
+    elif not _REPOSITORY.fullmatch(repository) or (digest and not _TAG.fullmatch(digest)):
+        yield invalid(
+            f"{path}.repository",
+            f'"{image["repository"]}" is no image name',
+            "Give an image without scheme and tag, e.g. ghcr.io/example/extproc, or leave it out",
+        )
+    if tag and not _TAG.fullmatch(tag):
+        yield invalid(f"{path}.tag", f'"{tag}" is no tag', "Give the tag of an image, e.g. v0.3.0")
+
+
+def _service_account(spec: Spec) -> Problems:
+    name = spec["serviceAccount"].get("name")
+    if name and not DNS_NAME.fullmatch(name):
+        yield no_object_name("spec.serviceAccount.name", name, "a ServiceAccount")
+
+
+def _resources(spec: Spec) -> Problems:
+    for path, resources in (
+        ("spec.resources", spec["resources"]),
+        ("spec.envoy.resources", spec["envoy"]["resources"]),
+    ):
+        limits = resources.get("limits") or {}
+        for name, asked in (resources.get("requests") or {}).items():
+            request, limit = quantity(asked), quantity(limits.get(name))
+            if request is not None and limit is not None and request > limit:
+                yield invalid(
+                    f"{path}.requests.{name}",
+                    f"{asked} is more than the limit of {limits[name]}",
+                    "Lower the request or raise the limit",
+                )
+
+
+def _environment(spec: Spec) -> Problems:
+    variables = spec.get("env") or []
+    yield from duplicates(variables, "spec.env")
+    for index, variable in enumerate(variables):
+        path = f"spec.env[{index}]"
+        source = variable.get("valueFrom")
+        if variable["name"] in _OPERATOR_ENVIRONMENT:
+            found = f"{variable['name']} is set by the operator, so this one has no effect"
+            remedy = "Remove it; spec.config configures the router"
+            yield replace(invalid(f"{path}.name", found, remedy), blocking=False)
+        if variable.get("value") and source is not None:
+            yield invalid(f"{path}.valueFrom", "value is set too", "Keep one")
+        if source is not None:
+            yield from _environment_source(source, f"{path}.valueFrom")
+
+
+def _environment_source(source: Spec, path: str) -> Problems:
+    given = [name for name in _ENV_SOURCES if source.get(name) is not None]
+    if len(given) != 1:
+        found = f"it has {' and '.join(given) if given else 'no source'}"
+        yield invalid(path, found, f"Give one of {', '.join(_ENV_SOURCES)}")
+    for name in ("configMapKeyRef", "secretKeyRef"):
+        if name in given and not source[name].get("name"):
+            yield invalid(f"{path}.{name}.name", "it is missing", "Name the object")
+
+
+def _arguments(spec: Spec) -> Problems:
+    """Flags of the operator's own: Envoy and the Services count on its values."""
+    ports = pod_ports(spec)
+    remedies = {
+        "port": (ports.grpc, "set spec.service.grpc.targetPort instead"),
+        "metrics-port": (ports.metrics, "set spec.service.metrics.targetPort instead"),
+        "api-port": (ports.api, "the operator chooses a free port for it"),
+        "config": (None, "spec.config configures the router"),
+    }
+    arguments = spec.get("args") or []
+    for index, argument in enumerate(arguments):
+        flag, given, value = argument.lstrip("-").partition("=")
+        if not argument.startswith("-") or flag not in remedies:
+            continue
+        own, remedy = remedies[flag]
+        value = value if given else "".join(arguments[index + 1 : index + 2])
+        if value != str(own):
+            found = f"-{flag} is set by the operator"
+            yield invalid(f"spec.args[{index}]", found, f"Remove it; {remedy}")
+
+
+def _probes(spec: Spec) -> Problems:
+    for name in _PROBES:
+        given = [handler for handler in _HANDLERS if spec[name].get(handler) is not None]
+        if len(given) > 1:
+            yield invalid(f"spec.{name}", f"it has {' and '.join(given)}", "Keep one of them")
+
+
+def _security(spec: Spec) -> Problems:
+    for path in ("securityContext", "podSecurityContext"):
+        context = spec.get(path) or {}
+        if context.get("runAsNonRoot") and context.get("runAsUser") == 0:
+            yield invalid(
+                f"spec.{path}.runAsUser",
+                "it is 0, which is root, but runAsNonRoot is true",
+                "Choose another user",
+            )
+    own = spec.get("securityContext") or {}
+    if own.get("privileged") and own.get("allowPrivilegeEscalation") is False:
+        yield invalid(
+            "spec.securityContext.allowPrivilegeEscalation",
+            "it is false but privileged is true, which always may escalate",
+            "Remove privileged",
+        )
+
+
+def _scheduling(spec: Spec) -> Problems:
+    yield from label_problems(spec.get("nodeSelector") or {}, "spec.nodeSelector")
+    for key in spec.get("podAnnotations") or {}:
+        if not LABEL_KEY.fullmatch(key.lower()):
+            yield invalid(
+                "spec.podAnnotations",
+                f'"{key}" is no annotation key',
+                "Use a key like example.com/name",
+            )
+    for index, toleration in enumerate(spec.get("tolerations") or []):
+        if toleration.get("effect", "") not in _TAINT_EFFECTS:
+            yield invalid(
+                f"spec.tolerations[{index}].effect",
+                f'"{toleration["effect"]}" is no effect of a taint',
+                f"Give one of {', '.join(_TAINT_EFFECTS[1:])}, or remove it",
+            )
+
+
+def _autoscaling(spec: Spec) -> Problems:
+    scaling = spec["autoscaling"]
+    if not scaling["enabled"]:
+        return
+    if scaling["minReplicas"] < 1:
+        yield invalid(
+            "spec.autoscaling.minReplicas", f"it is {scaling['minReplicas']}", "Give at least 1"
+        )
+    if scaling["minReplicas"] > scaling["maxReplicas"]:
+        yield invalid(
+            "spec.autoscaling.minReplicas",
+            f"{scaling['minReplicas']} is greater than maxReplicas, {scaling['maxReplicas']}",
+            "Raise maxReplicas or lower minReplicas",
+        )
+    for name in ("targetCPUUtilizationPercentage", "targetMemoryUtilizationPercentage"):
+        if scaling.get(name, 1) < 1:
+            found, remedy = f"it is {scaling[name]}", "Give a percentage of the request, e.g. 80"
+            yield invalid(f"spec.autoscaling.{name}", found, remedy)
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (
+    _images,
+    _service_account,
+    _resources,
+    _environment,
+    _arguments,
+    _probes,
+    _security,
+    _scheduling,
+    _autoscaling,
+)
