@@ -65,9 +65,10 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
         "@type": _HTTP_CONNECTION_MANAGER,
         "stat_prefix": "clients",
         "codec_type": "AUTO",
-        # Also drops the x-envoy-* headers with which a client could set timeouts and retries.
+        # The client is who connects, not who X-Forwarded-For says; and as nobody counts as internal,
+        # the x-envoy-* headers with which a client could set timeouts and retries are dropped.
         "use_remote_address": True,
-        # Harmless among them, and what connects the logs of client, Envoy, router and backend.
+        # Not dropped: it is what connects the logs of client, Envoy, router and backend.
         "preserve_external_request_id": True,
         # Before routing, so that no spelling of a path reaches what another spelling would not.
         "normalize_path": True,

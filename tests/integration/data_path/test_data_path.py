@@ -476,13 +476,18 @@ def test_the_access_log_is_json_and_keeps_secrets_out(data_path: DataPath) -> No
     answer = data_path.ask(
         CHAT + "?api_key=in-the-query",
         {"model": "plain-model", "prompt": "in-the-body"},
-        headers={"authorization": "Bearer in-the-header", "x-request-id": "find-me"},
+        headers={
+            "authorization": "Bearer in-the-header",
+            "x-request-id": "find-me",
+            "x-forwarded-for": "203.0.113.9",
+        },
     )
     assert answer.status == 200
     wait.until(lambda: "find-me" in data_path.log.read_text(), "the request is logged")
     text = data_path.log.read_text()
     line = next(json.loads(line) for line in text.splitlines() if "find-me" in line)
     assert (line["path"], line["status"], line["model"]) == (CHAT, 200, "plain-model")
+    assert line["client"].startswith("127.0.0.1:")
     for secret in ("in-the-query", "in-the-body", "in-the-header"):
         assert secret not in text
 
