@@ -65,8 +65,8 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
         "@type": _HTTP_CONNECTION_MANAGER,
         "stat_prefix": "clients",
         "codec_type": "AUTO",
-        # The client is who connects, not who X-Forwarded-For says; and as nobody counts as internal,
-        # the x-envoy-* headers with which a client could set timeouts and retries are dropped.
+        # The client is who connects, not who X-Forwarded-For says. As none counts as internal,
+        # x-envoy-* headers by which a client could set timeouts and retries are dropped.
         "use_remote_address": True,
         # Not dropped: it is what connects the logs of client, Envoy, router and backend.
         "preserve_external_request_id": True,
