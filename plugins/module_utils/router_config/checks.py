@@ -12,6 +12,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     credentials,
     document,
     sections,
+    shapes,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
@@ -47,9 +48,11 @@ def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Pro
     config = spec.get("config") or {}
     found = [
         *_unknown_keys(config, contract),
+        *shapes.mistakes(config),
         *_two_caches(config),
         *_numbers(config),
         *_credentials(config, contract),
+        *_family_definitions(config, contract),
         *_families(spec, config),
     ]
     if any(problem.blocking for problem in found):
@@ -64,15 +67,13 @@ def _problem(path: Path, found: str, remedy: str, blocking: bool = True) -> Prob
 
 
 def _unknown_keys(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
-    for key, value in config.items():
+    for key in config:
         if key not in sections.FLAT_KEYS and key not in contract.top_level:
             yield _problem(
                 ("config", key),
                 f"neither the SemanticRouter nor router contract {contract.name} has this key",
                 f"Remove it; a whole document has {', '.join(contract.top_level)}",
             )
-        elif key in ("providers", "routing", "global") and not isinstance(value, dict):
-            yield _problem(("config", key), "it is not a mapping", "Give keys and values")
     version = config.get("version", document.VERSION)
     if version != document.VERSION:
         yield _problem(
@@ -115,12 +116,28 @@ def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem
         for path in credentials.environment_credentials(config)
         if path[0] != "providers"
     ]
-    for path in [*from_variables, *(p for p, _ in credentials.secret_references(config))]:
+    from_secrets = [
+        (*path[:-1], f"{path[-1]}{credentials.REFERENCE_SUFFIX}")
+        for path, _ in credentials.secret_references(config)
+    ]
+    for path in [*from_variables, *from_secrets]:
         yield _problem(
             ("config", *path),
             "this router release cannot take it from a Secret: it reads config.yaml as it stands",
             f"Use a store without a password, or {_RELEASE_0_4}",
         )
+
+
+def _family_definitions(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
+    for name, family in (config.get("reasoning_families") or {}).items():
+        path = ("config", "reasoning_families", name)
+        if family.get("type") not in contract.reasoning_types:
+            found = f"{family.get('type')!r} is not a way to ask a model to think"
+            choices = ", ".join(sorted(contract.reasoning_types))
+            yield _problem((*path, "type"), found, f"Give one of {choices}")
+        if not family.get("parameter"):
+            found = "nothing says which parameter of the request asks for thinking"
+            yield _problem((*path, "parameter"), found, "Give its name, e.g. enable_thinking")
 
 
 def _families(spec: dict[str, Any], config: dict[str, Any]) -> Iterator[Problem]:

@@ -52,10 +52,12 @@ class Contract:
     layout: section -> where it goes.
     gone: keys of the SemanticRouter that have no place.
     expands_environment: the router replaces ${NAME} in every string of config.yaml.
+    reasoning_types: ways of asking a model to think that the router knows.
     has_schema: the package vllm-sr brings a JSON schema of it.
     providers, model_cards: write the models.
     adapt: rewrites the content of one section for this contract.
-    check: problems that no table can tell, in the model and in the document.
+    complete: adds to the whole document what the router would otherwise make up by itself.
+    check: problems that no table can tell.
     """
 
     name: str
@@ -63,10 +65,12 @@ class Contract:
     layout: dict[str, tuple[str, ...]]
     gone: tuple[Gone, ...]
     expands_environment: bool
+    reasoning_types: frozenset[str]
     has_schema: bool
     providers: Callable[[RouterConfig], dict[str, Any]]
     model_cards: Callable[[RouterConfig], list[dict[str, Any]]]
     adapt: Callable[[Section, RouterConfig], Any]
+    complete: Callable[[dict[str, Any]], None]
     check: Callable[[RouterConfig], list[Problem]]
 
 
@@ -96,17 +100,16 @@ def with_plugin_type(
 ) -> list[dict[str, Any]]:
     """The cache plugin has had several names: a copy with the contract's own."""
     return [
-        {
-            **decision,
-            "plugins": [
-                {**plugin, "type": names.get(plugin.get("type", ""), plugin.get("type", ""))}
-                for plugin in decision["plugins"]
-            ],
-        }
+        {**decision, "plugins": [_renamed(plugin, names) for plugin in decision["plugins"]]}
         if decision.get("plugins")
         else decision
         for decision in decisions
     ]
+
+
+def _renamed(plugin: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    kind = plugin.get("type")
+    return {**plugin, "type": names[kind]} if isinstance(kind, str) and kind in names else plugin
 
 
 def with_priority(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -107,6 +107,32 @@ def _prompt_guard(guard: dict[str, Any]) -> dict[str, Any]:
     return {**rest, **switches}
 
 
+def _complete(document: dict[str, Any]) -> None:
+    """Declares the domains that decisions name, when none is declared.
+
+    The router makes up these very entries, but the validator does not know.
+    """
+    routing = document["routing"]
+    names = sorted(
+        _domains({"conditions": [d.get("rules") for d in routing.get("decisions") or []]})
+    )
+    if names and not (routing.get("signals") or {}).get("domains"):
+        routing["signals"] = {
+            **(routing.get("signals") or {}),
+            "domains": [
+                {"name": name, "description": name, "mmlu_categories": ["other"]} for name in names
+            ],
+        }
+
+
+def _domains(node: Any) -> set[str]:
+    if not isinstance(node, dict):
+        return set()
+    if node.get("type") == "domain" and isinstance(node.get("name"), str):
+        return {node["name"]}
+    return {name for child in node.get("conditions") or [] for name in _domains(child)}
+
+
 def _check(config: RouterConfig) -> list[Problem]:
     problems = []
     embeddings = config.sections.get("embedding_models")
@@ -149,9 +175,11 @@ CONTRACT = Contract(
     },
     gone=_GONE,
     expands_environment=False,
+    reasoning_types=frozenset({"chat_template_kwargs", "reasoning_effort"}),
     has_schema=False,
     providers=_providers,
     model_cards=_model_cards,
     adapt=_adapt,
+    complete=_complete,
     check=_check,
 )

@@ -23,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     Model,
+    Path,
     ReasoningFamily,
     RouterConfig,
     Section,
@@ -52,10 +53,16 @@ _GONE = (
     ),
 )
 
+# Efforts that the router's catalog knows for the families we supply; the others are on or off. A
+# test compares them.
+EFFORTS: dict[str, tuple[str, ...]] = {
+    "deepseek": ("low", "high", "max"),
+    "gpt": ("minimal", "low", "medium", "high", "xhigh", "max"),
+    "gpt-oss": ("low", "medium", "high"),
+}
 # A family given in the SemanticRouter says how to ask for thinking, not that a model may be asked
-# not to think; the releases before took that for granted.
-_MODES = ["enabled", "disabled"]
-_LEVELS = ["low", "medium", "high"]
+# not to think, or which efforts there are; the releases before took any.
+_STANDARD_EFFORTS = ("low", "medium", "high")
 
 
 def _providers(config: RouterConfig) -> dict[str, Any]:
@@ -66,28 +73,65 @@ def _providers(config: RouterConfig) -> dict[str, Any]:
         defaults["reasoning_effort"] = config.default_reasoning_effort
     providers: dict[str, Any] = {"defaults": defaults} if defaults else {}
     if config.models:
-        providers["models"] = [_model(model) for model in config.models]
+        providers["models"] = [_model(model, config) for model in config.models]
     return providers
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _model(model: Model, config: RouterConfig) -> dict[str, Any]:
     return {
         "name": model.name,
-        **({"reasoning": _reasoning(model.family)} if model.family else {}),
+        **({"reasoning": _reasoning(model.family, config)} if model.family else {}),
         "backend_refs": [
             {"name": ref.pop("name"), "provider": "vllm", **ref} for ref in backend_refs(model)
         ],
     }
 
 
-def _reasoning(family: ReasoningFamily) -> dict[str, Any]:
+def _reasoning(family: ReasoningFamily, config: RouterConfig) -> dict[str, Any]:
     if not family.given:
         return {"family": family.name}
     reasoning: dict[str, Any] = {"type": family.type, "parameter": family.parameter}
-    if family.type == "reasoning_effort":
-        reasoning["levels"] = list(_LEVELS)
-    reasoning["modes"] = list(_MODES)
-    return reasoning
+    efforts = _efforts(family, config)
+    if efforts:
+        reasoning["levels"] = list(efforts)
+    return {**reasoning, "modes": ["enabled", "disabled"], "default_mode": "enabled"}
+
+
+def _efforts(family: ReasoningFamily, config: RouterConfig) -> tuple[str, ...]:
+    """Efforts that models of the family understand, () when thinking is only on or off."""
+    if not family.given:
+        return EFFORTS.get(family.name, ())
+    if family.type not in ("reasoning_effort", "top_level_reasoning_effort"):
+        return ()
+    asked = [
+        ref["reasoning_effort"] for _, ref in _model_refs(config) if ref.get("reasoning_effort")
+    ]
+    return tuple(dict.fromkeys((*_STANDARD_EFFORTS, *asked)))
+
+
+def _model_refs(config: RouterConfig) -> list[tuple[Path, dict[str, Any]]]:
+    """Every model of every decision, and where it stands below spec."""
+    section = config.sections.get("decisions")
+    return [
+        (("config", "decisions", index, "modelRefs", number), ref)
+        for index, decision in enumerate(section.value if section else [])
+        for number, ref in enumerate(decision.get("modelRefs") or [])
+    ]
+
+
+def _pointless_effort(ref: dict[str, Any], config: RouterConfig) -> str:
+    """Why the router would refuse the effort asked for here, "" when it would not."""
+    effort = ref.get("reasoning_effort")
+    family = next((model.family for model in config.models if model.name == ref["model"]), None)
+    if not effort or not family:
+        return ""
+    if not ref.get("use_reasoning"):
+        return "use_reasoning is not true"
+    efforts = _efforts(family, config)
+    if not efforts:
+        return f"models of the reasoning family {family.name} think or do not, without degrees"
+    known = ", ".join(efforts)
+    return "" if effort in efforts else f"the reasoning family {family.name} has {known}"
 
 
 def _model_cards(config: RouterConfig) -> list[dict[str, Any]]:
@@ -99,16 +143,23 @@ def _adapt(section: Section, config: RouterConfig) -> Any:
         rest = {key: value for key, value in section.value.items() if key != "protocol"}
         server = _guard_server(config)
         return {**rest, "backend": _guard_backend(section.value["protocol"], server)}
-    if section.name == "decisions":
-        return with_priority(
-            with_plugin_type(
-                section.value,
-                dict.fromkeys(
-                    ("semantic-cache", "semantic_cache", "response-cache"), "response_cache"
-                ),
-            )
-        )
-    return section.value
+    return _decisions(section.value, config) if section.name == "decisions" else section.value
+
+
+def _decisions(decisions: list[dict[str, Any]], config: RouterConfig) -> list[dict[str, Any]]:
+    older = dict.fromkeys(("semantic-cache", "semantic_cache", "response-cache"), "response_cache")
+    return [
+        {**decision, "modelRefs": [_model_ref(ref, config) for ref in decision["modelRefs"]]}
+        if decision.get("modelRefs")
+        else decision
+        for decision in with_priority(with_plugin_type(decisions, older))
+    ]
+
+
+def _model_ref(ref: dict[str, Any], config: RouterConfig) -> dict[str, Any]:
+    if not _pointless_effort(ref, config):
+        return ref
+    return {key: value for key, value in ref.items() if key != "reasoning_effort"}
 
 
 def _guard_backend(protocol: str, server: str) -> dict[str, Any]:
@@ -122,13 +173,13 @@ def _guard_server(config: RouterConfig) -> str:
     names = [
         external.get("name") or ""
         for external in catalog.get("external") or []
-        if external.get("model_role") == "guardrail"
+        if isinstance(external, dict) and external.get("model_role") == "guardrail"
     ]
     return names[0] if len(names) == 1 else ""
 
 
 def _check(config: RouterConfig) -> list[Problem]:
-    problems = _always_on(config)
+    problems = [*_always_on(config), *_pointless_efforts(config)]
     guard = config.sections.get("prompt_guard")
     if guard and guard.value.get("protocol") and not _guard_server(config):
         where = "spec.config.prompt_guard.protocol"
@@ -145,22 +196,34 @@ def _always_on(config: RouterConfig) -> list[Problem]:
         for model in config.models
         if model.family and not model.family.given and model.family.name in ALWAYS_ON
     }
-    decisions = config.sections.get("decisions")
-    problems = []
-    for index, decision in enumerate(decisions.value if decisions else []):
-        for number, ref in enumerate(decision.get("modelRefs") or []):
-            if ref["model"] in always and not ref.get("use_reasoning"):
-                path = ("config", "decisions", index, "modelRefs", number, "use_reasoning")
-                family = always[ref["model"]]
-                problems.append(
-                    Problem(
-                        "InvalidConfig",
-                        field_path(path),
-                        f"models of the reasoning family {family} always reason",
-                        f"Set it to true, or define spec.config.reasoning_families.{family}",
-                    )
-                )
-    return problems
+    return [
+        Problem(
+            "InvalidConfig",
+            field_path((*path, "use_reasoning")),
+            f"models of the reasoning family {always[ref['model']]} always reason",
+            f"Set it to true, or define spec.config.reasoning_families.{always[ref['model']]}",
+        )
+        for path, ref in _model_refs(config)
+        if ref["model"] in always and not ref.get("use_reasoning")
+    ]
+
+
+def _pointless_efforts(config: RouterConfig) -> list[Problem]:
+    return [
+        Problem(
+            "InvalidConfig",
+            field_path((*path, "reasoning_effort")),
+            f"{_pointless_effort(ref, config)}, so it is left out",
+            "Remove it, or choose an effort that the model has and set use_reasoning to true",
+            blocking=False,
+        )
+        for path, ref in _model_refs(config)
+        if _pointless_effort(ref, config)
+    ]
+
+
+def _complete(document: dict[str, Any]) -> None:
+    """Nothing: the validator knows what this release makes up by itself."""
 
 
 CONTRACT = Contract(
@@ -190,9 +253,13 @@ CONTRACT = Contract(
     },
     gone=_GONE,
     expands_environment=True,
+    reasoning_types=frozenset(
+        {"chat_template_kwargs", "reasoning_effort", "reasoning_mode", "top_level_reasoning_effort"}
+    ),
     has_schema=True,
     providers=_providers,
     model_cards=_model_cards,
     adapt=_adapt,
+    complete=_complete,
     check=_check,
 )

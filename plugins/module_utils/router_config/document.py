@@ -39,6 +39,7 @@ def build(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     """The canonical document."""
     document = _merged(_generated(contract, config), config.canonical)
     _find_tools_database(document)
+    contract.complete(document)
     _order(document, "routing", _ROUTING)
     _order(document, "global", _GLOBAL)
     return _ordered(document, contract.top_level)

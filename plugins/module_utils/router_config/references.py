@@ -41,6 +41,8 @@ def unknown_references(document: dict[str, Any]) -> Iterator[Unknown]:
     for index, decision in enumerate(routing.get("decisions") or []):
         place: Path = ("routing", "decisions", index)
         for number, ref in enumerate(decision.get("modelRefs") or []):
+            if not isinstance(ref, dict):
+                continue
             # A router without models of its own may route for a gateway that has them.
             if models and ref.get("model") not in models:
                 yield (
@@ -73,7 +75,7 @@ def _declared(kind: str, routing: dict[str, Any]) -> list[str] | None:
         return [f"{rule}:{level}" for rule in rules for level in _COMPLEXITY_LEVELS]
     if kind == "projection":
         mappings = (routing.get("projections") or {}).get("mappings") or []
-        return [output.get("name", "") for m in mappings for output in m.get("outputs") or []]
+        return [str(o["name"]) for m in mappings for o in m.get("outputs") or [] if "name" in o]
     if kind not in _SIGNALS:
         return None
     names = [signal.get("name", "") for signal in signals.get(_SIGNALS[kind]) or []]

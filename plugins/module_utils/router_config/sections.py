@@ -62,7 +62,11 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
         default_reasoning_effort=config.get("default_reasoning_effort") or "",
         sections=_sections(config),
         canonical=credentials.without_credentials(
-            {key: value for key, value in config.items() if key not in FLAT_KEYS}
+            {
+                key: value
+                for key, value in config.items()
+                if key not in FLAT_KEYS and value is not None
+            }
         ),
     )
 

@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the open parts of spec.config have the shape that merging and checking take for granted.
+
+The CRD cannot say it, because it leaves these parts to the router's schema; the leaves are that
+schema's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Path,
+    field_path,
+)
+
+# "*": every key. A list is of mappings with a name.
+_MAPPINGS: tuple[Path, ...] = (
+    ("providers",),
+    ("providers", "defaults"),
+    ("routing",),
+    ("routing", "signals"),
+    ("routing", "projections"),
+    ("global",),
+    ("global", "integrations"),
+    ("global", "model_catalog"),
+)
+_NAMED_LISTS: tuple[Path, ...] = (
+    ("providers", "models"),
+    ("routing", "modelCards"),
+    ("routing", "signals", "*"),
+    ("routing", "projections", "mappings"),
+    ("routing", "decisions"),
+)
+
+
+def mistakes(config: dict[str, Any]) -> list[Problem]:
+    """Every part of the wrong shape."""
+    found = []
+    for path in _MAPPINGS:
+        for place, value in _at(config, path):
+            if not isinstance(value, dict):
+                found.append(_problem(place, "it is not a mapping", "Give keys and values"))
+    for path in _NAMED_LISTS:
+        for place, value in _at(config, path):
+            found.extend(_list_mistakes(place, value))
+    for place, decisions in _at(config, ("routing", "decisions")):
+        found.extend(_decision_mistakes(place, decisions))
+    return found
+
+
+def _at(value: Any, path: Path, place: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if value is None:
+        return
+    if not path:
+        yield place, value
+    elif isinstance(value, dict):
+        for key in value if path[0] == "*" else [path[0]]:
+            yield from _at(value.get(key), path[1:], (*place, key))
+
+
+def _list_mistakes(place: Path, value: Any) -> Iterator[Problem]:
+    if not isinstance(value, list):
+        yield _problem(place, "it is not a list", "Give a list")
+        return
+    for index, entry in enumerate(value):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            yield _problem((*place, index), "it is not a mapping with a name", "Give it a name")
+
+
+def _decision_mistakes(place: Path, decisions: Any) -> Iterator[Problem]:
+    for index, decision in enumerate(decisions if isinstance(decisions, list) else []):
+        for key, kind in (("modelRefs", list), ("rules", dict), ("plugins", list)):
+            value = decision.get(key) if isinstance(decision, dict) else None
+            if value is not None and not isinstance(value, kind):
+                shape = "list" if kind is list else "mapping"
+                yield _problem((*place, index, key), f"it is not a {shape}", f"Give a {shape}")
+
+
+def _problem(path: Path, found: str, remedy: str) -> Problem:
+    return Problem("InvalidConfig", field_path(("config", *path)), found, remedy)
