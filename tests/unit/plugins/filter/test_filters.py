@@ -1,0 +1,128 @@
+"""The filters, as a playbook reaches them. What they build is tested with the builders."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.filter.networking import (
+    FilterModule as Networking,
+)
+from ansible_collections.vllm.semantic_router.plugins.filter.storage import FilterModule as Storage
+from ansible_collections.vllm.semantic_router.plugins.filter.workload import (
+    FilterModule as Workload,
+)
+from examples import SAMPLES
+
+DIRECTORY = Path(__file__).parents[4] / "plugins" / "filter"
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'id') }}"
+
+MY_ROUTER = yaml.safe_load(SAMPLES["vllm.ai_v1alpha1_semanticrouter_my-router"].read_text())
+FILTERS = {
+    name: build
+    for module in (Storage, Workload, Networking)
+    for name, build in module().filters().items()
+}
+
+
+def documentation(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((DIRECTORY / f"{name}.yml").read_text(encoding="utf-8")))
+
+
+def hostile_router() -> dict[str, Any]:
+    """my-router with a template wherever these filters read free text."""
+    router = deepcopy(MY_ROUTER)
+    router["spec"].update(
+        args=[TEMPLATE],
+        env=[{"name": "NOTE", "value": TEMPLATE}],
+        podAnnotations={"note": TEMPLATE},
+        serviceAccount={"annotations": {"note": TEMPLATE}},
+    )
+    router["spec"]["persistence"]["annotations"] = {"note": TEMPLATE}
+    return router
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one real playbook, made of the documented examples, has written its files."""
+    directory = tmp_path_factory.mktemp("examples")
+    tasks = [task for name in FILTERS for task in yaml.safe_load(documentation(name)["EXAMPLES"])]
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    (directory / "play.yml").write_text(yaml.safe_dump([play]))
+    (directory / "my-router.yaml").write_text(yaml.safe_dump(hostile_router(), sort_keys=False))
+    done = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "play.yml"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory
+
+
+def assert_contains(whole: Any, part: Any) -> None:
+    if isinstance(part, dict):
+        for key, value in part.items():
+            assert_contains(whole[key], value)
+    elif isinstance(part, list):
+        assert len(whole) == len(part)
+        for item, value in zip(whole, part, strict=True):
+            assert_contains(item, value)
+    else:
+        assert whole == part
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_documented_example_gives_what_the_builder_builds(name: str, written: Path):
+    (file,) = written.glob(f"my-router-{name.replace('_', '-')}.yaml")
+
+    found = yaml.safe_load(file.read_text())
+
+    # Equal with types: a number that became a text, or a template that was evaluated, would differ.
+    assert found == FILTERS[name](hostile_router(), {"platform": "kubernetes"})
+
+
+@pytest.mark.parametrize("name", ["deployment", "service_account", "persistent_volume_claim"])
+def test_a_template_in_a_router_stays_text(name: str, written: Path):
+    (file,) = written.glob(f"my-router-{name.replace('_', '-')}.yaml")
+
+    assert "ansible.builtin.pipe" in file.read_text()
+    assert "uid=" not in file.read_text()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_documentation_shows_what_is_returned(name: str):
+    documented = documentation(name)
+
+    assert documented["DOCUMENTATION"]["name"] == name
+    assert_contains(FILTERS[name](MY_ROUTER, {}), documented["RETURN"]["_value"]["sample"])
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_router_is_left_as_it_was(name: str):
+    before = deepcopy(MY_ROUTER)
+
+    for manifest in FILTERS[name](MY_ROUTER, {}):
+        manifest["metadata"]["labels"]["changed"] = "yes"
+        manifest.clear()
+
+    assert before == MY_ROUTER
+
+
+def test_a_platform_decides_the_security_context():
+    (on_openshift,) = FILTERS["deployment"](MY_ROUTER, {"platform": "openshift"})
+
+    assert "securityContext" not in on_openshift["spec"]["template"]["spec"]
+
+
+def test_facts_that_do_not_exist_are_refused():
+    with pytest.raises(TypeError, match="plattform"):
+        FILTERS["service"](MY_ROUTER, {"plattform": "kubernetes"})
