@@ -17,6 +17,7 @@ from control_plane.process import Process
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".demo"
 SAMPLE = ROOT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+CRDS = sorted([*ROOT.glob("config/crd/bases/*.yaml"), *ROOT.glob("tests/crds/*.yaml")])
 NAME = "my-router"
 READY_DEADLINE = 180.0
 POLL_INTERVAL = 0.1
@@ -32,22 +33,15 @@ def up() -> None:
     if plane.ready:
         say(f"control plane: up already at {plane.url}")
     else:
-        plane = ControlPlane.start_detached(STATE, progress=say)
-    kubectl = Kubectl(plane.kubectl, {**plane.env})
-    install_definitions(kubectl)
+        say("install the SemanticRouter CRD, and a stand-in for KServe's")
+        plane = ControlPlane.start_detached(STATE, crds=CRDS, progress=say)
+    kubectl = Kubectl(plane.kubectl, plane.env)
     start_operator(plane)
     create_backends(kubectl)
     say(f"apply {SAMPLE.relative_to(ROOT)}, the example of the user's document")
     kubectl("apply", "-f", str(SAMPLE))
     follow(kubectl)
     show(kubectl)
-
-
-def install_definitions(kubectl: Kubectl) -> None:
-    say("install the SemanticRouter CRD, and a stand-in for KServe's")
-    for folder in ("config/crd/bases", "tests/crds"):
-        kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / folder))
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
 
 
 def operator_process() -> Process | None:

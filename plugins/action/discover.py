@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import rules
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, discovery, rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     discover,
     read_router,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_VERSION,
+    KIND,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
     Problem,
@@ -30,11 +37,14 @@ class ActionModule(RouterAction):
         "router": {"type": "dict"},
         "name": {"type": "str"},
         "namespace": {"type": "str", "default": "default"},
+        "src": {"type": "path"},
         "platform": {"type": "str", "choices": ["kubernetes", "openshift"]},
         **CONNECTION_OPTIONS,
     }
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
+        if arguments["src"]:
+            return _offline(arguments["src"], arguments["platform"] or PLATFORM_KUBERNETES)
         client = Client.from_options(arguments.values)
         router = _router(client, arguments)
         found = discover(client, router, arguments["platform"] or "")
@@ -59,3 +69,48 @@ def _router(client: Client, arguments: Arguments) -> Router:
     raise RouterError(
         Problem("InvalidSpec", "", "neither router nor name is given", "Give one of them")
     )
+
+
+def _offline(src: str, platform: str) -> dict[str, Any]:
+    """A file instead of a cluster: no status can carry a problem, so a blocking one fails the task."""
+    resource = _read_file(src)
+    problems = crd.validate(resource)
+    if not problems:
+        router = Router(resource)
+        unread = [discovery.Sighting() for _ in discovery.endpoint_entries(router)]
+        facts = discovery.facts(router, discovery.Reading([], backends=unread), platform)
+        problems = rules.check(router, facts)
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return {
+            "failed": True,
+            "msg": "\n".join(map(str, blocking)),
+            "problems": [problem.as_dict() for problem in blocking],
+        }
+    return {
+        "changed": False,
+        "router": resource,
+        "facts": facts.as_dict(),
+        "problems": [problem.as_dict() for problem in problems],
+        "messages": [],
+        "warnings": [str(problem) for problem in problems],
+    }
+
+
+def _read_file(src: str) -> dict[str, Any]:
+    try:
+        documents = [item for item in yaml.safe_load_all(Path(src).read_text("utf-8")) if item]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RouterError(
+            Problem("InvalidSpec", "", f"{src}: {error}", "Name a readable YAML file")
+        ) from error
+    routers = [
+        item
+        for item in documents
+        if isinstance(item, dict)
+        and (item.get("apiVersion"), item.get("kind")) == (API_VERSION, KIND)
+    ]
+    if len(routers) != 1:
+        found = f"{src} has {len(routers)} objects of {API_VERSION} {KIND}"
+        raise RouterError(Problem("InvalidSpec", "", found, "Name a file with exactly one"))
+    return routers[0]

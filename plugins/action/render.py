@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import yaml
 from ansible.utils.display import Display
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     Arguments,
     RouterAction,
@@ -17,13 +17,13 @@ from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import
 class ActionModule(RouterAction):
     """One multi-document YAML of everything the roles built."""
 
-    ARGUMENT_SPEC = {
+    ARGUMENT_SPEC: ClassVar[dict[str, dict[str, Any]]] = {
         "objects": {"type": "list", "elements": "dict", "required": True},
         "path": {"type": "path"},
     }
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
-        text = yaml.safe_dump_all(arguments["objects"], sort_keys=False, explicit_start=True)
+        text = "".join(f"---\n{yaml_text(manifest)}" for manifest in arguments["objects"])
         if arguments["path"] is None:
             Display().display(text)
             return {"changed": False}

@@ -31,6 +31,12 @@ options:
     description: Namespace of O(name).
     type: str
     default: default
+  src:
+    description:
+      - A YAML file with one SemanticRouter, instead of a cluster. Takes precedence over the others.
+      - Nothing is read from a cluster, every backend counts as not there yet, and the CRD's schema is
+        checked here because no API server does. What is wrong fails the task.
+    type: path
   platform:
     description: Take this for the platform instead of what the API server's groups say.
     type: str

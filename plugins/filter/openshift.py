@@ -1,0 +1,22 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters that build what only OpenShift has; the work is done in objects/openshift.py."""
+
+from __future__ import annotations
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.openshift import (
+    route,
+)
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Filter,
+    filter_of,
+)
+
+
+class FilterModule:
+    """One filter per object, named as the object."""
+
+    def filters(self) -> dict[str, Filter]:
+        """Called by Ansible."""
+        return {
+            "route": filter_of(route),
+        }
