@@ -7,7 +7,6 @@ A field that no rule knows is reported by its place in the object: better than a
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
@@ -64,12 +63,6 @@ _PLACES = tuple(
 
 _FIXED = re.compile(r"immutable|may not change once set|can not be less than", re.IGNORECASE)
 
-_CLAIM_FIELDS = {
-    "storageClassName": "spec.storageClassName",
-    "accessModes": "spec.accessModes",
-    "resources": "spec.resources.requests.storage",
-}
-
 
 def problems(error: ApiError, manifest: Manifest, live: Manifest | None) -> list[Problem]:
     """One Problem for each cause the API server gives, or one for all if it gives none."""
@@ -92,7 +85,7 @@ def _of_the_cluster(error: ApiError, manifest: Manifest, field: str) -> Problem:
 
 
 def _of_the_spec(cause: Cause, manifest: Manifest, live: Manifest | None) -> Problem:
-    place = _changed_claim_field(manifest, live) if cause.field == "spec" else cause.field
+    place = _fixed_claim_field(manifest, live) if cause.field == "spec" else cause.field
     field = _field(manifest["kind"], place)
     where = f"{place}: " if place and place != "[]" else ""
     remedy = f"Correct {field or 'the SemanticRouter'} as the message says"
@@ -113,17 +106,13 @@ def _field(kind: str, place: str) -> str:
     return ""
 
 
-def _changed_claim_field(manifest: Manifest, live: Manifest | None) -> str:
-    """A claim's refusal blames the whole spec; the difference is in one field of it."""
+def _fixed_claim_field(manifest: Manifest, live: Manifest | None) -> str:
+    """A claim's refusal blames the whole spec; two fields of it are ours and can never change."""
     if manifest["kind"] != "PersistentVolumeClaim" or live is None:
         return "spec"
-    now: dict[str, Any] = live["spec"]
-    changed = (
-        place
-        for name, place in _CLAIM_FIELDS.items()
-        if name in manifest["spec"] and manifest["spec"][name] != now.get(name)
-    )
-    return next(changed, "spec")
+    if manifest["spec"]["accessModes"] != live["spec"]["accessModes"]:
+        return "spec.accessModes"
+    return "spec.storageClassName"
 
 
 def _way_out(manifest: Manifest, field: str) -> str:

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    ownership,
+    prune,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+ROUTER = Router(
+    {
+        "apiVersion": "vllm.ai/v1alpha1",
+        "kind": "SemanticRouter",
+        "metadata": {"name": "my-router", "namespace": "team", "uid": "1"},
+    }
+)
+CONTROLLER = {"kind": "Deployment", "name": "shop", "uid": "9", "controller": True}
+
+
+def service(name: str = "my-router", **changes: Any) -> dict[str, Any]:
+    built = metadata.metadata("my-router", "team", name)
+    built |= {"uid": "5", "ownerReferences": [ROUTER.owner_reference], **changes}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": built}
+
+
+def test_our_own_object_may_be_written() -> None:
+    assert ownership.objection(service(), ROUTER) is None
+
+
+def test_our_own_object_may_be_written_after_somebody_took_its_labels_off() -> None:
+    assert ownership.objection(service(labels={}), ROUTER) is None
+
+
+def test_an_object_with_our_labels_and_no_owner_is_adopted() -> None:
+    assert ownership.objection(service(ownerReferences=[]), ROUTER) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"ownerReferences": [], "labels": {}, "managedFields": [{"manager": "helm"}]},
+            "Service my-router exists already in namespace team and belongs to nobody "
+            "(written by helm)",
+        ),
+        ({"ownerReferences": [], "labels": {"app.kubernetes.io/instance": "my-router"}}, "nobody"),
+        ({"ownerReferences": [CONTROLLER]}, "is controlled by Deployment shop"),
+        (
+            {"ownerReferences": [{**ROUTER.owner_reference, "uid": "0"}]},
+            "belongs to an earlier SemanticRouter of this name",
+        ),
+    ],
+)
+def test_somebody_else_s_object_is_never_seized(changes: dict[str, Any], says: str) -> None:
+    problem = ownership.objection(service(**changes), ROUTER)
+    assert problem is not None
+    assert says in problem.found
+    assert (problem.reason, problem.blocking, problem.retry) == ("Conflict", True, True)
+
+
+def test_an_owner_that_is_no_controller_has_no_say() -> None:
+    friend = {**CONTROLLER, "controller": False}
+    live = service(ownerReferences=[friend, ROUTER.owner_reference])
+    assert ownership.objection(live, ROUTER) is None
+
+
+def test_an_object_on_its_way_out_holds_nothing_up() -> None:
+    live = service(deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["a/b"])
+    problem = ownership.objection(live, ROUTER)
+    assert problem is not None
+    assert "a/b" in problem.found
+    assert (problem.blocking, problem.retry) == (False, True)
+
+
+def test_what_is_unwanted_goes() -> None:
+    live = [service("kept"), service("gone")]
+    assert prune.unwanted(live, [service("kept")], ROUTER) == [live[1]]
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        service("gone", ownerReferences=[]),
+        service("gone", ownerReferences=[CONTROLLER]),
+        service("gone", deletionTimestamp="2026-01-01T00:00:00Z"),
+        {**service("gone"), "kind": "PersistentVolumeClaim"},
+    ],
+    ids=["no owner", "another owner", "going already", "models"],
+)
+def test_what_is_not_ours_to_delete_stays(live: dict[str, Any]) -> None:
+    assert prune.unwanted([live], [], ROUTER) == []
+
+
+def test_the_label_selector_names_the_router_and_the_operator() -> None:
+    assert ownership.label_selector(ROUTER) == (
+        "app.kubernetes.io/instance=my-router,app.kubernetes.io/managed-by=semantic-router-operator"
+    )
