@@ -394,7 +394,6 @@ def _endpoints(
             "model": endpoint.model,
             "address": endpoint.address,
             "ready": endpoint.ready,
-            "reason": endpoint.reason,
             "message": sanitized(endpoint.message),
         }
         for endpoint in facts.endpoints

@@ -99,7 +99,6 @@ status:
         model: llama3-8b
         address: llama-3-8b-predictor.default.svc:8443
         ready: true
-        reason: ""
         message: ""
     conditions:
       - type: Ready

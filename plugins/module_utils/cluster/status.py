@@ -34,6 +34,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 EVENTS_VERSION = "events.k8s.io/v1"
 # Bytes of an Event's note; longer ones are refused.
 NOTE_LIMIT = 1024
+# Somebody may edit the router between the read and the write.
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,25 @@ def report(
 
     ``now`` is RFC 3339 with microseconds: an Event wants them, a condition drops them.
     """
-    live = client.get(router_path(router.name, router.namespace))
-    previous = dict((live or {}).get("status") or {})
     workload = read_workload(client, router)
+    requeue_after = conditions.requeue_after(facts, problems, workload)
     seconds = f"{now[:19]}Z"
-    status = conditions.status(router, facts, problems, workload, seconds, previous)
-    changed = _is_ours(live, router) and status != previous
-    if changed and not check_mode and _write(client, router, previous, status):
-        _tell(client, router, conditions.transitions(previous, status), now)
+    for _ in range(_ATTEMPTS):
+        live = client.get(router_path(router.name, router.namespace))
+        previous = dict((live or {}).get("status") or {})
+        status = conditions.status(router, facts, problems, workload, seconds, previous)
+        changed = live is not None and _is_ours(live, router) and status != previous
+        if live is None or not changed or check_mode:
+            break
+        if _write(client, live, status):
+            _tell(client, router, conditions.transitions(previous, status), now)
+            break
+    else:
+        requeue_after = conditions.REQUEUE_RETRY
     return Report(
         changed=changed,
         status=status,
-        requeue_after=conditions.requeue_after(facts, problems, workload),
+        requeue_after=requeue_after,
         messages=conditions.messages(facts, problems, status),
         summary=conditions.summary(facts, status),
     )
@@ -104,21 +113,24 @@ def _claim_name(router: Router) -> str:
     return str(persistence.get("existingClaim") or models_claim_name(router.name))
 
 
-def _is_ours(live: Manifest | None, router: Router) -> bool:
-    """The object of this run still exists, and no later run has spoken about a newer spec."""
-    if live is None or str(live["metadata"]["uid"]) != router.uid:
+def _is_ours(live: Manifest, router: Router) -> bool:
+    """The object is the one of this run, and no later run has spoken about a newer spec."""
+    if str(live["metadata"]["uid"]) != router.uid:
         return False
     said = (live.get("status") or {}).get("observedGeneration") or 0
     return int(said) <= router.generation
 
 
-def _write(
-    client: Client, router: Router, previous: dict[str, Any], status: dict[str, Any]
-) -> bool:
-    """Whether the status was written: an object that is gone meanwhile has no status."""
-    # With the uid the API server refuses the patch for another object of the same name.
-    patch = {"metadata": {"uid": router.uid}, "status": merge_patch(previous, status)}
-    path = f"{router_path(router.name, router.namespace)}/status"
+def _write(client: Client, live: Manifest, status: dict[str, Any]) -> bool:
+    """False when the object changed since it was read, or is gone."""
+    metadata = live["metadata"]
+    patch = {
+        # A merge patch is not held against the uid: without this, an object of the same name that
+        # came in between would get the status of the one before.
+        "metadata": {"resourceVersion": metadata["resourceVersion"]},
+        "status": merge_patch(live.get("status") or {}, status),
+    }
+    path = f"{router_path(metadata['name'], metadata['namespace'])}/status"
     try:
         client.patch(path, patch, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
     except ApiError as error:

@@ -379,14 +379,13 @@ def test_no_backends_at_all_is_a_fact_and_not_a_fault() -> None:
     assert verdict(status(Facts()), "Degraded") == ("False", "AsExpected")
 
 
-def test_endpoints_are_listed_with_address_and_reason() -> None:
+def test_endpoints_are_listed_with_address_and_explanation() -> None:
     assert status(Facts(endpoints=[LOST]))["endpoints"] == [
         {
             "name": "second",
             "model": "qwen",
             "address": "qwen.apps.svc:8000",
             "ready": False,
-            "reason": "ServiceNotFound",
             "message": "no such Service",
         }
     ]
