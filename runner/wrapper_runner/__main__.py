@@ -1,0 +1,9 @@
+"""`python -m wrapper_runner run`, for where the console script is not on PATH."""
+
+from __future__ import annotations
+
+import sys
+
+from wrapper_runner.cli import main
+
+sys.exit(main())

@@ -1,0 +1,58 @@
+"""`wrapper-runner run`: chooses the engine and starts it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from wrapper_runner import environment, flags, logs, platform, stock
+from wrapper_runner.problems import StartError
+
+# The pod must start even if the API server is slow to say what it is.
+PLATFORM_SECONDS = 5.0
+
+log = logs.Log("cmd")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = flags.parser().parse_args(given)
+    logs.start(options.zap_log_level, options.zap_encoder)
+    # The input directories hold whole CRs, and playbooks write files of their own.
+    os.umask(0o077)
+    _export_ansible_paths(options)
+    try:
+        binary = None if options.engine == "embedded" else stock.find(os.environ)
+        if binary:
+            _become_stock(binary, given[1:], options)
+        if options.engine == "stock":
+            raise StartError(f"there is no ansible-operator on PATH; set {stock.VARIABLE}")
+        return 0 if _run_embedded(options) else 1
+    except StartError as error:
+        log.error("Cannot start", error=str(error))
+        return 1
+
+
+def _export_ansible_paths(options: argparse.Namespace) -> None:
+    for name, value in (
+        ("ANSIBLE_ROLES_PATH", options.ansible_roles_path),
+        ("ANSIBLE_COLLECTIONS_PATH", options.ansible_collections_path),
+    ):
+        if value:
+            os.environ[name] = value
+
+
+def _become_stock(binary: str, arguments: list[str], options: argparse.Namespace) -> None:
+    watches_file = options.watches_file.resolve()
+    log.info("Handing over to the stock engine", program=binary, watches_file=str(watches_file))
+    platform.announce_within(PLATFORM_SECONDS, environment.kubeconfig(os.environ))
+    stock.become(binary, arguments, watches_file, os.environ)
+
+
+def _run_embedded(options: argparse.Namespace) -> bool:
+    # Only here: the stock engine's image has no prometheus_client, and no use for the rest.
+    from wrapper_runner import embedded
+
+    return embedded.run(options)

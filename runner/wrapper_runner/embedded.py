@@ -1,0 +1,130 @@
+"""Puts the embedded engine together from the command line, and lets it run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from wrapper_runner import environment, inputdir, logs, watches
+from wrapper_runner.cluster import Cluster, ClusterError, connect
+from wrapper_runner.engine import Addresses, Controller, Engine
+from wrapper_runner.leader import LeaderElection
+from wrapper_runner.metrics import Metrics
+from wrapper_runner.playing import Player, PlayError
+from wrapper_runner.problems import StartError
+from wrapper_runner.reconciler import Limits, Reconciler
+from wrapper_runner.watches import Watch
+
+log = logs.Log("cmd")
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Until a signal (True) or until leadership is lost (False)."""
+    _refuse_unprotected_metrics(options)
+    watched = watches.load(options.watches_file.resolve())
+    cluster = _connect()
+    election = _election(cluster, options)
+    player = Player(environment.with_absolute_paths(os.environ))
+    metrics = Metrics()
+    stop, hurry = threading.Event(), threading.Event()
+    _stop_on_signals(stop, hurry)
+    with inputdir.base(options.runner_dir) as directory:
+        controllers = [
+            Controller(
+                cluster,
+                watch,
+                environment.workers(watch.kind, options.max_concurrent_reconciles, os.environ),
+                _reconciler(cluster, watch, player, directory, options),
+                metrics,
+                stop,
+            )
+            for watch in watched
+        ]
+        _say_hello(options, player)
+        engine = Engine(cluster, controllers, player, metrics, election, stop, hurry)
+        finished = engine.run(
+            environment.namespaces(os.environ),
+            Addresses(options.metrics_bind_address, options.health_probe_bind_address),
+            options.graceful_shutdown_timeout,
+        )
+    log.info("Stopped")
+    return finished
+
+
+def _refuse_unprotected_metrics(options: argparse.Namespace) -> None:
+    if options.metrics_secure or options.metrics_require_rbac:
+        raise StartError(
+            "--metrics-secure and --metrics-require-rbac need the stock ansible-operator: "
+            "leave them out and serve metrics on 127.0.0.1, or install it"
+        )
+
+
+def _connect() -> Cluster:
+    try:
+        return connect(environment.kubeconfig(os.environ))
+    except ClusterError as error:
+        raise StartError(str(error)) from error
+
+
+def _reconciler(
+    cluster: Cluster, watch: Watch, player: Player, directory: Path, options: argparse.Namespace
+) -> Reconciler:
+    limits = Limits(
+        period=options.reconcile_period,
+        verbosity=environment.verbosity(watch.kind, options.ansible_verbosity, os.environ),
+        timeout=options.run_timeout,
+        ansible_args=options.ansible_args,
+    )
+    return Reconciler(cluster, watch, limits, player, _kubeconfig(), directory)
+
+
+def _kubeconfig() -> dict[str, str]:
+    """For the playbooks: the same cluster as ours, by both names that they may look for."""
+    file = environment.kubeconfig(os.environ)
+    return {"K8S_AUTH_KUBECONFIG": file, "KUBECONFIG": file} if file else {}
+
+
+def _election(cluster: Cluster, options: argparse.Namespace) -> LeaderElection | None:
+    if not options.leader_elect:
+        return None
+    namespace = options.leader_election_namespace or environment.own_namespace()
+    if not options.leader_election_id or not namespace:
+        raise StartError(
+            "--leader-elect needs --leader-election-id and, outside of a pod, "
+            "--leader-election-namespace"
+        )
+    return LeaderElection(
+        cluster,
+        namespace,
+        options.leader_election_id,
+        options.leader_elect_lease_duration,
+        options.leader_elect_renew_deadline,
+    )
+
+
+def _say_hello(options: argparse.Namespace, player: Player) -> None:
+    try:
+        program = player.program()
+    except PlayError as error:
+        raise StartError(str(error)) from error
+    log.info(
+        "Starting the embedded engine",
+        watches_file=str(options.watches_file),
+        namespaces=",".join(environment.namespaces(os.environ)) or "all",
+        ansible_runner=program,
+    )
+
+
+def _stop_on_signals(stop: threading.Event, hurry: threading.Event) -> None:
+    """The first signal lets runs finish, the second ends them."""
+
+    def handle(*_: object) -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    handler: Callable[..., None] = handle
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)

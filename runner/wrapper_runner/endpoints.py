@@ -1,0 +1,65 @@
+"""The two HTTP servers of an operator: probes and metrics. Plain HTTP, read only."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+from wrapper_runner.problems import StartError
+
+# How the flags say "no server".
+OFF = ("0", "")
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+
+
+def serve(address: str, routes: Mapping[str, Callable[[], Answer]]) -> str:
+    """Answer GET of these paths in the background; the address, with the port that was taken."""
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not port.isdigit():
+        raise StartError(f"{address!r} is not an address like :8081 or 127.0.0.1:8081")
+    try:
+        server = _server(host, int(port), routes)
+    except OSError as error:
+        raise StartError(f"cannot listen on {address}: {error.strerror}") from error
+    threading.Thread(target=server.serve_forever, name=f"http {address}", daemon=True).start()
+    taken: tuple[Any, ...] = server.socket.getsockname()
+    return f"{host}:{taken[1]}"
+
+
+def _server(
+    host: str, port: int, routes: Mapping[str, Callable[[], Answer]]
+) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            route = routes.get(self.path.partition("?")[0])
+            answer = route() if route else Answer(404, b"not found\n")
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *_: object) -> None:
+            """A probe every few seconds is not worth a line."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        # Without a host, both IP versions: a kubelet of an IPv6 cluster probes the pod's address.
+        dual = not host and socket.has_dualstack_ipv6()
+        address_family = socket.AF_INET6 if dual or ":" in host else socket.AF_INET
+
+        def server_bind(self) -> None:
+            if self.dual:
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            super().server_bind()
+
+    return Server((host, port), Handler)

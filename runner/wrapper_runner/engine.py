@@ -1,0 +1,234 @@
+"""The embedded engine: informers fill work queues, workers run playbooks, until a signal comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wrapper_runner import logs, platform
+from wrapper_runner.cluster import Cluster, ClusterError
+from wrapper_runner.endpoints import OFF, Answer, serve
+from wrapper_runner.informer import Informer
+from wrapper_runner.leader import LeaderElection
+from wrapper_runner.listing import Change, concerns_itself, owners_concerned
+from wrapper_runner.metrics import CONTENT_TYPE, Metrics
+from wrapper_runner.playing import Player, PlayError
+from wrapper_runner.reconciler import Gone, ReconcileError, Reconciler
+from wrapper_runner.schedule import Key
+from wrapper_runner.watches import Watch
+from wrapper_runner.workqueue import WorkQueue
+
+# Lists that are not in after this long are waited for while the others are worked on.
+FIRST_LISTS = 10.0
+# After the grace period: for what is left of ended runs to be read and logged.
+LAST_WORDS = 15.0
+
+log = logs.Log("engine")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    metrics: str
+    probes: str
+
+
+class Controller:
+    """One watch: its queue, its informers, its workers."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        watch: Watch,
+        workers: int,
+        reconciler: Reconciler,
+        metrics: Metrics,
+        stop: threading.Event,
+    ) -> None:
+        self._cluster = cluster
+        self._watch = watch
+        self._workers = workers
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self._stop = stop
+        self._queue = WorkQueue()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, namespaces: Sequence[str]) -> None:
+        """Look at what is there, then work; `namespaces` [""] = all."""
+        informers = [
+            informer for namespace in namespaces for informer in self._informers(namespace)
+        ]
+        for informer in informers:
+            threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
+        deadline = time.monotonic() + FIRST_LISTS
+        for informer in informers:
+            informer.looked.wait(max(0, deadline - time.monotonic()))
+        self._metrics.watch_queue(self._watch.kind, self._workers, lambda: self._queue.depth)
+        log.info("Starting workers", kind=str(self._watch.kind), workers=self._workers)
+        for _ in range(self._workers):
+            thread = threading.Thread(target=self._work, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        self._queue.close()
+
+    def join(self, deadline: float) -> bool:
+        """Wait for running reconciles; whether all have ended."""
+        for thread in self._threads:
+            thread.join(max(0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _informers(self, namespace: str) -> list[Informer]:
+        watch = self._watch
+        itself = Informer(
+            self._cluster, watch.kind, namespace, watch.selector, self._itself_changed
+        )
+        return [
+            itself,
+            *(
+                Informer(
+                    self._cluster,
+                    kind,
+                    namespace,
+                    watch.dependents_selector,
+                    self._dependent_changed,
+                    watch.cluster_scoped_dependents,
+                )
+                for kind in watch.dependents
+            ),
+        ]
+
+    def _itself_changed(self, change: Change) -> None:
+        if concerns_itself(change, self._watch.annotations_matter):
+            self._queue.add(change.now.key)
+
+    def _dependent_changed(self, change: Change) -> None:
+        for key in owners_concerned(change, self._watch.kind.group, self._watch.kind.kind):
+            self._queue.nudge(key)
+
+    def _work(self) -> None:
+        while (key := self._queue.take()) is not None:
+            try:
+                with self._metrics.reconcile(self._watch.kind):
+                    self._reconcile(key)
+            except Exception as error:
+                self._retry(key, error)
+
+    def _reconcile(self, key: Key) -> None:
+        try:
+            after = self._reconciler.reconcile(key)
+        except Gone:
+            self._reconciler.forget(key)
+            self._queue.forget(key)
+        else:
+            self._queue.succeeded(key, after)
+
+    def _retry(self, key: Key, error: Exception) -> None:
+        delay = self._queue.failed(key)
+        entry = log.bind(name=key.name, namespace=key.namespace, error=str(error))
+        if self._stop.is_set():
+            entry.error("Given up for the shutdown; the next start tries again")
+        elif isinstance(error, ReconcileError | ClusterError | PlayError | OSError):
+            entry.error("Will try again", retry_in=f"{delay:g}s")
+        else:
+            entry.exception("Will try again after a mistake of the runner", retry_in=f"{delay:g}s")
+
+
+class Engine:
+    """Everything that runs, from the first look at the cluster to the last word."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        controllers: Sequence[Controller],
+        player: Player,
+        metrics: Metrics,
+        election: LeaderElection | None,
+        stop: threading.Event,
+        hurry: threading.Event,
+    ) -> None:
+        """`stop` asks to finish, `hurry` to end what is running as well."""
+        self._cluster = cluster
+        self._controllers = controllers
+        self._player = player
+        self._metrics = metrics
+        self._election = election
+        self._stop = stop
+        self._hurry = hurry
+        self._ready = threading.Event()
+        self._lost = threading.Event()
+
+    def run(self, namespaces: Sequence[str], addresses: Addresses, grace: float) -> bool:
+        """Until stopped (True) or until leadership is lost (False)."""
+        self._serve(addresses)
+        if not platform.announce(self._cluster, self._stop):
+            return True
+        # A standby is ready too, or a rolling update of two replicas would never end.
+        self._ready.set()
+        if self._election and not self._election.acquire(self._stop):
+            return True
+        renewing = threading.Event()
+        self._start_renewing(renewing)
+        for controller in self._controllers:
+            controller.start(namespaces)
+        self._stop.wait()
+        lost = self._lost.is_set()
+        self._finish(0 if lost else grace)
+        renewing.set()
+        if self._election and not lost:
+            self._election.release()
+        return not lost
+
+    def _serve(self, addresses: Addresses) -> None:
+        for what, address, routes in (
+            ("probes", addresses.probes, {"/healthz": _alive, "/readyz": self._answer_ready}),
+            ("metrics", addresses.metrics, {"/metrics": self._answer_metrics}),
+        ):
+            if address not in OFF:
+                log.info(f"Serving {what}", address=serve(address, routes))
+
+    def _start_renewing(self, stop: threading.Event) -> None:
+        """Beyond the stop signal: runs that may still finish must stay the only ones."""
+        election = self._election
+        if not election:
+            return
+
+        def renew() -> None:
+            if not election.hold(stop):
+                self._metrics.leads(election.lease, False)
+                self._lost.set()
+                self._hurry.set()
+                self._stop.set()
+
+        self._metrics.leads(election.lease, True)
+        threading.Thread(target=renew, daemon=True).start()
+
+    def _finish(self, grace: float) -> None:
+        log.info("Stopping: letting running reconciles finish", grace=f"{grace:g}s")
+        for controller in self._controllers:
+            controller.close()
+        deadline = time.monotonic() + grace
+        while not self._all_ended(time.monotonic() + 0.1):
+            if self._hurry.is_set() or time.monotonic() > deadline:
+                log.info("Ended running reconciles", count=self._player.end_all())
+                self._all_ended(time.monotonic() + LAST_WORDS)
+                return
+
+    def _all_ended(self, deadline: float) -> bool:
+        ended = [controller.join(deadline) for controller in self._controllers]
+        return all(ended)
+
+    def _answer_ready(self) -> Answer:
+        if self._ready.is_set():
+            return Answer(200, b"ok\n")
+        return Answer(503, b"waiting for the API server\n")
+
+    def _answer_metrics(self) -> Answer:
+        return Answer(200, self._metrics.text(), CONTENT_TYPE)
+
+
+def _alive() -> Answer:
+    return Answer(200, b"ok\n")

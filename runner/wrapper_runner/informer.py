@@ -1,0 +1,148 @@
+"""Keeps up with the objects of one kind: list, watch, and begin again when the watch is lost.
+
+One thread per kind and namespace. It never gives up: a kind that is not served yet, a missing
+permission or an API server that is away are reasons to look again later, with growing patience.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wrapper_runner import logs
+from wrapper_runner.cluster import METADATA_ONLY, Cluster, ClusterError, Resource
+from wrapper_runner.listing import Change, Listing
+from wrapper_runner.selectors import Selector
+from wrapper_runner.watches import Kind
+
+PAGE = "500"
+# Bookmarks come about once a minute, so silence of two means that nobody is there any more.
+SILENCE = 120.0
+LONGEST_RETRY = 30.0
+NOT_SERVED_RETRY = 10.0
+GONE = 410
+
+log = logs.Log("informer")
+
+
+class Informer:
+    """Tells `on_change` about the objects of `kind` in `namespace` ("" = everywhere)."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        namespace: str,
+        selector: Selector,
+        on_change: Callable[[Change], None],
+        cluster_scoped: bool = True,
+    ) -> None:
+        self._cluster = cluster
+        self._kind = kind
+        self._namespace = namespace
+        self._selector = selector
+        self._on_change = on_change
+        self._cluster_scoped = cluster_scoped
+        self._listing = Listing()
+        self._failures = 0
+        self._said_not_served = False
+        self._log = log.bind(kind=str(kind), **({"in": namespace} if namespace else {}))
+        # Set once the first list is in, or cannot be had for now: nobody should wait longer.
+        self.looked = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                pause = self._keep_up(stop)
+            except ClusterError as error:
+                pause = self._after_error(error)
+            except Exception:
+                self._log.exception("This kind's watch broke down; it starts again")
+                pause = LONGEST_RETRY
+            self.looked.set()
+            # Jitter, or all the watches that one outage ended would come back at one moment.
+            stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311 no secret depends on it
+
+    def _keep_up(self, stop: threading.Event) -> float:
+        """List, then watch for as long as it lasts; the seconds to pause before the next time."""
+        resource = self._cluster.resource(self._kind)
+        if resource is None:
+            return self._not_served()
+        if not resource.namespaced and not self._cluster_scoped:
+            self._log.info("Not watched: it has no namespace, see watchClusterScopedResources")
+            stop.wait()
+            return 0
+        self._said_not_served = False
+        version = self._list(resource)
+        self.looked.set()
+        self._failures = 0
+        while not stop.is_set():
+            version = self._watch(resource, version, stop)
+        return 0
+
+    def _list(self, resource: Resource) -> str:
+        items: list[dict[str, Any]] = []
+        query = {"limit": PAGE, **self._selection}
+        accept = METADATA_ONLY.format(list="List")
+        while True:
+            answer = self._cluster.get(resource.path(self._namespace), query, accept)
+            items += answer["items"]
+            token = answer["metadata"].get("continue")
+            if not token:
+                break
+            query["continue"] = token
+        self._tell(self._listing.replace(item["metadata"] for item in items))
+        return str(answer["metadata"]["resourceVersion"])
+
+    def _watch(self, resource: Resource, version: str, stop: threading.Event) -> str:
+        """Until the server ends the watch; the resourceVersion to go on from."""
+        for event in self._events(resource, version):
+            if stop.is_set():
+                break
+            metadata = event["object"].get("metadata", {})
+            if event["type"] == "ERROR":
+                status = event["object"]
+                raise ClusterError(status.get("code", 0), status.get("message", "watch failed"))
+            version = metadata["resourceVersion"]
+            if event["type"] != "BOOKMARK":
+                change = self._listing.update(event["type"], metadata)
+                self._tell([change] if change else [])
+        return version
+
+    def _events(self, resource: Resource, version: str) -> Iterator[dict[str, Any]]:
+        query = {
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            # Spread, so that a restarted API server does not get all watches anew at one moment.
+            "timeoutSeconds": str(random.randint(240, 480)),  # noqa: S311 as above
+            **self._selection,
+        }
+        return self._cluster.watch(resource.path(self._namespace), query, SILENCE)
+
+    @property
+    def _selection(self) -> dict[str, str]:
+        return {"labelSelector": self._selector.query} if self._selector.requirements else {}
+
+    def _tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._on_change(change)
+
+    def _not_served(self) -> float:
+        if not self._said_not_served:
+            self._log.info("The cluster does not serve this kind yet; looking again regularly")
+            self._said_not_served = True
+        self._tell(self._listing.replace(()))
+        return NOT_SERVED_RETRY
+
+    def _after_error(self, error: ClusterError) -> float:
+        if error.status == GONE:
+            self._log.debug("The watch is too far behind; listing again")
+            return 0
+        self._failures += 1
+        pause = min(0.5 * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY)
+        # A watch that is cut off is everyday life; only when listing fails too is it worth a line.
+        if self._failures > 1 or error.status:
+            self._log.error("Cannot watch this kind; trying again", error=str(error))
+        return pause

@@ -1,0 +1,145 @@
+"""What is known of the objects of one kind, and what each piece of news changes: pure.
+
+Only metadata is kept, and of that only what decides whether somebody has to act: a thousand
+ConfigMaps cost a few hundred kilobytes, whatever is in them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from wrapper_runner.schedule import Key
+
+# How operator-sdk names the owner of an object that cannot have an ownerReference to it.
+ANNOTATION_OWNER = "operator-sdk/primary-resource"
+ANNOTATION_OWNER_TYPE = "operator-sdk/primary-resource-type"
+
+
+@dataclass(frozen=True)
+class Owner:
+    group: str
+    kind: str
+    key: Key
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object as far as it matters here. `annotations` is a digest."""
+
+    key: Key
+    uid: str
+    version: str
+    generation: int
+    deleting: bool
+    annotations: str
+    owners: tuple[Owner, ...]
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Seen:
+        annotations = metadata.get("annotations") or {}
+        return cls(
+            key=Key(metadata.get("namespace", ""), metadata["name"]),
+            uid=metadata.get("uid", ""),
+            version=metadata.get("resourceVersion", ""),
+            generation=metadata.get("generation", 0),
+            deleting="deletionTimestamp" in metadata,
+            annotations=_digest(annotations),
+            owners=(*_referenced(metadata), *_annotated(annotations)),
+        )
+
+
+class News(Enum):
+    LISTED = auto()  # there when we looked: it may have changed before that, unseen
+    ADDED = auto()  # came into being before our eyes
+    MODIFIED = auto()
+    DELETED = auto()
+
+
+@dataclass(frozen=True)
+class Change:
+    news: News
+    now: Seen
+    before: Seen | None = None
+
+
+class Listing:
+    def __init__(self) -> None:
+        self._objects: dict[Key, Seen] = {}
+
+    def replace(self, objects: Iterable[Mapping[str, Any]]) -> list[Change]:
+        """A complete list: what is new, what differs, and what is gone without a word."""
+        listed = {seen.key: seen for seen in map(Seen.of, objects)}
+        gone = [
+            Change(News.DELETED, seen, seen)
+            for key, seen in self._objects.items()
+            if key not in listed
+        ]
+        known = self._objects
+        self._objects = listed
+        there = [
+            Change(News.MODIFIED if key in known else News.LISTED, seen, known.get(key))
+            for key, seen in listed.items()
+            if key not in known or known[key].version != seen.version
+        ]
+        return gone + there
+
+    def update(self, event: str, metadata: Mapping[str, Any]) -> Change | None:
+        """One event of a watch: ADDED, MODIFIED or DELETED."""
+        seen = Seen.of(metadata)
+        before = self._objects.get(seen.key)
+        if event == "DELETED":
+            self._objects.pop(seen.key, None)
+            return Change(News.DELETED, seen, before)
+        self._objects[seen.key] = seen
+        if before is None:
+            return Change(News.ADDED, seen)
+        if before.version == seen.version:
+            return None
+        return Change(News.MODIFIED, seen, before)
+
+
+def concerns_itself(change: Change, annotations_matter: bool) -> bool:
+    """Whether news of a watched object calls for a run: not if only its status or labels moved."""
+    before, now = change.before, change.now
+    if change.news is not News.MODIFIED or before is None:
+        return True
+    return (
+        (before.uid, before.generation, before.deleting) != (now.uid, now.generation, now.deleting)
+    ) or (annotations_matter and before.annotations != now.annotations)
+
+
+def owners_concerned(change: Change, group: str, kind: str) -> set[Key]:
+    """Whose run news of a dependent calls for.
+
+    Not upon ADDED: a run made it and knows, and a deletion before that has been noticed.
+    """
+    if change.news is News.ADDED:
+        return set()
+    owners = change.now.owners + (change.before.owners if change.before else ())
+    return {owner.key for owner in owners if (owner.group, owner.kind) == (group, kind)}
+
+
+def _referenced(metadata: Mapping[str, Any]) -> Iterable[Owner]:
+    for reference in metadata.get("ownerReferences") or ():
+        group = reference["apiVersion"].rpartition("/")[0]
+        key = Key(metadata.get("namespace", ""), reference["name"])
+        yield Owner(group, reference["kind"], key)
+
+
+def _annotated(annotations: Mapping[str, str]) -> Iterable[Owner]:
+    kind, _, group = annotations.get(ANNOTATION_OWNER_TYPE, "").partition(".")
+    namespace, _, name = annotations.get(ANNOTATION_OWNER, "").rpartition("/")
+    if kind and name:
+        yield Owner(group, kind, Key(namespace, name))
+
+
+def _digest(annotations: Mapping[str, str]) -> str:
+    if not annotations:
+        return ""
+    text = json.dumps(annotations, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

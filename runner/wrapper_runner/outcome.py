@@ -1,0 +1,116 @@
+"""What the events of a run add up to: pure.
+
+Differs from ansible-operator in one point: a failure that the playbook rescued is not a failure of
+the run. ansible-operator goes by events of single tasks; only the closing playbook_on_stats knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wrapper_runner import durations
+
+# The two spellings that ansible-operator knows; one more here would hide a mistake until the pod.
+REQUEUE_ACTIONS = ("requeue_after", "operator_sdk.util.requeue_after")
+LONGEST_MESSAGE = 1000
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    task: str
+    message: str
+
+
+@dataclass
+class Outcome:
+    """Filled event by event.
+
+    failures: failed tasks, except those with ignore_errors; the last is what ended a failed run.
+    messages: what results say to the operator's log, in the key `messages`.
+    changed: objects that were written, as results say in `objects`; None when none of them does.
+    """
+
+    failures: list[TaskFailure] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    requeue_after: float | None = None
+    changed: int | None = None
+    stats: Mapping[str, Any] | None = None
+    bad_period: str = ""
+
+    def take(self, event: Event) -> None:
+        data = event.get("event_data") or {}
+        match event.get("event"):
+            case "runner_on_ok":
+                self._take_result(data)
+            case "runner_on_failed" if not data.get("ignore_errors"):
+                self.failures.append(TaskFailure(_task(data), _message(data)))
+            case "runner_on_unreachable":
+                self.failures.append(TaskFailure(_task(data), _message(data)))
+            case "playbook_on_stats":
+                self.stats = data
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the playbook came to its end, whatever it rescued on the way."""
+        return self.stats is not None and not (
+            self.stats.get("failures") or self.stats.get("dark") or self.bad_period
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why it did not succeed."""
+        if self.bad_period:
+            return self.bad_period
+        if self.failures:
+            return f"{self.failures[-1].task}: {self.failures[-1].message}"
+        return "the play failed without a failed task"
+
+    @property
+    def changed_something(self) -> bool:
+        return bool(self.changed or (self.changed is None and self.stats and self.stats["changed"]))
+
+    def _take_result(self, data: Mapping[str, Any]) -> None:
+        result = data.get("res")
+        if not isinstance(result, Mapping):
+            return
+        if data.get("task_action") in REQUEUE_ACTIONS:
+            self._take_period(str(result.get("period")))
+        messages = result.get("messages")
+        if isinstance(messages, list):
+            self.messages += [_short(item) for item in messages if isinstance(item, str)]
+        objects = result.get("objects")
+        if isinstance(objects, list):
+            self.changed = (self.changed or 0) + sum(map(_was_written, objects))
+
+    def _take_period(self, period: str) -> None:
+        try:
+            self.requeue_after = durations.seconds(period)
+        except ValueError as error:
+            self.bad_period = f"requeue_after: {error}"
+
+
+def _was_written(item: Any) -> bool:
+    return isinstance(item, Mapping) and item.get("action", "unchanged") != "unchanged"
+
+
+def _task(data: Mapping[str, Any]) -> str:
+    return str(data.get("task") or data.get("task_action") or "unnamed task")
+
+
+def _message(data: Mapping[str, Any]) -> str:
+    """The result's msg only: its other keys, and the task's arguments, may hold anything."""
+    result = data.get("res")
+    if not isinstance(result, Mapping):
+        return "unknown playbook failure"
+    if "censored" in result:
+        return "hidden by no_log"
+    return _short(str(result.get("msg") or "unknown playbook failure"))
+
+
+def _short(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."

@@ -1,0 +1,114 @@
+"""What has to be run, when: the decisions of a work queue, without threads and without a clock.
+
+Every call says what time it is. A key is handed out to one worker at a time; what happens to it in
+the meantime makes one more run afterwards, however often it happened.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import NamedTuple
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 300.0
+# Dependents change in bursts (a rollout is a dozen status updates): one run sees them all.
+BURST = 0.1
+
+
+class Key(NamedTuple):
+    """An object to reconcile; the namespace of a cluster-scoped one is ""."""
+
+    namespace: str
+    name: str
+
+
+class Schedule:
+    def __init__(self) -> None:
+        self._ready: deque[Key] = deque()
+        self._waiting: set[Key] = set()  # the keys of _ready
+        self._running: set[Key] = set()
+        self._again: set[Key] = set()  # running ones that have to be run once more
+        self._nudged: set[Key] = set()  # the same, unless the run fails
+        self._due: dict[Key, float] = {}
+        self._heap: list[tuple[float, Key]] = []  # may hold stale entries; _due is the truth
+        self._failures: dict[Key, int] = {}
+
+    def add(self, key: Key) -> None:
+        """Something about the object itself: run as soon as possible, failed before or not."""
+        if key in self._running:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._due.pop(key, None)
+            self._ready.append(key)
+            self._waiting.add(key)
+
+    def nudge(self, key: Key, now: float) -> None:
+        """Something of the object's changed: look soon, but let a failing object wait its turn.
+
+        A run that writes and then fails would otherwise wake itself up for ever.
+        """
+        if key in self._running:
+            self._nudged.add(key)
+        elif key not in self._failures and key not in self._waiting:
+            self._at(key, min(self._due.get(key, now + BURST), now + BURST))
+
+    def take(self, now: float) -> Key | None:
+        """The next key to run, if any; its worker must end with succeeded, failed or forget."""
+        self._collect_due(now)
+        if not self._ready:
+            return None
+        key = self._ready.popleft()
+        self._waiting.discard(key)
+        self._running.add(key)
+        return key
+
+    def succeeded(self, key: Key, now: float, after: float | None) -> None:
+        """Run again after so many seconds; None = only when something happens."""
+        self._failures.pop(key, None)
+        if key in self._nudged:
+            after = BURST if after is None else min(after, BURST)
+        if after is not None:
+            self._at(key, now + after)
+        self._stop_running(key)
+
+    def failed(self, key: Key, now: float) -> float:
+        """Retry with doubled patience, and say in how many seconds."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(FIRST_RETRY * 2.0 ** min(failures - 1, 32), LONGEST_RETRY)
+        self._at(key, now + delay)
+        self._stop_running(key)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """The object is gone; what happened to it during the run still counts."""
+        self._failures.pop(key, None)
+        self._stop_running(key)
+
+    def next_due(self, now: float) -> float | None:
+        """Seconds until `take` may have something that it does not have now; None = unknown."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return max(0.0, self._heap[0][0] - now) if self._heap else None
+
+    @property
+    def depth(self) -> int:
+        return len(self._ready)
+
+    def _at(self, key: Key, moment: float) -> None:
+        self._due[key] = moment
+        heapq.heappush(self._heap, (moment, key))
+
+    def _collect_due(self, now: float) -> None:
+        while self._heap and self._heap[0][0] <= now:
+            moment, key = heapq.heappop(self._heap)
+            if self._due.get(key) == moment:
+                del self._due[key]
+                self.add(key)
+
+    def _stop_running(self, key: Key) -> None:
+        self._running.discard(key)
+        self._nudged.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)

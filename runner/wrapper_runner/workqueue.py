@@ -1,0 +1,64 @@
+"""A Schedule that threads share: workers wait here for something to do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from wrapper_runner.schedule import Key, Schedule
+
+
+class WorkQueue:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._schedule = Schedule()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def add(self, key: Key) -> None:
+        with self._changed:
+            self._schedule.add(key)
+            self._changed.notify()
+
+    def nudge(self, key: Key) -> None:
+        with self._changed:
+            self._schedule.nudge(key, self._clock())
+            self._changed.notify()
+
+    def take(self) -> Key | None:
+        """Wait for a key; None once the queue is closed."""
+        with self._changed:
+            while not self._closed:
+                now = self._clock()
+                key = self._schedule.take(now)
+                if key is not None:
+                    return key
+                self._changed.wait(self._schedule.next_due(now))
+        return None
+
+    def succeeded(self, key: Key, after: float | None) -> None:
+        with self._changed:
+            self._schedule.succeeded(key, self._clock(), after)
+            self._changed.notify()
+
+    def failed(self, key: Key) -> float:
+        with self._changed:
+            self._changed.notify()
+            return self._schedule.failed(key, self._clock())
+
+    def forget(self, key: Key) -> None:
+        with self._changed:
+            self._schedule.forget(key)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """No more work is handed out; what is running is not touched."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def depth(self) -> int:
+        with self._changed:
+            return self._schedule.depth
