@@ -219,7 +219,7 @@ def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list
 
 def is_good(condition: Mapping[str, Any]) -> bool:
     """The condition has the value one hopes for."""
-    return _GOOD[condition["type"]] == condition["status"]
+    return _GOOD[str(condition["type"])] == str(condition["status"])
 
 
 def messages(facts: Facts, problems: list[Problem], current: Mapping[str, Any]) -> list[str]:

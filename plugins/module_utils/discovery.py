@@ -230,7 +230,7 @@ def _kserve(
 def _why_not_ready(inference_service: Manifest) -> str:
     """Nothing ("") when Ready, else what its own condition says."""
     conditions = (inference_service.get("status") or {}).get("conditions") or []
-    ready = next((item for item in conditions if item.get("type") == "Ready"), {})
+    ready: Manifest = next((item for item in conditions if item.get("type") == "Ready"), {})
     if ready.get("status") == "True":
         return ""
     said = ready.get("message") or ready.get("reason")
@@ -332,7 +332,7 @@ def _why_not_dialable(found: Manifest, port: int) -> str:
 
 
 def _is_headless(found: Manifest) -> bool:
-    return found["spec"].get("clusterIP") == "None"
+    return bool(found["spec"].get("clusterIP") == "None")
 
 
 def _pod_port(port: dict[str, Any]) -> int:
