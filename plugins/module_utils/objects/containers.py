@@ -116,7 +116,7 @@ def image(defaults: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}"
 
 
-def _environment(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     # What points the router at spec.config and at its passwords is not open to an override.
     ours = [
         {"name": "CONFIG_FILE", "value": f"{CONFIG_DIRECTORY}/config.yaml"},

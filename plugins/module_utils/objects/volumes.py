@@ -19,8 +19,10 @@ ENVOY_DIRECTORY = "/etc/envoy"
 MODELS_DIRECTORY = "/app/models"
 HOME_DIRECTORY = "/home/semantic-router"
 
-# The image is made for root; the pod runs under a UID that owns nothing in it.
+# The image is made for root; the pod runs under a UID that owns nothing in it. In .vllm-sr of its
+# working directory the router keeps state whose place its configuration gives as a relative path.
 _WRITABLE_DIRECTORIES = {
+    "state": "/app/.vllm-sr",
     "home": HOME_DIRECTORY,
     "cache": "/.cache",
     "logs": "/var/log",

@@ -276,7 +276,10 @@ class TestVolumes:
         for container in containers():
             assert all("subPath" not in mount for mount in container["volumeMounts"])
 
-    @pytest.mark.parametrize("path", ["/.cache", "/var/log", "/var/run", "/tmp"])  # noqa: S108
+    @pytest.mark.parametrize(
+        "path",
+        ["/.cache", "/app/.vllm-sr", "/var/log", "/var/run", "/tmp"],  # noqa: S108
+    )
     def test_a_random_user_can_write(self, path: str):
         built = pod(OPENSHIFT)
         empty = {volume["name"] for volume in built["volumes"] if "emptyDir" in volume}
