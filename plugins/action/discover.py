@@ -54,7 +54,7 @@ class ActionModule(RouterAction):
             problems = [*rules.check(router, found.facts), *problems]
         return {
             "changed": False,
-            "router": router.resource,
+            "router": _without_managed_fields(router.resource),
             "facts": found.facts.as_dict(),
             "problems": [problem.as_dict() for problem in problems],
             "messages": found.messages,
@@ -114,3 +114,9 @@ def _read_file(src: str) -> dict[str, Any]:
         found = f"{src} has {len(routers)} objects of {API_VERSION} {KIND}"
         raise RouterError(Problem("InvalidSpec", "", found, "Name a file with exactly one"))
     return routers[0]
+
+
+def _without_managed_fields(resource: dict[str, Any]) -> dict[str, Any]:
+    """Half of the object's bytes, of use to nobody here, and every event of a run is posted."""
+    metadata = {key: value for key, value in resource["metadata"].items() if key != "managedFields"}
+    return {**resource, "metadata": metadata}
