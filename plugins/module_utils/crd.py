@@ -84,7 +84,7 @@ def validate(resource: Mapping[str, Any]) -> list[Problem]:
 
 
 def unlisted_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Keys inside the sections of spec.config that the CRD does not list.
+    """Keys inside the sections of spec.config that the CRD does not list, and containers in leaves.
 
     The API server keeps them, because a router may know them. The top level is left out: a whole
     document of the router may stand there.
@@ -96,7 +96,10 @@ def unlisted_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _unlisted(value: Any, node: Schema, path: str) -> Iterator[Problem]:
-    if isinstance(value, list):
+    if _is_number_or_text(node):
+        if isinstance(value, (dict, list)):
+            yield _problem(path, f"{_shown(value)} is of the wrong type", "Give a number")
+    elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unlisted(item, node.get("items", {}), f"{path}[{index}]")
     elif isinstance(value, dict):
@@ -187,6 +190,11 @@ def _duplicates(value: list[Any], node: Schema, path: str) -> Iterator[Problem]:
 
 
 Wrong = tuple[str, str] | None
+
+
+def _is_number_or_text(node: Schema) -> bool:
+    # No CRD type says "either", so these leaves have none.
+    return "type" not in node and node.get("x-kubernetes-preserve-unknown-fields", False)
 
 
 def _type_mistake(value: Any, node: Schema) -> Wrong:

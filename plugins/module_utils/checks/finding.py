@@ -25,7 +25,7 @@ _QUANTITY = re.compile(r"([+-]?[0-9.]+)([numkMGTPE]|[KMGTPE]i)?")
 _BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)}
 _DECIMAL = {unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)}
 _SMALL = {unit: Decimal(1000) ** -power for power, unit in enumerate("mun", start=1)}
-_UNITS: dict[str | None, Decimal] = {None: Decimal(1), **_BINARY, **_DECIMAL, **_SMALL}
+_UNITS = {"": Decimal(1), **_BINARY, **_DECIMAL, **_SMALL}
 
 
 def invalid(field: str, found: str, remedy: str) -> Problem:
@@ -68,6 +68,6 @@ def quantity(value: Any) -> Decimal | None:
     """A Kubernetes quantity as a number; None when there is none or it has another form."""
     match = _QUANTITY.fullmatch(str(value)) if value is not None else None
     try:
-        return Decimal(match[1]) * _UNITS[match[2]] if match else Decimal(str(value))
+        return Decimal(match[1]) * _UNITS[match[2] or ""] if match else Decimal(str(value))
     except InvalidOperation:
         return None
