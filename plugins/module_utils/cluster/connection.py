@@ -166,8 +166,11 @@ def _load(configuration: Configuration, given: Mapping[str, Any], directory: str
     }
     if isinstance(source, Mapping):
         kubernetes_config.load_kube_config_from_dict(config_dict=dict(source), **arguments)
-    else:
-        kubernetes_config.load_kube_config(config_file=str(source), **arguments)
+        return
+    # As in KUBECONFIG, several files may be given, and some of them may be missing.
+    if not any(Path(file).expanduser().is_file() for file in str(source).split(os.pathsep)):
+        raise kubernetes_config.ConfigException(f"there is no file {source}")
+    kubernetes_config.load_kube_config(config_file=str(source), **arguments)
 
 
 def _forget_files_in(directory: str) -> None:
