@@ -72,7 +72,7 @@ def _router(client: Client, arguments: Arguments) -> Router:
 
 
 def _offline(src: str, platform: str) -> dict[str, Any]:
-    """A file instead of a cluster: no status can carry a problem, so a blocking one fails the task."""
+    """A file instead of a cluster: no status can carry a blocking problem, so it fails the task."""
     resource = _read_file(src)
     problems = crd.validate(resource)
     if not problems:

@@ -33,8 +33,8 @@ options:
     default: default
   src:
     description:
-      - A YAML file with one SemanticRouter, instead of a cluster. Takes precedence over the others.
-      - Nothing is read from a cluster, every backend counts as not there yet, and the CRD's schema is
+      - A YAML file with one SemanticRouter, instead of a cluster. Takes precedence over the rest.
+      - Nothing is read from a cluster, every backend counts as not there yet, and the schema is
         checked here because no API server does. What is wrong fails the task.
     type: path
   platform:
