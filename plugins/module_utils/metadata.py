@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 API_GROUP = "vllm.ai"
@@ -25,6 +26,8 @@ ANNOTATION_CONFIG_HASH = "vllm.ai/config-hash"
 # On every object: what was asked for when it was last applied.
 ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
 
+SERVICE_NAME_LIMIT = 63
+
 Manifest = dict[str, Any]
 
 
@@ -44,8 +47,17 @@ def models_claim_name(router_name: str) -> str:
 
 
 def headless_service_name(router_name: str) -> str:
-    """Headless Service: ext_proc streams pin to one pod behind a ClusterIP."""
-    return f"{router_name}-headless"
+    """Headless Service: ext_proc streams pin to one pod behind a ClusterIP.
+
+    A router's name may take all 63 characters of a Service's name; such a one is cut, and a digest
+    of the whole keeps two of them apart.
+    """
+    name = f"{router_name}-headless"
+    if len(name) <= SERVICE_NAME_LIMIT:
+        return name
+    digest = hashlib.sha256(router_name.encode()).hexdigest()[:8]
+    suffix = f"-{digest}-headless"
+    return f"{router_name[: SERVICE_NAME_LIMIT - len(suffix)].rstrip('-')}{suffix}"
 
 
 def selector(router_name: str) -> dict[str, str]:

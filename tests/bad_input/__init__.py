@@ -47,8 +47,8 @@ class Case:
 
     def resource(self, name: str = "", namespace: str = "default") -> dict[str, Any]:
         """The wrong object. A case about names keeps its own."""
-        base = good(name or "broken", namespace)
-        return _merged(base, self.patch)
+        wrong: dict[str, Any] = _merged(good(name or "broken", namespace), self.patch)
+        return wrong
 
 
 def good(name: str = "broken", namespace: str = "default") -> dict[str, Any]:
