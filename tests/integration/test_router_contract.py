@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    contract_0_4,
+    families,
+    schema,
+)
 
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT / "tests" / "unit" / "golden" / "config"
@@ -77,3 +87,173 @@ def test_the_release_refuses_a_wrong_file(contract: str, tmp_path: Path) -> None
     wrong.write_text(yaml.safe_dump(document), encoding="utf-8")
     ((code, output),) = vllm_sr(contract, [[*VALIDATE[contract], str(wrong)]])
     assert code != 0, output
+
+
+# What `config migrate` makes of our 0.3 file and our 0.4 file says differently, and why.
+MODES = "0.4 has to be told that thinking can be off"
+LEVELS = "0.4 has to be told which efforts there are"
+EXPLAINED: dict[str, dict[str, str]] = {
+    "complexity": {
+        "routing.signals.domains": "0.4 accepts domains that only decisions name; 0.3 wants them",
+        "routing.decisions.billing.description": "only 0.3 wants a description of every decision",
+        "providers.models.llama3-70b.backend_refs.large-b": "0.4 wants one TLS host per model",
+        "providers.models.llama3-70b.reasoning.modes": MODES,
+        "providers.models.llama3-70b.reasoning.default_mode": MODES,
+        "providers.models.llama3-70b.reasoning.levels": LEVELS,
+    },
+    "every_section": {
+        "providers.models.deepseek-r1-distill-qwen-7b.reasoning.modes": MODES,
+        "providers.models.deepseek-r1-distill-qwen-7b.reasoning.default_mode": MODES,
+        "providers.models.gpt-oss-20b.reasoning.modes": MODES,
+        "providers.models.gpt-oss-20b.reasoning.default_mode": MODES,
+        "providers.models.gpt-oss-20b.reasoning.levels": LEVELS,
+    },
+    "guard": {
+        "global.model_catalog.modules.prompt_guard.use_mmbert_32k": "0.4 calls it variant",
+        "global.model_catalog.modules.prompt_guard.variant": "0.3 calls it use_mmbert_32k",
+        "global.model_catalog.modules.prompt_guard.on_error": "0.3 always lets requests pass",
+    },
+    "no_backends": {
+        "providers": "0.3 wants a default model, and gets one that says there is none",
+    },
+    "cache_redis_open": {
+        "global.stores.response_cache.redis.development.verbose_errors": "0.4 has it no more",
+    },
+}
+
+
+# Families of the golden cases as the release's catalog has them.
+CATALOG = {
+    "qwen3": ("chat_template_kwargs", "enable_thinking"),
+    "gpt": ("reasoning_effort", "reasoning_effort"),
+}
+
+
+def test_migrating_our_0_3_file_means_the_same_as_our_0_4_file(tmp_path: Path) -> None:
+    older, newer = documents("0.3"), documents("0.4")
+    cases = sorted(older.keys() & newer.keys())
+    results = vllm_sr(
+        "0.4",
+        [
+            ["config", "migrate", "--config", str(older[case]), "--output", str(tmp_path / case)]
+            for case in cases
+        ],
+    )
+    assert [code for code, _ in results] == [0] * len(cases), results
+    differences = {
+        case: different(meaning(tmp_path / case), meaning(newer[case])) for case in cases
+    }
+    assert {case: paths for case, paths in differences.items() if paths} == {
+        case: set(paths) for case, paths in EXPLAINED.items()
+    }
+
+
+def meaning(file: Path) -> dict[str, Any]:
+    """The document without what says nothing: empty sections and cards of nothing but a name.
+
+    A family of the release's catalog stands for the type and parameter that 0.3 has to spell out.
+    """
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for model in document.get("providers", {}).get("models", []):
+        family = model.get("reasoning", {}).get("family")
+        if family:
+            kind, parameter = CATALOG[family]
+            model["reasoning"] = {"type": kind, "parameter": parameter}
+    cards = document.get("routing", {}).get("modelCards", [])
+    document["routing"]["modelCards"] = [card for card in cards if set(card) != {"name"}]
+    return dict(without_empty(by_name(document)))
+
+
+def by_name(value: Any) -> Any:
+    """Lists of named things as mappings: their order says nothing."""
+    if isinstance(value, dict):
+        return {key: by_name(child) for key, child in value.items()}
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(v, dict) and "name" in v for v in value)
+    ):
+        return {item["name"]: by_name(item) for item in value}
+    return value
+
+
+def without_empty(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = {key: without_empty(child) for key, child in value.items()}
+    return {key: child for key, child in kept.items() if child not in ({}, [], None)}
+
+
+def different(one: Any, other: Any, path: str = "") -> set[str]:
+    """The highest places where two documents differ in more than what lies below."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return set() if one == other else {path}
+    found: set[str] = set()
+    for key in one.keys() | other.keys():
+        place = f"{path}.{key}" if path else str(key)
+        if key not in one or key not in other:
+            found.add(place)
+        else:
+            found |= different(one[key], other[key], place)
+    return found
+
+
+def test_the_release_has_the_families_that_we_supply() -> None:
+    """A renamed family, or one with other efforts, shows here before a router refuses it."""
+    catalog = CHECKOUT / ".venv-router-0.4" / "lib"
+    (file,) = catalog.glob("python3.*/site-packages/cli/model_assets/latest/catalog.yaml")
+    document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    known = {family["id"]: family for family in document["reasoning_families"]}
+    assert families.KNOWN.keys() <= known.keys()
+    assert {
+        name: tuple(known[name]["levels"]) for name in families.KNOWN if known[name].get("levels")
+    } == contract_0_4.EFFORTS
+    assert {
+        name for name in families.KNOWN if "disabled" not in known[name]["modes"]
+    } == families.ALWAYS_ON
+
+
+@pytest.fixture
+def installed_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The router's package beside the operator, as an image may have it."""
+    (packages,) = (CHECKOUT / ".venv-router-0.4" / "lib").glob("python3.*/site-packages")
+    # Last: the operator's own packages stay in front.
+    monkeypatch.setattr(sys, "path", [*sys.path, str(packages)])
+    schema._load.cache_clear()
+    yield
+    schema._load.cache_clear()
+
+
+@pytest.mark.usefixtures("installed_release")
+def test_schema_of_the_release_refuses_what_it_does_not_know() -> None:
+    """With vllm-sr beside the operator, a typing error in the open parts is told with its field."""
+    assert schema.schema_version() == "0.4.0"
+    router = Router(
+        {
+            "apiVersion": "vllm.ai/v1alpha1",
+            "kind": "SemanticRouter",
+            "metadata": {"name": "typo"},
+            "spec": {
+                "config": {
+                    "tools": {"enabled": True},
+                    "global": {
+                        "router": {"clear_route_cach": True},
+                        "services": {"response_api": {"max_responses": "${MAX}"}},
+                    },
+                    "routing": {"signals": {"keywords": [{"name": "a", "keywords": "b"}]}},
+                }
+            },
+        }
+    )
+    fields = {problem.field for problem in router_config.problems(router, Facts())}
+    assert fields == {
+        "spec.config.global.router.clear_route_cach",
+        "spec.config.routing.signals.keywords[0].keywords",
+    }
+
+
+@pytest.mark.usefixtures("installed_release")
+def test_schema_of_the_release_accepts_every_golden_file() -> None:
+    for file in documents("0.4").values():
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        assert list(schema.violations(document)) == [], file.name

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Backend,
     Model,
     RouterConfig,
     Section,
@@ -74,8 +75,13 @@ class Contract:
     check: Callable[[RouterConfig], list[Problem]]
 
 
-def backend_refs(model: Model) -> list[dict[str, Any]]:
-    """Backends in the words that all contracts share."""
+def backend_refs(backends: tuple[Backend, ...]) -> list[dict[str, Any]]:
+    """Backends in the words that all contracts share.
+
+    One that has not been found yet is left out, unless there is no other: every contract wants a
+    backend of a model that it is to serve, and the model must stay known.
+    """
+    found = [backend for backend in backends if backend.address] or backends[:1]
     return [
         {
             "name": backend.name,
@@ -83,7 +89,7 @@ def backend_refs(model: Model) -> list[dict[str, Any]]:
             "protocol": backend.scheme,
             "weight": backend.weight,
         }
-        for backend in model.backends
+        for backend in found
     ]
 
 

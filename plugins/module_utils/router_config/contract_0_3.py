@@ -74,7 +74,7 @@ def _models(config: RouterConfig) -> list[dict[str, Any]]:
         {
             "name": model.name,
             **({"reasoning_family": model.family.name} if model.family else {}),
-            "backend_refs": backend_refs(model),
+            "backend_refs": backend_refs(model.backends),
         }
         for model in config.models
     ]

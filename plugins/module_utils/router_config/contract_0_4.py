@@ -22,6 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     ALWAYS_ON,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Backend,
     Model,
     Path,
     ReasoningFamily,
@@ -82,9 +83,26 @@ def _model(model: Model, config: RouterConfig) -> dict[str, Any]:
         "name": model.name,
         **({"reasoning": _reasoning(model.family, config)} if model.family else {}),
         "backend_refs": [
-            {"name": ref.pop("name"), "provider": "vllm", **ref} for ref in backend_refs(model)
+            {"name": ref["name"], "provider": "vllm", **ref}
+            for ref in backend_refs(_alike(model.backends))
         ],
     }
+
+
+def _alike(backends: tuple[Backend, ...]) -> tuple[Backend, ...]:
+    """The backends that go with the first one that has been found.
+
+    This release wants the backends of a model to have one scheme and, with https, one host, because
+    its own tooling would put them into one Envoy cluster of one TLS server name. Ours need not
+    agree: which backend gets a request is decided in envoy.yaml, and there all of them are.
+    """
+    found = [backend for backend in backends if backend.address]
+    return tuple(backend for backend in found if _server(backend) == _server(found[0])) or backends
+
+
+def _server(backend: Backend) -> tuple[str, str]:
+    host = backend.address.rpartition(":")[0]
+    return backend.scheme, host if backend.scheme == "https" else ""
 
 
 def _reasoning(family: ReasoningFamily, config: RouterConfig) -> dict[str, Any]:

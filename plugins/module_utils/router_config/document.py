@@ -19,6 +19,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     RouterConfig,
     Section,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.order import (
+    ordered,
+    tidy,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.tools import (
     ROUTER_TOOLS_DB_PATH,
     TOOLS_DB_PATH,
@@ -40,9 +44,10 @@ def build(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     document = _merged(_generated(contract, config), config.canonical)
     _find_tools_database(document)
     contract.complete(document)
+    document = tidy(document)
     _order(document, "routing", _ROUTING)
     _order(document, "global", _GLOBAL)
-    return _ordered(document, contract.top_level)
+    return ordered(document, contract.top_level)
 
 
 def leftovers(section: Section, contract: Contract) -> list[tuple[Path, Gone, Any]]:
@@ -152,9 +157,4 @@ def _merged_by_name(generated: list[Any], given: list[Any], path: tuple[str, ...
 
 def _order(document: dict[str, Any], key: str, order: tuple[str, ...]) -> None:
     if isinstance(document.get(key), dict):
-        document[key] = _ordered(document[key], order)
-
-
-def _ordered(mapping: dict[str, Any], order: tuple[str, ...]) -> dict[str, Any]:
-    known = {key: mapping[key] for key in order if key in mapping}
-    return {**known, **{key: value for key, value in mapping.items() if key not in known}}
+        document[key] = ordered(document[key], order)

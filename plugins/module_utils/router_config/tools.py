@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.order import tidy
+
 # Where the ConfigMap is mounted; the router has its own file at the path below otherwise.
 TOOLS_DB_PATH = "/etc/semantic-router/tools_db.json"
 ROUTER_TOOLS_DB_PATH = "config/tools_db.json"
@@ -15,7 +17,7 @@ _ENTRY_KEYS = ("description", "category", "tags")
 
 def tools_database(spec: dict[str, Any]) -> list[dict[str, Any]]:
     """Entries of tools_db.json: the nested form as it is, the flat form nested."""
-    return [_nested(entry) for entry in spec.get("toolsDb") or []]
+    return [tidy(_nested(entry)) for entry in spec.get("toolsDb") or []]
 
 
 def _nested(entry: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,11 @@ def _endpoint(entry: dict[str, Any]) -> Endpoint:
     backend = entry["backend"]
     host, port, scheme = "", 0, "http"
     if backend["type"] == "kserve":
-        host, port, scheme = f"{backend['inferenceServiceName']}-predictor.default.svc", 8443, "https"
+        host, port, scheme = (
+            f"{backend['inferenceServiceName']}-predictor.default.svc",
+            8443,
+            "https",
+        )
     elif backend["type"] == "service":
         service = backend["service"]
         host = f"{service['name']}.{service.get('namespace', 'default')}.svc"
