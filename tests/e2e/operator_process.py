@@ -1,0 +1,96 @@
+"""The operator as a user starts it, as a process of a test: started, watched, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eventually import eventually
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+STOP_DEADLINE = 60.0
+
+
+class Operator:
+    """`wrapper-runner run` against one control plane; its log is one JSON object a line."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str], engine: str) -> None:
+        self.directory = directory
+        self.log = directory / "operator.log"
+        self.runtime = directory / "runtime"
+        binaries = Path(sys.executable).parent
+        self._env = {
+            **{name: value for name, value in os.environ.items() if name != "ANSIBLE_OPERATOR_BIN"},
+            **env,
+            "PATH": f"{binaries}:{os.environ['PATH']}",
+        }
+        if engine == "stock":
+            self._env["ANSIBLE_OPERATOR_BIN"] = os.environ["ANSIBLE_OPERATOR_BIN"]
+        self._command = [
+            str(binaries / "wrapper-runner"),
+            "run",
+            f"--watches-file={CHECKOUT / 'watches.yaml'}",
+            "--metrics-bind-address=0",
+            "--health-probe-bind-address=0",
+        ]
+        if engine == "embedded":
+            self._command.append(f"--runtime-dir={self.runtime}")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **extra_env: str) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env={**self._env, **extra_env},
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def stop(self) -> int:
+        """SIGTERM, as a kubelet does; the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(STOP_DEADLINE)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL to the operator and everything it started: a node that lost power."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(STOP_DEADLINE)
+        self._process = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """Every structured line."""
+        return [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+
+    def said(self, words: str, name: str | None = None) -> bool:
+        """Whether some line of the log has these words, of the SemanticRouter `name` if given."""
+        if name is None:
+            return words in self.text
+        return any(
+            words in json.dumps(entry) and entry.get("name") == name for entry in self.entries
+        )
+
+    def wait_until_said(self, words: str, timeout: float = 60) -> None:
+        eventually(lambda: self.said(words), timeout, f"the operator's log to say {words!r}")

@@ -1,0 +1,122 @@
+"""Text of a SemanticRouter is data: never a template, never a secret's hiding place."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from control_plane import Kubectl
+from e2e.operator_process import Operator
+from e2e.semantic_router import OWNED, SemanticRouter
+
+TEMPLATE = "{{ lookup('pipe', 'echo evaluated-$((40+2))') }}"
+EVALUATED = "evaluated-42"
+CANARY = "canary-5f2c91d7b6"
+
+
+def full_of_templates() -> dict[str, Any]:
+    """Every string that the schema leaves free, in as many kinds of fields as possible."""
+    return {
+        "podAnnotations": {"note": TEMPLATE},
+        "serviceAccount": {"annotations": {"note": TEMPLATE}},
+        "persistence": {"enabled": True, "size": "1Gi", "annotations": {"note": TEMPLATE}},
+        "args": [TEMPLATE],
+        "env": [{"name": "NOTE", "value": TEMPLATE}],
+        "vllmEndpoints": [
+            {
+                "name": "first",
+                "model": TEMPLATE,
+                "backend": {"type": "service", "service": {"name": "vllm-qwen", "port": 8000}},
+            }
+        ],
+        "config": {
+            "prompt_guard": {"enabled": True, "model_id": TEMPLATE},
+            "observability": {"tracing": {"enabled": True, "exporter": {"endpoint": TEMPLATE}}},
+        },
+        "toolsDb": [
+            {
+                "tool": {
+                    "type": "function",
+                    "function": {"name": "note", "description": TEMPLATE, "parameters": {}},
+                },
+                "description": TEMPLATE,
+                "category": TEMPLATE,
+                "tags": [TEMPLATE],
+            }
+        ],
+    }
+
+
+def test_jinja_in_every_string_stays_literal(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    router.resource["spec"] = full_of_templates()
+    router.create_service()
+    router.apply()
+    router.wait_for("Ready")
+    objects = json.dumps(list(router.objects().values()))
+    everything = objects + json.dumps(router.get()) + operator.text
+    assert EVALUATED not in everything
+    pods = router.read("deployment", router.name)["spec"]["template"]
+    assert pods["metadata"]["annotations"]["note"] == TEMPLATE
+    container = pods["spec"]["containers"][0]
+    assert TEMPLATE in container["args"]
+    assert {"name": "NOTE", "value": TEMPLATE} in container["env"]
+    tools = router.read("configmap", f"{router.name}-config")["data"]["tools_db.json"]
+    assert json.loads(tools)[0]["description"] == TEMPLATE
+
+
+def test_no_secret_value_is_found_anywhere(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "passwords"},
+        "data": {"redis": base64.b64encode(CANARY.encode()).decode()},
+    }
+    kubectl("apply", "-n", router.namespace, "-f", "-", stdin=json.dumps(secret))
+    router.spec["config"] = {
+        "response_cache": {
+            "backend_type": "redis",
+            "redis": {
+                "connection": {
+                    "host": "redis",
+                    "password_secret_ref": {"name": "passwords", "key": "redis"},
+                }
+            },
+        }
+    }
+    router.spec["env"] = [
+        {
+            "name": "HF_TOKEN",
+            "valueFrom": {"secretKeyRef": {"name": "passwords", "key": "redis"}},
+        }
+    ]
+    router.create_service()
+    router.apply()
+    router.wait_for("Ready")
+
+    env = router.read("deployment", router.name)["spec"]["template"]["spec"]["containers"][0]["env"]
+    names = [
+        entry["name"]
+        for entry in env
+        if entry.get("valueFrom", {}).get("secretKeyRef", {}).get("key") == "redis"
+    ]
+    assert len(names) == 2, env
+    config = router.read("configmap", f"{router.name}-config")["data"]["config.yaml"]
+    own = next(name for name in names if name.startswith("SR_"))
+    assert f"${{{own}}}" in config
+
+    kinds = f"{OWNED},events,semanticrouters"
+    objects = kubectl("get", kinds, "-n", router.namespace, "-o", "json")
+    encoded = base64.b64encode(CANARY.encode()).decode()
+    artifacts = "".join(
+        file.read_text(errors="replace") for file in operator.runtime.rglob("*") if file.is_file()
+    )
+    for place, text in {
+        "objects, status, events": objects, "the log": operator.text, "artifacts": artifacts
+    }.items():  # fmt: skip
+        assert CANARY not in text, place
+        assert encoded not in text, place

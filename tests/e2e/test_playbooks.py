@@ -1,0 +1,210 @@
+"""The same roles without an operator: reconcile, finalize, render and each role on its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from control_plane import ControlPlane
+from e2e.semantic_router import SAMPLES, SemanticRouter, minimal
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+COLLECTION = "vllm.semantic_router"
+
+
+class Playbook:
+    """ansible-playbook of the environment that runs the tests, from a directory that is nobody's."""
+
+    def __init__(self, directory: Path, plane: ControlPlane | None) -> None:
+        self.directory = directory
+        self._env = {name: value for name, value in os.environ.items() if "KUBE" not in name}
+        self._env.update(plane.env if plane else {"KUBECONFIG": "/dev/null"})
+
+    def __call__(
+        self, name: str, *options: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(PLAYBOOK), name, *options],
+            cwd=self.directory,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+
+@pytest.fixture
+def playbook(tmp_path: Path, control_plane: ControlPlane) -> Playbook:
+    return Playbook(tmp_path, control_plane)
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Playbook:
+    return Playbook(tmp_path, None)
+
+
+def of(router: SemanticRouter) -> tuple[str, ...]:
+    return ("-e", f"router_name={router.name}", "-e", f"router_namespace={router.namespace}")
+
+
+def test_reconcile_works_with_a_kubeconfig_and_no_operator(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.create_service()
+    router.apply()
+    first = playbook(f"{COLLECTION}.reconcile", *of(router))
+    assert "changed=2" in first.stdout, first.stdout
+    assert f"Deployment/{router.name}" in router.objects()
+    router.wait_for("BackendsResolved")
+
+
+def test_reconcile_a_second_time_changes_nothing(
+    playbook: Playbook, router: SemanticRouter, control_plane: ControlPlane
+) -> None:
+    router.create_service()
+    router.apply()
+    playbook(f"{COLLECTION}.reconcile", *of(router))
+    router.kubectl(
+        "wait", "--for=condition=Available", f"deployment/{router.name}", "-n", router.namespace
+    )
+    playbook(f"{COLLECTION}.reconcile", *of(router))
+    third = playbook(f"{COLLECTION}.reconcile", *of(router))
+    assert "changed=0" in third.stdout, third.stdout
+
+
+def test_check_mode_shows_the_difference_and_writes_nothing(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.create_service()
+    router.apply()
+    done = playbook(f"{COLLECTION}.reconcile", "--check", "--diff", *of(router))
+    assert not router.objects()
+    assert "status" not in router.get()
+    assert "kind: Deployment" in done.stdout or '"kind": "Deployment"' in done.stdout, done.stdout
+
+
+def test_reconcile_of_a_router_that_does_not_exist_says_so(
+    playbook: Playbook, namespace: str
+) -> None:
+    done = playbook(
+        f"{COLLECTION}.reconcile", "-e", "router_name=nobody", "-e", f"router_namespace={namespace}",
+        check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "nobody" in done.stdout
+
+
+def test_finalize_removes_the_objects_and_keeps_router_and_models(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.spec["persistence"] = {"enabled": True, "size": "1Gi"}
+    router.create_service()
+    router.apply()
+    playbook(f"{COLLECTION}.reconcile", *of(router))
+    playbook(f"{COLLECTION}.finalize", *of(router))
+    assert list(router.objects()) == [f"PersistentVolumeClaim/{router.name}-models"]
+    assert router.get()["metadata"]["name"] == router.name
+
+
+@pytest.mark.parametrize("role", ["config", "storage", "workload", "networking"])
+def test_each_role_works_on_its_own(
+    playbook: Playbook, router: SemanticRouter, tmp_path: Path, role: str
+) -> None:
+    router.spec["persistence"] = {"enabled": True, "size": "1Gi"}
+    router.create_service()
+    router.apply()
+    of_this_router = {"router_name": router.name, "router_namespace": router.namespace}
+    play = [
+        {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "roles": [
+                {"role": f"{COLLECTION}.discovery", "vars": of_this_router},
+                {"role": f"{COLLECTION}.{role}", "vars": {"router": "{{ discovery.router }}"}},
+            ],
+        }
+    ]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(play))
+    playbook("play.yml")
+    kinds = {name.split("/")[0] for name in router.objects()}
+    expected = {
+        "config": {"ConfigMap"},
+        "storage": {"PersistentVolumeClaim"},
+        "workload": {"ServiceAccount", "Deployment"},
+        "networking": {"Service"},
+    }
+    assert kinds == expected[role]
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "openshift"])
+def test_render_gives_all_manifests_as_one_yaml_without_a_cluster(
+    offline: Playbook, tmp_path: Path, platform: str
+) -> None:
+    sample = SAMPLES / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+    offline(
+        f"{COLLECTION}.render", "-e", f"cr_file={sample}", "-e", f"platform={platform}",
+        "-e", f"render_output={tmp_path / 'out.yaml'}",
+    )  # fmt: skip
+    manifests = list(yaml.safe_load_all((tmp_path / "out.yaml").read_text()))
+    assert sorted(manifest["kind"] for manifest in manifests) == [
+        "ConfigMap",
+        "ConfigMap",
+        "Deployment",
+        "PersistentVolumeClaim",
+        "Service",
+        "Service",
+        "ServiceAccount",
+    ]
+    assert ("runAsUser" in json.dumps(manifests)) is (platform == "kubernetes")
+
+
+def test_render_prints_to_the_terminal_when_no_file_is_named(offline: Playbook) -> None:
+    sample = SAMPLES / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+    done = offline(f"{COLLECTION}.render", "-e", f"cr_file={sample}")
+    assert "kind: Deployment\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("field", "patch"),
+    [
+        ("spec.config.prompt_guard.threshold", {"config": {"prompt_guard": {"threshold": "7"}}}),
+        ("spec.replica", {"replica": 2}),
+    ],
+)
+def test_render_refuses_a_wrong_router_and_names_the_field(
+    offline: Playbook, tmp_path: Path, field: str, patch: dict[str, object]
+) -> None:
+    wrong = minimal()
+    wrong["spec"].update(patch)
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
+    done = offline(f"{COLLECTION}.render", "-e", "cr_file=wrong.yaml", check=False)
+    assert done.returncode != 0
+    assert field in done.stdout
+    assert "kind: Deployment" not in done.stdout
+
+
+def test_rendered_text_of_a_router_stays_literal(offline: Playbook, tmp_path: Path) -> None:
+    router = yaml.safe_load(
+        (SAMPLES / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml").read_text()
+    )
+    template = "{{ lookup('pipe', 'echo evaluated-$((40+2))') }}"
+    router["spec"]["podAnnotations"] = {"note": template}
+    router["spec"]["toolsDb"][0]["description"] = template
+    (tmp_path / "router.yaml").write_text(yaml.safe_dump(router))
+    offline(
+        f"{COLLECTION}.render", "-e", "cr_file=router.yaml",
+        "-e", f"render_output={tmp_path / 'out.yaml'}",
+    )  # fmt: skip
+    text = (tmp_path / "out.yaml").read_text()
+    assert "evaluated-42" not in text
+    assert text.count("lookup(") >= 2
