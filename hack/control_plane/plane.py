@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import shutil
 import socket
 import ssl
@@ -293,7 +294,13 @@ class ControlPlane:
     def _install_crds(self, crds: Sequence[Path]) -> None:
         if crds:
             self._kubectl("apply", "--server-side", *_filenames(crds))
-            self._kubectl("wait", "--for=condition=Established", "--timeout=30s", *_filenames(crds))
+            apiserver = next(item for item in self._processes if item.name == "kube-apiserver")
+            self._wait("the CRDs to be served", lambda: self._are_established(crds), apiserver)
+
+    def _are_established(self, crds: Sequence[Path]) -> bool:
+        # Not `kubectl wait` or jsonpath: both fail on a CRD that has no conditions yet.
+        found = json.loads(self._kubectl("get", *_filenames(crds), "--output=json"))
+        return all(_is_established(crd) for crd in found.get("items", [found]))
 
     def _kubectl(self, *arguments: str) -> str:
         try:
@@ -333,6 +340,11 @@ class ControlPlane:
             if not process.alive:
                 raise _ended(process)
         return condition()
+
+
+def _is_established(crd: Mapping[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)
 
 
 def _ended(process: Process) -> ControlPlaneError:
