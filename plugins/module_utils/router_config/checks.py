@@ -100,14 +100,8 @@ def _numbers(config: dict[str, Any]) -> Iterator[Problem]:
 
 def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
     for path in credentials.plain_credentials(config):
-        remedy = (
-            f"Keep it in a Secret and name that in {path[-1]}_secret_ref (name, key)"
-            if path[-1] != "api_keys"
-            else "Keep them in a Secret, put that into spec.env and write ${NAME} here"
-        )
-        yield _problem(
-            ("config", *path), "it is in plain text, and a ConfigMap is no secret", remedy
-        )
+        found = "it is in plain text, and a ConfigMap is no secret"
+        yield _problem(("config", *path), found, _credential_remedy(path, contract))
     if contract.expands_environment:
         return
     from_variables = [
@@ -126,6 +120,14 @@ def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem
             "this router release cannot take it from a Secret: it reads config.yaml as it stands",
             f"Use a store without a password, or {_RELEASE_0_4}",
         )
+
+
+def _credential_remedy(path: Path, contract: Contract) -> str:
+    if not contract.expands_environment:
+        return f"Keep it in a Secret and {_RELEASE_0_4}; this one cannot take it from there"
+    if path[-1] == "password":
+        return "Keep it in a Secret and name that in password_secret_ref (name, key)"
+    return "Keep it in a Secret, name that in spec.env and write ${NAME} of that entry here"
 
 
 def _family_definitions(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:

@@ -47,10 +47,10 @@ def bad_numbers(value: Any, path: Path, key: str = "") -> Iterator[tuple[Path, A
 
     Yields where it stands, the value, and what is expected there.
     """
-    if isinstance(value, dict):
+    if isinstance(value, dict) and key not in _FRACTIONS:
         for name, child in value.items():
             yield from bad_numbers(child, (*path, name), name)
-    elif isinstance(value, list):
+    elif isinstance(value, list) and (key in _NUMERIC_LISTS or not _expects_number(key)):
         for index, child in enumerate(value):
             yield from bad_numbers(child, (*path, index), key if key in _NUMERIC_LISTS else "")
     elif _expects_number(key) and not _is_environment_reference(value):

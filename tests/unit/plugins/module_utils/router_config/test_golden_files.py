@@ -1,8 +1,8 @@
 """Every case in tests/unit/golden/config, in every contract, as reviewed.
 
 <case>.cr.yaml is what a user writes, <case>.<contract>.yaml what the router gets, and
-<case>.<contract>.problems what the user is told, if anything. A case whose problems are blocking has
-no document. tests/integration/test_router_contract.py shows the documents to the real validators.
+<case>.<contract>.problems what the user is told, if anything. A case whose problems are blocking
+has no document. tests/integration/test_router_contract.py shows the documents to the validators.
 """
 
 from __future__ import annotations

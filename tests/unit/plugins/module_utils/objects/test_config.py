@@ -1,0 +1,114 @@
+"""The ConfigMaps around config.yaml, tools_db.json and envoy.yaml."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    config_hash,
+    config_maps,
+    yaml_text,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+
+def router(**spec: Any) -> Router:
+    return Router(
+        {
+            "apiVersion": "vllm.ai/v1alpha1",
+            "kind": "SemanticRouter",
+            "metadata": {"name": "my-router", "namespace": "routing"},
+            "spec": spec,
+        }
+    )
+
+
+def test_there_is_one_config_map_for_each_container() -> None:
+    ours, envoys = config_maps(router(), Facts())
+    assert (ours["metadata"]["name"], set(ours["data"])) == (
+        "my-router-config",
+        {"config.yaml", "tools_db.json"},
+    )
+    assert (envoys["metadata"]["name"], set(envoys["data"])) == (
+        "my-router-envoy-config",
+        {"envoy.yaml"},
+    )
+    for config_map in (ours, envoys):
+        assert config_map["metadata"]["namespace"] == "routing"
+        assert config_map["metadata"]["labels"]["app.kubernetes.io/instance"] == "my-router"
+
+
+def test_files_are_what_their_readers_parse() -> None:
+    ours, envoys = config_maps(
+        router(toolsDb=[{"name": "f", "description": "ünïcode", "parameters": {}}]), Facts()
+    )
+    assert yaml.safe_load(ours["data"]["config.yaml"])["version"] == "v0.3"
+    assert "ünïcode" in ours["data"]["tools_db.json"]
+    assert json.loads(ours["data"]["tools_db.json"])[0]["tool"]["function"]["name"] == "f"
+    assert "static_resources" in yaml.safe_load(envoys["data"]["envoy.yaml"])
+
+
+def test_hash_follows_the_content_and_nothing_else() -> None:
+    before = config_hash(router(), Facts())
+    assert config_hash(router(), Facts()) == before
+    assert config_hash(router(replicas=3), Facts()) == before
+    assert config_hash(router(config={"strategy": "priority"}), Facts()) != before
+    assert config_hash(router(toolsDb=[{"name": "f"}]), Facts()) != before
+    endpoint = Endpoint("a", "one", 1, "a.default.svc", 8000, "http", ready=True)
+    assert config_hash(router(), Facts(endpoints=[endpoint])) != before
+
+
+def test_hash_does_not_follow_readiness() -> None:
+    """A backend that is briefly gone changes a condition, never the pods."""
+    backend = {"type": "service", "service": {"name": "a", "port": 8000}}
+    subject = router(vllmEndpoints=[{"name": "a", "model": "one", "backend": backend}])
+    hashes = {
+        config_hash(
+            subject,
+            Facts(endpoints=[Endpoint("a", "one", 1, "a.default.svc", 8000, "http", ready=ready)]),
+        )
+        for ready in (True, False)
+    }
+    assert len(hashes) == 1
+
+
+def test_order_of_keys_in_the_object_does_not_matter() -> None:
+    one = {"tools": {"enabled": True, "top_k": 2}, "prompt_guard": {"enabled": False}}
+    other = {"prompt_guard": {"enabled": False}, "tools": {"top_k": 2, "enabled": True}}
+    assert config_hash(router(config=one), Facts()) == config_hash(router(config=other), Facts())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "y",
+        "N",
+        "on",
+        "1e3",
+        "0x1F",
+        "0o17",
+        "1_000",
+        ".5",
+        "-",
+        "~",
+        "",
+        "12:30:00",
+        "null",
+        "=",
+        "<<",
+    ],
+)
+def test_text_that_looks_like_something_else_is_quoted(text: str) -> None:
+    assert yaml_text({"key": text}).strip() in {f'key: "{text}"', f"key: '{text}'"}
+
+
+def test_long_and_repeated_values_stay_readable() -> None:
+    shared = ["x" * 300 + " " + "y" * 300]
+    text = yaml_text({"one": shared, "two": shared, "prompt": "first\nsecond\n"})
+    assert "&" not in text
+    assert max(len(line) for line in text.splitlines()) > 600
+    assert "prompt: |\n  first\n  second\n" in text

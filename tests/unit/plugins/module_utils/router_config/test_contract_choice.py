@@ -1,0 +1,43 @@
+"""Which contract a router image understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    contract,
+    problems,
+)
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("0.2.0", "0.3"),
+        ("v0.3.0", "0.3"),
+        ("v0.3", "0.3"),
+        ("v0.3.1-rocm", "0.3"),
+        ("0.3.0+build.7", "0.3"),
+        ("v0.4.0", "0.4"),
+        ("0.30.0", "0.4"),
+        ("v1.0.3", "0.4"),
+        ("latest", "0.4"),
+        ("nightly-20261101", "0.4"),
+        ("", "0.4"),
+    ],
+)
+def test_tag_decides(tag: str, expected: str, make_router: Callable[..., Router]) -> None:
+    assert contract(make_router(image={"tag": tag}).spec) == expected
+
+
+def test_contract_of_the_spec_beats_the_tag(make_router: Callable[..., Router]) -> None:
+    assert contract(make_router({"contract": "0.4"}, image={"tag": "v0.3.0"}).spec) == "0.4"
+
+
+def test_unknown_contract_is_told_with_the_known_ones(make_router: Callable[..., Router]) -> None:
+    (problem,) = problems(make_router({"contract": "9.9"}), Facts())
+    assert problem.field == "spec.config.contract"
+    assert "0.3, 0.4" in problem.remedy

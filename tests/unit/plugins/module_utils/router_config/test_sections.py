@@ -1,0 +1,247 @@
+"""The sections of spec.config: numbers, older names, merging and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    problems,
+    render,
+    tools_database,
+)
+
+MakeRouter = Callable[..., Router]
+OURS = "/etc/semantic-router/tools_db.json"
+
+
+def rendered(router: Router) -> dict[str, Any]:
+    return render(router, Facts())
+
+
+def fields(router: Router, blocking: bool = True) -> set[str]:
+    return {p.field for p in problems(router, Facts()) if p.blocking is blocking}
+
+
+@pytest.mark.parametrize("given", ["0.6", 0.6])
+def test_threshold_is_a_number_however_it_was_written(
+    given: str | float, make_router: MakeRouter
+) -> None:
+    router = make_router({"prompt_guard": {"threshold": given}})
+    guard = rendered(router)["global"]["model_catalog"]["modules"]["prompt_guard"]
+    assert guard["threshold"] == 0.6
+    assert isinstance(guard["threshold"], float)
+
+
+@pytest.mark.parametrize("given", ["high", "1.5", -0.1, True, "0,7", [0.5], None])
+def test_bad_threshold_is_told_with_its_field(given: Any, make_router: MakeRouter) -> None:
+    router = make_router({"classifier": {"category_model": {"threshold": given}}})
+    assert fields(router) == {"spec.config.classifier.category_model.threshold"}
+
+
+def test_threshold_inside_an_algorithm_may_be_negative(make_router: MakeRouter) -> None:
+    decision = {
+        "name": "all",
+        "rules": {"operator": "AND", "conditions": []},
+        "algorithm": {"type": "confidence", "confidence": {"threshold": "-1.5"}},
+    }
+    router = make_router({"decisions": [decision]})
+    assert problems(router, Facts()) == []
+    (written,) = rendered(router)["routing"]["decisions"]
+    assert written["algorithm"]["confidence"]["threshold"] == -1.5
+
+
+def test_absent_sections_are_left_to_the_router(make_router: MakeRouter) -> None:
+    assert set(rendered(make_router({}))) == {"version", "listeners", "routing"}
+
+
+def test_bert_model_fills_what_embedding_models_leaves_open(make_router: MakeRouter) -> None:
+    router = make_router(
+        {
+            "bert_model": {"model_id": "models/light", "threshold": "0.6", "use_cpu": True},
+            "embedding_models": {
+                "use_cpu": False,
+                "embedding_config": {"model_type": "mmbert", "min_score_threshold": "0.4"},
+            },
+        }
+    )
+    semantic = rendered(router)["global"]["model_catalog"]["embeddings"]["semantic"]
+    assert semantic["bert_model_path"] == "models/light"
+    assert semantic["use_cpu"] is False
+    assert semantic["embedding_config"]["min_score_threshold"] == 0.4
+
+
+def test_older_name_of_the_cache_works_and_both_do_not(make_router: MakeRouter) -> None:
+    older = rendered(make_router({"semantic_cache": {"max_entries": 7}}))
+    assert older["global"]["stores"]["response_cache"]["max_entries"] == 7
+    assert fields(make_router({"semantic_cache": {}, "response_cache": {}})) == {
+        "spec.config.semantic_cache"
+    }
+
+
+def test_0_3_keeps_the_cache_under_its_older_name(make_router: MakeRouter) -> None:
+    router = make_router({"response_cache": {}}, image={"tag": "v0.3.0"})
+    assert set(rendered(router)["global"]["stores"]) == {"semantic_cache"}
+
+
+def test_guard_on_a_server_names_the_one_external_guard_model(make_router: MakeRouter) -> None:
+    guard = {"prompt_guard": {"protocol": "http_chat"}}
+    assert fields(make_router(guard)) == {"spec.config.prompt_guard.protocol"}
+    external = [{"name": "llama-guard", "model_role": "guardrail"}]
+    router = make_router({**guard, "global": {"model_catalog": {"external": external}}})
+    assert problems(router, Facts()) == []
+    module = rendered(router)["global"]["model_catalog"]["modules"]["prompt_guard"]
+    assert module["backend"] == {
+        "protocol": "http_chat",
+        "contract": "label_decision.v1",
+        "model": "llama-guard",
+    }
+    assert "protocol" not in module
+
+
+def test_guard_that_must_block_is_not_rendered_for_a_release_that_lets_pass(
+    make_router: MakeRouter,
+) -> None:
+    router = make_router({"contract": "0.3", "prompt_guard": {"on_error": "block"}})
+    assert fields(router) == {"spec.config.prompt_guard.on_error"}
+
+
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+def test_unknown_key_is_told_and_not_dropped(contract: str, make_router: MakeRouter) -> None:
+    router = make_router({"contract": contract, "semantic_cash": {"enabled": True}})
+    assert fields(router) == {"spec.config.semantic_cash"}
+    assert rendered(router)["semantic_cash"] == {"enabled": True}
+
+
+def test_another_layout_version_is_refused(make_router: MakeRouter) -> None:
+    assert fields(make_router({"version": "v0.9"})) == {"spec.config.version"}
+
+
+def test_leaves_of_the_whole_document_win(make_router: MakeRouter) -> None:
+    router = make_router(
+        {
+            "response_cache": {"max_entries": 5, "ttl_seconds": 60},
+            "global": {"stores": {"response_cache": {"max_entries": 6, "polarity_guard": {}}}},
+        }
+    )
+    cache = rendered(router)["global"]["stores"]["response_cache"]
+    assert (cache["max_entries"], cache["ttl_seconds"]) == (6, 60)
+    assert cache["polarity_guard"] == {}
+
+
+def test_lists_of_named_things_are_merged_by_name(make_router: MakeRouter) -> None:
+    rules = {"operator": "AND", "conditions": []}
+    router = make_router(
+        {
+            "decisions": [{"name": "a", "rules": rules}, {"name": "b", "rules": rules}],
+            "routing": {"decisions": [{"name": "b", "priority": 9}, {"name": "c", "priority": 1}]},
+        }
+    )
+    decisions = rendered(router)["routing"]["decisions"]
+    assert [(d["name"], d["priority"]) for d in decisions] == [("a", 0), ("b", 9), ("c", 1)]
+    assert decisions[1]["rules"] == rules
+
+
+def test_listeners_of_the_user_replace_ours(make_router: MakeRouter) -> None:
+    listeners = [{"name": "mine", "address": "127.0.0.1", "port": 8080}]
+    assert rendered(make_router({"listeners": listeners}))["listeners"] == listeners
+
+
+def test_listener_has_the_port_that_envoy_listens_on(make_router: MakeRouter) -> None:
+    router = make_router(service={"api": {"targetPort": 9000}})
+    assert rendered(router)["listeners"][0]["port"] == 9000
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, OURS),
+        ({"tools_db_path": "config/tools_db.json"}, OURS),
+        ({"tools_db_path": "/data/tools.json"}, "/data/tools.json"),
+    ],
+)
+def test_tools_are_looked_for_in_our_file_unless_the_user_has_another(
+    given: dict[str, Any], expected: str, make_router: MakeRouter
+) -> None:
+    flat = rendered(make_router({"tools": given}))
+    whole = rendered(make_router({"global": {"integrations": {"tools": given}}}))
+    for document in (flat, whole):
+        assert document["global"]["integrations"]["tools"]["tools_db_path"] == expected
+
+
+def test_tools_are_nested_whichever_form_they_had() -> None:
+    function = {"name": "f", "description": "does", "parameters": {"type": "object"}}
+    nested = {"tool": {"type": "function", "function": function}, "category": "c", "tags": ["t"]}
+    flat = {**function, "category": "c", "tags": ["t"]}
+    first, second = tools_database({"toolsDb": [nested, flat]})
+    assert first == nested
+    assert second == {**nested, "description": "does"}
+
+
+def test_names_that_nothing_declares_are_told_with_what_is_declared(
+    make_router: MakeRouter, endpoint: Callable[..., dict[str, Any]]
+) -> None:
+    conditions = [
+        {"type": "keyword", "name": "urgent"},
+        {"type": "complexity", "name": "code"},
+        {"type": "domain", "name": "law"},
+    ]
+    decision = {
+        "name": "d",
+        "rules": {"operator": "AND", "conditions": conditions},
+        "modelRefs": [{"model": "nobody"}],
+    }
+    rule = {"name": "code", "hard": {"candidates": ["x"]}, "easy": {"candidates": ["y"]}}
+    router = make_router(
+        {
+            "decisions": [decision],
+            "complexity_rules": [rule],
+            "routing": {"signals": {"keywords": [{"name": "later", "keywords": ["l"]}]}},
+        },
+        vllmEndpoints=[endpoint("a", "one")],
+    )
+    told = {problem.field: problem.remedy for problem in problems(router, Facts())}
+    place = "spec.config.decisions[0]"
+    assert set(told) == {
+        f"{place}.modelRefs[0].model",
+        f"{place}.rules.conditions[0].name",
+        f"{place}.rules.conditions[1].name",
+    }
+    assert "later" in told[f"{place}.rules.conditions[0].name"]
+    assert "code:hard" in told[f"{place}.rules.conditions[1].name"]
+
+
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        {"providers": "x"},
+        {"providers": {"models": "x"}},
+        {"providers": {"models": ["x", {}]}},
+        {"providers": {"defaults": []}},
+        {"routing": []},
+        {"routing": {"modelCards": {"name": "x"}}},
+        {"routing": {"signals": {"keywords": [1]}}},
+        {"routing": {"decisions": [{"name": "a", "modelRefs": "x"}]}},
+        {"routing": {"decisions": [{"name": "a", "rules": ["x"]}]}},
+        {"routing": {"projections": {"mappings": [{"outputs": 1}]}}},
+        {"global": "x"},
+        {"global": {"integrations": "x"}},
+    ],
+)
+def test_wrong_shapes_are_told_and_raise_nothing(
+    junk: dict[str, Any], contract: str, make_router: MakeRouter
+) -> None:
+    told = problems(make_router({"contract": contract, **junk}), Facts())
+    assert told
+    (section,) = junk
+    assert all(problem.field.startswith(f"spec.config.{section}") for problem in told)
+
+
+def test_empty_parts_count_as_absent(make_router: MakeRouter) -> None:
+    router = make_router({"providers": None, "routing": None, "global": None})
+    assert problems(router, Facts()) == []
+    assert set(rendered(router)) == {"version", "listeners", "routing"}
