@@ -632,6 +632,23 @@ class TestTheAction:
         live = applied.read("configmap", f"{NAME}-config")
         assert live["data"]["config.yaml"] == "threshold: 0.6\n"
 
+    def test_template_markers_stay_text_on_the_way_in_and_out(
+        self, applied: Cluster, tmp_path: Path
+    ) -> None:
+        # How ansible-operator hands over a CR with markUnsafe.
+        text = "{{ lookup('pipe', 'touch evaluated') }}"
+        wanted = applied.objects()
+        of_kind(wanted, "ConfigMap")["data"]["config.yaml"] = {"__ansible_unsafe": text}
+        extra = tmp_path / "extra.json"
+        extra.write_text(json.dumps({"wanted": wanted, "resource": applied.router.resource}))
+        arguments = {"router": "{{ resource }}", "objects": "{{ wanted }}"}
+        ran = self.run(applied, tmp_path, arguments, "--diff", f"--extra-vars=@{extra}")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert applied.read("configmap", f"{NAME}-config")["data"]["config.yaml"] == text
+        (change,) = json.loads((tmp_path / "result.json").read_text())["diff"]
+        assert change["after"]["data"]["config.yaml"] == text
+        assert not (tmp_path / "evaluated").exists()
+
     def test_a_refusal_is_a_result_and_no_failed_task(
         self, cluster: Cluster, tmp_path: Path
     ) -> None:

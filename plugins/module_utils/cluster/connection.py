@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,11 @@ from requests.utils import should_bypass_proxies
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-# One per kind that `apply` lists at the same time, with one to spare.
-CONNECTIONS = 6
+# Requests at a time: each connection costs a TLS handshake, each turn a round trip.
+CONNECTIONS = 4
+
+# The kubernetes client hands a file that it has unpacked to all threads; ours remove theirs.
+_LOADING = threading.Lock()
 
 _HEADERS_OF_OPTIONS = {
     "impersonate_user": "Impersonate-User",
@@ -56,7 +60,7 @@ def connect(options: Mapping[str, Any]) -> Connection:
     given = _with_environment(options)
     # Key material that the kubernetes client unpacks is needed until the TLS context has read it.
     # Its own clean-up is an atexit hook, which an Ansible worker process never reaches.
-    with tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
+    with _LOADING, tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
         try:
             configuration = _configuration(given, directory)
             pool = _pool(configuration)

@@ -6,6 +6,7 @@ import base64
 import datetime
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,17 @@ def test_key_material_leaves_no_file_behind(
         assert list(temporary.iterdir()) == []
 
 
+def test_threads_do_not_take_each_other_s_key_material_away() -> None:
+    certificate, key = key_pair()
+    user = {
+        "client-certificate-data": base64.b64encode(certificate).decode(),
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+    options = {"kubeconfig": kubeconfig("https://a.invalid", **user)}
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        assert len(list(threads.map(connect, [options] * 80))) == 80
+
+
 def test_a_proxy_is_used_except_for_what_needs_none() -> None:
     options = {"host": "http://a.invalid", "api_key": "mine", "proxy": "http://proxy.invalid:3128"}
     assert connect(options).pool.proxy is not None
@@ -209,5 +221,5 @@ def test_a_broken_kubeconfig_is_not_quoted(tmp_path: Path, content: str) -> None
 
 
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RouterError, match="there is no file .*missing"):
+    with pytest.raises(RouterError, match=r"there is no file .*missing"):
         connect({"kubeconfig": str(tmp_path / "missing")})
