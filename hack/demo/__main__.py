@@ -67,7 +67,7 @@ def start_operator(plane: ControlPlane) -> None:
             str(binaries / "wrapper-runner"),
             "run",
             f"--watches-file={ROOT / 'watches.yaml'}",
-            f"--runtime-dir={root / 'runtime'}",
+            f"--runner-dir={root / 'runtime'}",
             "--metrics-bind-address=0",
             "--health-probe-bind-address=0",
         ],
@@ -157,7 +157,7 @@ def show_duration() -> None:
     entries = [json.loads(line) for line in log if line.startswith("{")]
     runs = [entry["duration"] for entry in entries if "duration" in entry]
     if runs:
-        print(f"Reconciles so far: {len(runs)}; the first took {runs[0]:.2f} s.\n")
+        print(f"Reconciles so far: {len(runs)}; the first took {runs[0]}.\n")
 
 
 def down() -> None:

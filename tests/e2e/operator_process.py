@@ -40,7 +40,7 @@ class Operator:
             "--health-probe-bind-address=0",
         ]
         if engine == "embedded":
-            self._command.append(f"--runtime-dir={self.runtime}")
+            self._command.append(f"--runner-dir={self.runtime}")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **extra_env: str) -> None:
