@@ -48,7 +48,7 @@ def _load() -> tuple[str, Any] | None:
     try:
         distribution = metadata.distribution(PACKAGE)
         # Imported here: jsonschema is optional, and slow to import for who does not need it.
-        from jsonschema import Draft202012Validator, validators
+        from jsonschema import Draft202012Validator, validators  # type: ignore[import-untyped]
     except (ImportError, metadata.PackageNotFoundError):
         return None
     for file in distribution.files or []:
