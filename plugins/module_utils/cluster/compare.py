@@ -36,13 +36,7 @@ def is_untouched(desired: Manifest, live: Manifest) -> bool:
     wanted = desired["metadata"]["annotations"][ANNOTATION_APPLIED_HASH]
     if annotations.get(ANNOTATION_APPLIED_HASH) != wanted:
         return False
-    return any(
-        fields.covers(entry.get("fieldsV1") or {}, desired)
-        for entry in live["metadata"].get("managedFields") or []
-        if entry.get("manager") == FIELD_MANAGER
-        and entry.get("operation") == "Apply"
-        and not entry.get("subresource")
-    )
+    return any(fields.covers(owned, desired) for owned in _our_fields(live))
 
 
 def is_same(rehearsed: Manifest, live: Manifest) -> bool:
@@ -50,7 +44,7 @@ def is_same(rehearsed: Manifest, live: Manifest) -> bool:
 
     It is so on a cluster whose admission rewrites a field of ours each time that we apply it.
     """
-    return _shown(rehearsed) == _shown(live) and _owners(rehearsed) == _owners(live)
+    return _shown(rehearsed) == _shown(live) and _our_fields(rehearsed) == _our_fields(live)
 
 
 def difference(before: Manifest | None, after: Manifest | None) -> dict[str, Any]:
@@ -77,9 +71,14 @@ def _shown(manifest: Manifest) -> Manifest:
     return {**_without(manifest, {"status"}), "metadata": kept}
 
 
-def _owners(manifest: Manifest) -> list[str]:
-    entries = manifest["metadata"].get("managedFields") or []
-    return sorted(json.dumps(_without(entry, {"time"}), sort_keys=True) for entry in entries)
+def _our_fields(manifest: Manifest) -> list[dict[str, Any]]:
+    return [
+        entry.get("fieldsV1") or {}
+        for entry in manifest["metadata"].get("managedFields") or []
+        if entry.get("manager") == FIELD_MANAGER
+        and entry.get("operation") == "Apply"
+        and not entry.get("subresource")
+    ]
 
 
 def _without(mapping: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
