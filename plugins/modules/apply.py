@@ -8,9 +8,11 @@ DOCUMENTATION = r"""
 module: apply
 short_description: Make the cluster hold exactly the objects of a SemanticRouter
 description:
-  - Writes the objects with server-side apply, each with an ownerReference to the SemanticRouter, and only where
-    something differs. Where nothing does, it lists each kind once and sends nothing else.
-  - All objects that differ go through a server-side dry run first. If one is refused, none is written.
+  - Writes the objects with server-side apply, each with an ownerReference to the SemanticRouter,
+    and only where something differs. Where nothing does, it lists each kind once and sends nothing
+    else.
+  - All objects that differ go through a server-side dry run first. If one is refused, none is
+    written.
   - Then removes the objects that the SemanticRouter controls and that are not in O(objects). A
     PersistentVolumeClaim stays until its SemanticRouter is deleted.
   - Never touches an object that somebody else has made or controls, even if the name is the same.
@@ -42,7 +44,7 @@ attributes:
     description: Runs the server-side dry run and writes nothing.
     support: full
   diff_mode:
-    description: Shows each changed object before and after, without what the API server keeps for itself.
+    description: Shows each changed object before and after, without the API server's bookkeeping.
     support: full
   idempotent:
     description: A second run with the same O(objects) writes nothing.
@@ -78,7 +80,7 @@ changed:
   type: bool
   sample: true
 objects:
-  description: What was done, object by object; those that a problem kept from being looked at are left out.
+  description: What was done, object by object, without those that have a problem.
   returned: always
   type: list
   elements: dict
@@ -101,7 +103,9 @@ objects:
       namespace: default
       action: created
 problems:
-  description: What keeps the cluster from holding the objects. While one of them is blocking, nothing is written.
+  description:
+    - What keeps the cluster from holding the objects.
+    - While one of them is blocking, nothing is written.
   returned: always
   type: list
   elements: dict
@@ -127,7 +131,9 @@ problems:
   sample:
     - reason: Conflict
       field: metadata.name
-      found: Service my-router exists already in namespace default and belongs to nobody (written by kubectl-create)
+      found: >-
+        Service my-router exists already in namespace default and belongs to nobody (written by
+        kubectl-create)
       remedy: Rename or remove that object, or give the SemanticRouter another name
       retry: true
       blocking: true
