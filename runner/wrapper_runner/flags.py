@@ -66,7 +66,12 @@ def _add_own(group: Group) -> None:
 
 
 def _add_ansible(group: Group) -> None:
-    group.add_argument("--watches-file", type=Path, default=Path("./watches.yaml"))
+    group.add_argument(
+        "--watches-file",
+        type=Path,
+        default=Path("./watches.yaml"),
+        help="what to watch and what to run; its paths are relative to it",
+    )
     group.add_argument("--ansible-verbosity", type=int, default=2, help="number of v's, 0 to 7")
     group.add_argument("--ansible-roles-path", default="", help="sets ANSIBLE_ROLES_PATH")
     group.add_argument(
@@ -76,7 +81,12 @@ def _add_ansible(group: Group) -> None:
 
 
 def _add_controller(group: Group) -> None:
-    group.add_argument("--reconcile-period", type=_duration, default="10h")
+    group.add_argument(
+        "--reconcile-period",
+        type=_duration,
+        default="10h",
+        help="between runs when nothing happens, unless watches.yaml says otherwise",
+    )
     group.add_argument(
         "--max-concurrent-reconciles",
         type=int,
@@ -101,8 +111,18 @@ def _add_election(group: Group) -> None:
     group.add_argument(
         "--leader-election-namespace", default="", help="of the Lease; the pod's own by default"
     )
-    group.add_argument("--leader-elect-lease-duration", type=_duration, default="15s")
-    group.add_argument("--leader-elect-renew-deadline", type=_duration, default="10s")
+    group.add_argument(
+        "--leader-elect-lease-duration",
+        type=_duration,
+        default="15s",
+        help="how long others wait before they take a Lease that is not renewed",
+    )
+    group.add_argument(
+        "--leader-elect-renew-deadline",
+        type=_duration,
+        default="10s",
+        help="how long the leader tries to renew before it gives up",
+    )
 
 
 def _add_logging(group: Group) -> None:

@@ -88,7 +88,8 @@ class Informer:
         accept = METADATA_ONLY.format(list="List")
         while True:
             answer = self._cluster.get(resource.path(self._namespace), query, accept)
-            items += answer["items"]
+            # The metadata form of an empty list is null.
+            items += answer["items"] or ()
             token = answer["metadata"].get("continue")
             if not token:
                 break

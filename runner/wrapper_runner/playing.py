@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # ansible-runner needs a second to notice, then ends the playbook and writes its last events.
 KILL_AFTER = 10.0
 TAIL_LINES = 15
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class PlayError(Exception):
@@ -88,20 +91,26 @@ class Player:
         finished = False
         try:
             for event in _read(process, tail):
+                # What came before is ansible-playbook's banner, not what ended the play early.
+                tail.clear()
                 finished = finished or event["event"] == "playbook_on_stats"
                 yield event
             process.wait()
         finally:
             timer.cancel()
+            # If it went off: what the play has left behind is gone before this returns.
+            timer.join()
             with self._lock:
                 self._running.discard(process)
             if process.poll() is None:
                 _end(process)
         if timed_out.is_set():
             raise PlayError(f"ended after {play.timeout:g} s, the limit of --run-timeout")
+        if not finished and self._ended:
+            raise PlayError("ended because the operator stops")
         if not finished:
             said = " | ".join(tail) or "it printed nothing"
-            raise PlayError(f"ansible-runner ended ({process.returncode}) before the play: {said}")
+            raise PlayError(f"ansible-runner ({process.returncode}) ended before its play: {said}")
 
     def end_all(self) -> int:
         """End what is running and let nothing more start; how many plays that were."""
@@ -146,44 +155,67 @@ def _read(process: subprocess.Popen[bytes], tail: deque[str]) -> Iterator[dict[s
             if isinstance(event, dict) and "event" in event:
                 yield event
             elif line.strip():
-                tail.append(line.decode(errors="replace").strip())
+                tail.append(_COLOUR.sub("", line.decode(errors="replace")).strip())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask ansible-runner to end its playbook; after a while, end them both and all they started.
+    """Ask ansible-runner to end its playbook; then end whatever that has left behind.
 
-    The playbook has a session of its own (ansible-runner gives it a terminal), so the process group
-    of ansible-runner does not include it.
+    A process group is not enough: the playbook has a session of its own (ansible-runner gives it a
+    terminal), and so has each of its workers, which outlive it in the middle of a task.
     """
-    descendants = _descendants(process.pid)
+    family: set[_Process] = set()
     process.terminate()
+    deadline = time.monotonic() + KILL_AFTER
+    while process.poll() is None and time.monotonic() < deadline:
+        family |= _descendants(process.pid)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+    process.kill()
+    for member in family:
+        member.kill()
+
+
+class _Process(NamedTuple):
+    """A process, and when it started: a number alone may mean another one by now."""
+
+    pid: int
+    started: str
+
+    def kill(self) -> None:
+        stat = _stat(self.pid)
+        if stat and stat.started == self.started:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+class _Stat(NamedTuple):
+    parent: int
+    started: str
+
+
+def _stat(pid: int) -> _Stat | None:
     try:
-        process.wait(KILL_AFTER)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        for pid in descendants:
-            _kill(pid)
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The second field is the command in parentheses and may contain anything.
+    fields = text.rpartition(")")[2].split()
+    return _Stat(parent=int(fields[1]), started=fields[19])
 
 
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _descendants(root: int) -> list[int]:
+def _descendants(root: int) -> set[_Process]:
     """By parent, from /proc; nothing where there is no /proc."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The second field is the command in parentheses and may contain anything.
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found: list[int] = []
+    children: dict[int, set[_Process]] = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        pid = int(directory.name)
+        stat = _stat(pid)
+        if stat:
+            children.setdefault(stat.parent, set()).add(_Process(pid, stat.started))
+    found: set[_Process] = set()
     unvisited = [root]
     while unvisited:
-        below = children.get(unvisited.pop(), [])
-        found += below
-        unvisited += below
+        below = children.get(unvisited.pop(), set())
+        found |= below
+        unvisited += [member.pid for member in below]
     return found

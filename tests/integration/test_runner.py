@@ -1,0 +1,455 @@
+"""The embedded engine on a real cluster, with a kind and playbooks of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+from control_plane import ControlPlane, Kubectl
+from eventually import eventually
+
+PLAYBOOKS = Path(__file__).parent / "runner_playbooks"
+JINJA = "{{ lookup('pipe', 'id') }}"
+
+
+class Operator:
+    """One `wrapper-runner run`, and what it has logged so far."""
+
+    def __init__(self, directory: Path, env: dict[str, str], *arguments: str) -> None:
+        self._log = directory / "log"
+        self.runner_dir = directory / "runs"
+        command = [sys.executable, "-m", "wrapper_runner", "run", "--engine=embedded"]
+        defaults = [
+            f"--watches-file={directory / 'watches.yaml'}",
+            f"--runner-dir={self.runner_dir}",
+            *("--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"),
+            "--max-concurrent-reconciles=2",
+        ]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen([*command, *defaults, *arguments], env=env, stderr=log)
+
+    @property
+    def text(self) -> str:
+        return self._log.read_text()
+
+    def lines(self, message: str, **fields: Any) -> list[dict[str, Any]]:
+        """The log lines with this message and these fields."""
+        parsed = [json.loads(line) for line in self.text.splitlines()]
+        return [line for line in parsed if {**line, **fields, "msg": message} == line]
+
+    def address(self, what: str) -> str:
+        found = eventually(lambda: self.lines(f"Serving {what}"), message=f"the address of {what}")
+        return f"http://{found[0]['address']}"
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.process.terminate()
+        return self.process.wait(60)
+
+
+StartOperator = Callable[..., Operator]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def widgets(kubectl: Kubectl) -> None:
+    crd = str(PLAYBOOKS / "widgets.yaml")
+    kubectl("apply", "--server-side", f"--filename={crd}")
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", f"--filename={crd}")
+
+
+@pytest.fixture
+def start(tmp_path: Path, control_plane: ControlPlane, namespace: str) -> Iterator[StartOperator]:
+    """Starts an operator for this test's namespace; takes flags, and keys of watches.yaml."""
+    started: list[Operator] = []
+
+    def start_operator(*arguments: str, **keys: Any) -> Operator:
+        directory = tmp_path / f"operator-{len(started)}"
+        directory.mkdir()
+        (directory / "watches.yaml").write_text(yaml.safe_dump([watch(**keys)]))
+        env = {
+            **os.environ,
+            "KUBECONFIG": str(control_plane.kubeconfig),
+            "WATCH_NAMESPACE": namespace,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        operator = Operator(directory, env, *arguments)
+        started.append(operator)
+        return operator
+
+    yield start_operator
+    for operator in started:
+        if operator.process.poll() is None:
+            # Twice: a test that failed half way must not wait for the playbooks to finish.
+            operator.process.terminate()
+            operator.process.terminate()
+            operator.process.wait(60)
+        print(f"--- log of {operator.runner_dir.parent.name}\n{operator.text}")
+    assert not any("Traceback" in operator.text for operator in started)
+
+
+def watch(playbook: str = "reconcile.yml", **keys: Any) -> dict[str, Any]:
+    return {
+        "group": "runner.test",
+        "version": "v1",
+        "kind": "Widget",
+        "playbook": str(PLAYBOOKS / playbook),
+        "snakeCaseParameters": False,
+        "manageStatus": False,
+        "markUnsafe": True,
+        "maxRunnerArtifacts": 1,
+        "vars": {"greeting": "hello"},
+        "dependents": {
+            "selector": {"matchLabels": {"made-by": "runner-test"}},
+            "kinds": [
+                {"version": "v1", "kind": "ConfigMap"},
+                {"group": "not.served.test", "version": "v1", "kind": "Nothing"},
+            ],
+        },
+        **keys,
+    }
+
+
+@pytest.fixture
+def cluster(kubectl: Kubectl, namespace: str) -> Cluster:
+    return Cluster(kubectl, namespace)
+
+
+class Cluster:
+    """kubectl in the test's namespace."""
+
+    def __init__(self, kubectl: Kubectl, namespace: str) -> None:
+        self._kubectl = kubectl
+        self._namespace = f"--namespace={namespace}"
+
+    def widget(self, name: str, annotations: dict[str, str] | None = None, **spec: Any) -> None:
+        manifest = {
+            "apiVersion": "runner.test/v1",
+            "kind": "Widget",
+            "metadata": {"name": name, "annotations": annotations or {}},
+            "spec": spec,
+        }
+        self("apply", "--server-side", "--filename=-", stdin=json.dumps(manifest))
+
+    def data(self, name: str) -> dict[str, str]:
+        """What is in a ConfigMap; AssertionError as long as there is none."""
+        answer = self._kubectl.run("get", f"configmap/{name}", self._namespace, "--output=json")
+        assert answer.returncode == 0, answer.stderr
+        data: dict[str, str] = json.loads(answer.stdout)["data"]
+        return data
+
+    def exists(self, what: str) -> bool:
+        return self._kubectl.run("get", what, self._namespace).returncode == 0
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str:
+        return self._kubectl(*arguments, self._namespace, stdin=stdin)
+
+
+def test_create_update_and_delete_each_have_their_run(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start(watchAnnotationsChanges=True)
+    cluster.widget("anna", text=JINJA)
+    created = {"text": JINJA, "annotation": "none", "from_watches": "hello"}
+    eventually(lambda: cluster.data("anna") == created, message="the first run")
+    cluster.widget("anna", text="changed")
+    eventually(lambda: cluster.data("anna")["text"] == "changed", message="the run for the edit")
+    cluster.widget("anna", {"mood": "fine"}, text="changed")
+    eventually(
+        lambda: cluster.data("anna")["annotation"] == "fine", message="the run for the annotation"
+    )
+    [inputs] = operator.runner_dir.glob("runner.test/v1/Widget/*/anna")
+    cluster("delete", "widget/anna")
+    eventually(lambda: not inputs.exists(), message="the directory of the run to be removed")
+    assert operator.lines(f"anna says {JINJA}", name="anna")
+    assert not operator.lines("Reconcile failed")
+
+
+def test_change_of_the_status_alone_has_no_run(start: StartOperator, cluster: Cluster) -> None:
+    operator = start()
+    cluster.widget("stan")
+    eventually(lambda: cluster.data("stan"), message="the first run")
+    patch = json.dumps({"status": {"seen": True}})
+    cluster("patch", "widget/stan", "--subresource=status", "--type=merge", f"--patch={patch}")
+    cluster.widget("later")
+    eventually(lambda: cluster.data("later"), message="the run of a widget created afterwards")
+    assert len(operator.lines("Reconciled", name="stan")) == 1
+
+
+def test_whole_objects_are_on_disk_for_nobody_else(start: StartOperator, cluster: Cluster) -> None:
+    operator = start()
+    cluster.widget("olga", text="confidential")
+    eventually(lambda: operator.lines("Reconciled", name="olga"), message="the run")
+    files = [operator.runner_dir, *operator.runner_dir.rglob("*")]
+    assert any(file.name == "extravars" for file in files)
+    assert [str(file) for file in files if stat.S_IMODE(file.stat().st_mode) & 0o077] == []
+
+
+def test_edited_or_deleted_dependent_comes_back(start: StartOperator, cluster: Cluster) -> None:
+    start()
+    cluster.widget("drew", text="right")
+    eventually(lambda: cluster.data("drew")["text"] == "right", message="the first run")
+    cluster("patch", "configmap/drew", "--type=merge", '--patch={"data": {"text": "wrong"}}')
+    eventually(lambda: cluster.data("drew")["text"] == "right", message="the edit to be undone")
+    cluster("delete", "configmap/drew")
+    eventually(lambda: cluster.data("drew")["text"] == "right", message="it to be made again")
+
+
+def test_finalizer_runs_before_the_object_goes(start: StartOperator, cluster: Cluster) -> None:
+    finalizer = {
+        "name": "runner.test/farewell",
+        "playbook": str(PLAYBOOKS / "finalize.yml"),
+        "vars": {"last_words": "so long"},
+    }
+    operator = start(finalizer=finalizer)
+    cluster.widget("fay")
+    eventually(lambda: cluster.data("fay"), message="the first run")
+    assert "runner.test/farewell" in cluster("get", "widget/fay", "--output=yaml")
+    cluster("delete", "widget/fay", "--wait=false")
+    eventually(lambda: not cluster.exists("widget/fay"), message="the widget to go")
+    assert cluster.data("farewell-fay") == {"last_words": "so long", "deleted": "yes"}
+    assert len(operator.lines("Finalizing", name="fay")) == 1
+
+
+def test_failed_finalizer_keeps_the_object(start: StartOperator, cluster: Cluster) -> None:
+    # It lacks the variable last_words.
+    finalizer = {"name": "runner.test/farewell", "playbook": str(PLAYBOOKS / "finalize.yml")}
+    operator = start(finalizer=finalizer)
+    cluster.widget("felix")
+    eventually(lambda: cluster.data("felix"), message="the first run")
+    cluster("delete", "widget/felix", "--wait=false")
+    eventually(lambda: len(operator.lines("Will try again", name="felix")) > 1, message="retries")
+    assert cluster.exists("widget/felix")
+    cluster("patch", "widget/felix", "--type=merge", '--patch={"metadata": {"finalizers": null}}')
+    eventually(lambda: not cluster.exists("widget/felix"), message="the widget to go")
+
+
+def test_requeue_after_and_the_period_of_an_annotation_bring_the_next_run(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start(playbook="requeue.yml")
+    cluster.widget("rick", after="500ms")
+    cluster.widget("rare", after="10h")
+    eventually(lambda: len(operator.lines("Reconciled", name="rick")) > 2, message="more runs")
+    assert len(operator.lines("Reconciled", name="rare")) == 1
+
+
+def test_period_of_an_annotation_brings_the_next_run(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start()
+    annotation = "ansible.sdk.operatorframework.io/reconcile-period"
+    cluster.widget("paula", {annotation: "500ms"})
+    cluster.widget("patty", {annotation: "often"})
+    eventually(lambda: len(operator.lines("Reconciled", name="paula")) > 2, message="more runs")
+    assert operator.lines(f"Annotation {annotation} is ignored", name="patty")
+
+
+def test_failing_playbook_is_retried_with_growing_patience_and_recovers(
+    start: StartOperator, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = start(playbook="needs_permit.yml", vars={"secret_word": "abracadabra"})
+    permit = tmp_path / "permit"
+    cluster.widget("will", permit=str(permit))
+    eventually(
+        lambda: [line["retry_in"] for line in operator.lines("Will try again")][:2] == ["1s", "2s"],
+        message="two retries",
+    )
+    permit.touch()
+    eventually(lambda: operator.lines("Reconciled", name="will"), message="the run that works")
+    [first, *_] = operator.lines("Will try again")
+    assert first["error"] == "Ask for the permit: there is no permit"
+    assert "abracadabra" not in operator.text
+
+
+def test_edit_of_a_failing_object_does_not_wait_for_the_retry(
+    start: StartOperator, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = start(playbook="needs_permit.yml", vars={"secret_word": ""})
+    cluster.widget("edith", permit=str(tmp_path / "nowhere"))
+    # From here on, the next retry is 8 s away.
+    eventually(lambda: operator.lines("Will try again", retry_in="8s"), message="four failures")
+    cluster.widget("edith", permit=str(tmp_path))
+    eventually(lambda: operator.lines("Reconciled", name="edith"), timeout=6, message="a run")
+
+
+def test_playbook_that_takes_too_long_is_ended(
+    start: StartOperator, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = start("--run-timeout=3s", playbook="waits.yml")
+    wait(cluster, tmp_path)
+    failed = eventually(lambda: operator.lines("Will try again"), message="the run to be ended")
+    assert "--run-timeout" in failed[0]["error"]
+    operator.process.send_signal(signal.SIGTERM)
+    operator.process.send_signal(signal.SIGTERM)
+    operator.process.wait(30)
+    assert playbooks_of(operator) == []
+
+
+def wait(cluster: Cluster, tmp_path: Path) -> dict[str, Path]:
+    """Create a widget whose playbook waits for the file go_on, and wait until it does."""
+    files = {name: tmp_path / name for name in ("begun", "go_on", "ended")}
+    cluster.widget("tim", **{name: str(file) for name, file in files.items()})
+    eventually(files["begun"].exists, message="the playbook to begin")
+    return files
+
+
+def playbooks_of(operator: Operator) -> list[str]:
+    """The processes that have this operator's directory on their command line."""
+    answer = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True)
+    pattern = re.compile(rf"ansible-(runner|playbook).*{re.escape(str(operator.runner_dir))}")
+    return [line for line in answer.stdout.splitlines() if pattern.search(line)]
+
+
+def test_sigterm_lets_a_running_playbook_finish(
+    start: StartOperator, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = start(playbook="waits.yml")
+    files = wait(cluster, tmp_path)
+    operator.process.terminate()
+    eventually(lambda: "letting running reconciles finish" in operator.text, message="the stop")
+    files["go_on"].touch()
+    assert operator.process.wait(30) == 0
+    assert files["ended"].exists()
+    assert operator.lines("Reconciled", name="tim")
+
+
+def test_sigterm_ends_a_playbook_that_does_not_finish_in_time(
+    start: StartOperator, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = start("--graceful-shutdown-timeout=1s", playbook="waits.yml")
+    files = wait(cluster, tmp_path)
+    assert playbooks_of(operator)
+    assert operator.stop() == 0
+    assert not files["ended"].exists()
+    assert playbooks_of(operator) == []
+
+
+def test_restart_catches_up_with_what_happened_meanwhile(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start()
+    cluster.widget("changed", text="before")
+    cluster.widget("drifted", text="right")
+    eventually(lambda: cluster.data("changed") and cluster.data("drifted"), message="first runs")
+    assert operator.stop() == 0
+    cluster.widget("changed", text="after")
+    cluster("delete", "configmap/drifted")
+    start()
+    eventually(lambda: cluster.data("changed")["text"] == "after", message="the edit")
+    eventually(lambda: cluster.data("drifted")["text"] == "right", message="the repair")
+
+
+def test_operator_that_dies_in_the_middle_leaves_nothing_that_hinders_the_next(
+    start: StartOperator, cluster: Cluster, tmp_path: Path
+) -> None:
+    operator = start(playbook="waits.yml")
+    files = wait(cluster, tmp_path)
+    operator.process.kill()
+    operator.process.wait()
+    files["begun"].unlink()
+    start(playbook="waits.yml")
+    eventually(files["begun"].exists, message="the next operator's run to begin")
+    files["go_on"].touch()
+    eventually(files["ended"].exists, message="it to end")
+
+
+def test_only_one_of_two_operators_works_and_the_other_takes_over(
+    start: StartOperator, cluster: Cluster, namespace: str
+) -> None:
+    flags = (
+        "--leader-elect",
+        "--leader-election-id=widgets",
+        f"--leader-election-namespace={namespace}",
+    )
+    first = start(*flags)
+    eventually(lambda: first.lines("Became the leader"), message="a leader")
+    second = start(*flags)
+    eventually(lambda: second.lines("Waiting to become the leader"), message="a standby")
+    assert urllib3.request("GET", f"{second.address('probes')}/readyz").status == 200
+    cluster.widget("lea", text="by the first")
+    eventually(lambda: cluster.data("lea"), message="the leader's run")
+    assert not second.lines("Reconciling")
+    assert first.stop() == 0
+    cluster.widget("lea", text="by the second")
+    eventually(lambda: cluster.data("lea")["text"] == "by the second", message="the other's run")
+    assert second.lines("Became the leader")
+
+
+def test_leader_that_lost_its_lease_stops_working(
+    start: StartOperator, cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    operator = start(
+        "--leader-elect",
+        "--leader-election-id=stolen",
+        f"--leader-election-namespace={namespace}",
+        playbook="waits.yml",
+    )
+    files = wait(cluster, tmp_path)
+    patch = '--patch={"spec": {"holderIdentity": "somebody else"}}'
+    cluster("patch", "lease/stolen", "--type=merge", patch)
+    assert operator.process.wait(30) == 1
+    assert not files["ended"].exists()
+    assert playbooks_of(operator) == []
+
+
+def test_selector_decides_which_objects_are_ours(start: StartOperator, cluster: Cluster) -> None:
+    operator = start(selector={"matchExpressions": [{"key": "team", "operator": "Exists"}]})
+    cluster.widget("theirs")
+    cluster.widget("ours")
+    cluster("label", "widget/ours", "team=us")
+    eventually(lambda: cluster.data("ours"), message="the run of the labelled one")
+    cluster("label", "widget/ours", "team-")
+    cluster.widget("ours", text="not any more")
+    cluster.widget("next")
+    cluster("label", "widget/next", "team=us")
+    eventually(lambda: cluster.data("next"), message="the run of the one labelled later")
+    assert cluster.data("ours")["text"] == "nothing"
+    assert not operator.lines("Reconciling", name="theirs")
+
+
+def test_kind_that_is_not_served_is_named_and_holds_nothing_up(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start()
+    cluster.widget("nora")
+    eventually(lambda: cluster.data("nora"), message="the run")
+    kind = "not.served.test/v1, Kind=Nothing"
+    [line] = operator.lines(
+        "The cluster does not serve this kind yet; looking again regularly", kind=kind
+    )
+    assert line["level"] == "info"
+
+
+def test_platform_is_logged_once(start: StartOperator, cluster: Cluster) -> None:
+    operator = start()
+    cluster.widget("pia")
+    eventually(lambda: cluster.data("pia"), message="the run")
+    assert operator.text.count("platform - will use") == 1
+    assert operator.lines(
+        "Detected standard Kubernetes platform - will use standard security contexts"
+    )
+
+
+def test_probes_and_metrics_answer(start: StartOperator, cluster: Cluster) -> None:
+    operator = start()
+    cluster.widget("mia")
+    eventually(lambda: operator.lines("Reconciled", name="mia"), message="the run")
+    for path in ("healthz", "readyz"):
+        assert urllib3.request("GET", f"{operator.address('probes')}/{path}").status == 200
+    text = urllib3.request("GET", f"{operator.address('metrics')}/metrics").data.decode()
+    gvk = 'GVK="runner.test/v1, Kind=Widget"'
+    succeeded = f'ansible_operator_reconcile_result{{{gvk},result="succeeded"}}'
+    assert float(text.partition(succeeded)[2].split()[0]) >= 1
+    assert f"ansible_operator_reconciles_count{{{gvk}}}" in text
+    assert 'workqueue_depth{name="widget-v1-controller"} 0.0' in text
