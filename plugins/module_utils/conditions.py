@@ -11,7 +11,9 @@ Degraded        a blocking problem: the spec is not in effect, the last good obj
 Pending         no Deployment yet, or no pod available because the volume claim is not bound
 Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
 Progressing     the Deployment is not yet what was asked for
-Degraded        all pods run, but a backend is unresolved or something asked for was left out
+Degraded        all pods run, but a backend is unresolved, something asked for was left out, or the
+                Route is refused
+Progressing     all pods run, but the Route is not admitted yet
 Running         all pods run and nothing is missing
 ==============  ===================================================================================
 
@@ -23,6 +25,8 @@ Conditions, on purpose:
 - **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
   fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
 - **ConfigValid** is False for what only an edit of the SemanticRouter can cure.
+- **RouteReady** is there only when a Route is asked for: whether requests reach the Service
+  through it. Ready does not care: clients inside the cluster are served.
 """
 
 from __future__ import annotations
@@ -31,8 +35,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    discovery,
+    live_route,
+    live_workload,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_route import Admission
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import (
     Trouble,
     Workload,
@@ -46,7 +55,16 @@ PROGRESSING = "Progressing"
 DEGRADED = "Degraded"
 BACKENDS_RESOLVED = "BackendsResolved"
 CONFIG_VALID = "ConfigValid"
-CONDITION_TYPES = (READY, AVAILABLE, PROGRESSING, DEGRADED, BACKENDS_RESOLVED, CONFIG_VALID)
+ROUTE_READY = "RouteReady"
+CONDITION_TYPES = (
+    READY,
+    AVAILABLE,
+    PROGRESSING,
+    DEGRADED,
+    BACKENDS_RESOLVED,
+    CONFIG_VALID,
+    ROUTE_READY,
+)
 
 PHASE_PENDING = "Pending"
 PHASE_PROGRESSING = "Progressing"
@@ -97,6 +115,12 @@ REASONS = {
     "NoServiceMatches": "No Service carries the discoveryLabels.",
     "ServiceNotFound": "The Service does not exist.",
     "ServicePortNotFound": "The Service has no such port.",
+    # the Route of OpenShift
+    "RouteAdmitted": "A router of OpenShift serves the Route.",
+    "RouteMissing": "There is no Route yet.",
+    "RouteNotAdmitted": "No router of OpenShift has looked at the Route yet.",
+    "RouteRefused": "OpenShift's routers refuse the Route.",
+    "RouteApiMissing": "The API server does not serve Routes: it is not OpenShift.",
     # the cluster
     "DiscoveryFailed": "The cluster could not be read; nothing was changed.",
     "StorageClassNotFound": "The StorageClass does not exist.",
@@ -128,6 +152,7 @@ _GOOD = {
     DEGRADED: FALSE,
     BACKENDS_RESOLVED: TRUE,
     CONFIG_VALID: TRUE,
+    ROUTE_READY: TRUE,
 }
 
 Condition = dict[str, Any]
@@ -150,16 +175,17 @@ def status(
         "readyReplicas": int(deployment_status.get("readyReplicas") or 0),
         "observedGeneration": router.generation,
         "gatewayMode": GATEWAY_MODE_STANDALONE,
-        **_openshift_features(facts, problems, previous),
+        **_openshift_features(facts, problems, workload, previous),
         "endpoints": _endpoints(facts, problems, previous),
     }
     conditions = [
         _ready(facts, problems, workload, troubles),
         _available(workload),
         _progressing(problems, workload, troubles),
-        _degraded(facts, problems, troubles),
+        _degraded(facts, problems, workload, troubles),
         _backends_resolved(router, facts, problems),
         _config_valid(problems),
+        *_route_ready(facts, problems, workload),
     ]
     known = {item.get("type"): item for item in previous.get("conditions") or []}
     built["conditions"] = [
@@ -180,7 +206,10 @@ def phase(
         return PHASE_DEGRADED
     if not live_workload.is_rolled_out(workload.deployment):
         return PHASE_PROGRESSING
-    return PHASE_DEGRADED if problems or _unresolved(facts) else PHASE_RUNNING
+    admission = _admission(facts, problems, workload)
+    if problems or _unresolved(facts) or (admission and admission.failing):
+        return PHASE_DEGRADED
+    return PHASE_PROGRESSING if admission and not admission.ready else PHASE_RUNNING
 
 
 def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> str:
@@ -194,7 +223,9 @@ def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> 
     blocked = any(problem.blocking for problem in problems)
     if not blocked and not live_workload.is_rolled_out(workload.deployment):
         return REQUEUE_PROGRESSING
-    return REQUEUE_SETTLED
+    # The stock operator does not tell of a change that is in a Route's status alone.
+    admission = _admission(facts, problems, workload) if facts.is_openshift else None
+    return REQUEUE_PROGRESSING if admission and not admission.ready else REQUEUE_SETTLED
 
 
 def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Condition]:
@@ -205,13 +236,16 @@ def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list
     before = {item.get("type"): item.get("status") for item in previous.get("conditions") or []}
     by_type = {item["type"]: item for item in current["conditions"]}
     told: dict[str, Condition] = {}
-    for name in (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY, AVAILABLE, PROGRESSING):
-        condition = by_type[name]
+    order = (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY, ROUTE_READY, AVAILABLE, PROGRESSING)
+    for name in order:
+        condition = by_type.get(name)
+        if condition is None:
+            continue
         if name in before:
             worth = before[name] != condition["status"]
         else:
             worth = condition["status"] == (TRUE if name in (READY, DEGRADED) else FALSE)
-            worth = worth and name not in (AVAILABLE, PROGRESSING)
+            worth = worth and name not in (AVAILABLE, PROGRESSING, ROUTE_READY)
         if worth:
             told.setdefault(condition["reason"], condition)
     return list(told.values())
@@ -302,7 +336,9 @@ def _progressing(problems: list[Problem], workload: Workload, troubles: list[Tro
     return _condition(PROGRESSING, TRUE, "DeploymentMissing", "The Deployment does not exist yet.")
 
 
-def _degraded(facts: Facts, problems: list[Problem], troubles: list[Trouble]) -> Condition:
+def _degraded(
+    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
+) -> Condition:
     failing = [trouble for trouble in troubles if trouble.failing]
     unresolved = _unresolved(facts)
     ordered = sorted(problems, key=lambda problem: not problem.blocking)
@@ -312,6 +348,9 @@ def _degraded(facts: Facts, problems: list[Problem], troubles: list[Trouble]) ->
     ]
     if unresolved:
         causes.append((_unresolved_reason(facts), _explained(unresolved)))
+    admission = _admission(facts, problems, workload)
+    if admission and admission.failing and admission.reason not in dict(causes):
+        causes.append((admission.reason, admission.message))
     if not causes:
         return _condition(DEGRADED, FALSE, "AsExpected", REASONS["AsExpected"])
     return _condition(DEGRADED, TRUE, causes[0][0], " ".join(message for _, message in causes))
@@ -351,6 +390,26 @@ def _config_valid(problems: list[Problem]) -> Condition:
     return _condition(CONFIG_VALID, TRUE, "ConfigAccepted", REASONS["ConfigAccepted"])
 
 
+def _route_ready(facts: Facts, problems: list[Problem], workload: Workload) -> list[Condition]:
+    """[] when no Route is asked for."""
+    if workload.route_name and _is_blind(problems):
+        return [_condition(ROUTE_READY, UNKNOWN, "DiscoveryFailed", REASONS["DiscoveryFailed"])]
+    admission = _admission(facts, problems, workload)
+    if admission is None:
+        return []
+    value = TRUE if admission.ready else FALSE
+    return [_condition(ROUTE_READY, value, admission.reason, admission.message)]
+
+
+def _admission(facts: Facts, problems: list[Problem], workload: Workload) -> Admission | None:
+    """None when no Route is asked for, or nothing is known."""
+    if not workload.route_name or _is_blind(problems):
+        return None
+    if not facts.is_openshift:
+        return Admission("RouteApiMissing", str(discovery.ROUTE_API_MISSING), failing=True)
+    return live_route.admission_of(workload.route_name, workload.route)
+
+
 def _condition(name: str, value: str, reason: str, message: str) -> Condition:
     return {
         "type": name,
@@ -374,12 +433,16 @@ def _is_blind(problems: list[Problem]) -> bool:
 
 
 def _openshift_features(
-    facts: Facts, problems: list[Problem], previous: Mapping[str, Any]
+    facts: Facts, problems: list[Problem], workload: Workload, previous: Mapping[str, Any]
 ) -> dict[str, Any]:
     if _is_blind(problems):
         known = previous.get("openshiftFeatures")
         return {"openshiftFeatures": known} if known else {}
-    return {"openshiftFeatures": {"routesEnabled": False}} if facts.is_openshift else {}
+    if not facts.is_openshift:
+        return {}
+    admission = _admission(facts, problems, workload)
+    host = {"routeHostname": sanitized(admission.host)} if admission and admission.host else {}
+    return {"openshiftFeatures": {"routesEnabled": workload.route is not None, **host}}
 
 
 def _endpoints(

@@ -55,6 +55,15 @@ PLATFORM_MESSAGES = {
 }
 NO_BACKENDS_MESSAGE = "No backends found"
 
+# Not for another try: a cluster that is not OpenShift will not become one.
+ROUTE_API_MISSING = Problem(
+    reason="RouteApiMissing",
+    field="spec.openshift.routes.enabled",
+    found=f"only OpenShift has Routes, and this API server does not serve {GROUP_ROUTE}",
+    remedy="Set it to false and give clients outside the cluster another way, e.g. spec.ingress",
+    blocking=False,
+)
+
 _DEFAULT_CLASS_ANNOTATIONS = (
     "storageclass.kubernetes.io/is-default-class",
     "storageclass.beta.kubernetes.io/is-default-class",
@@ -108,7 +117,11 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
 
 
 def problems(router: Router, reading: Reading) -> list[Problem]:
-    """What the cluster lacks for the volume that the spec asks for."""
+    """What the cluster lacks of what the spec asks for."""
+    return [*_storage_problems(router, reading), *_route_problems(router, reading)]
+
+
+def _storage_problems(router: Router, reading: Reading) -> list[Problem]:
     if reading.storage is None or reading.claim_exists:
         return []
     if reading.storage.denied:
@@ -116,6 +129,11 @@ def problems(router: Router, reading: Reading) -> list[Problem]:
     names = sorted(item["metadata"]["name"] for item in reading.storage.objects)
     wanted = router.spec["persistence"].get("storageClassName")
     return [_storage_class_missing(wanted, names)] if wanted and wanted not in names else []
+
+
+def _route_problems(router: Router, reading: Reading) -> list[Problem]:
+    wanted = router.spec["openshift"]["routes"]["enabled"]
+    return [ROUTE_API_MISSING] if wanted and GROUP_ROUTE not in capabilities(reading.groups) else []
 
 
 def messages(found: Facts) -> list[str]:

@@ -33,12 +33,15 @@ class Workload:
     claim: the volume claim; None when the router wants none, or there is none.
     claim_name: its name; "" when the router wants none.
     pods: read only while the Deployment is not rolled out.
+    route, route_name: as with the claim, for the Route of OpenShift.
     """
 
     deployment: Manifest | None = None
     claim: Manifest | None = None
     claim_name: str = ""
     pods: list[Manifest] = field(default_factory=list)
+    route: Manifest | None = None
+    route_name: str = ""
 
 
 @dataclass(frozen=True)

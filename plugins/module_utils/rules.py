@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
     backends,
     config,
     networking,
+    openshift,
     storage,
     workload,
 )
@@ -67,7 +68,6 @@ def _features(spec: Spec) -> Problems:
     for path, name in (
         (("ingress",), "an Ingress"),
         (("autoscaling",), "a HorizontalPodAutoscaler"),
-        (("openshift", "routes"), "a Route"),
     ):
         if at(spec, (*path, "enabled")):
             field = ".".join(("spec", *path, "enabled"))
@@ -82,6 +82,7 @@ def _not_available(field: str, name: str, remedy: str, *, blocking: bool) -> Pro
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     *backends.RULES,
     *networking.RULES,
+    *openshift.RULES,
     *storage.RULES,
     *workload.RULES,
     *config.RULES,

@@ -48,6 +48,8 @@ _PLACES = tuple(
         ("Deployment", _ROUTER_CONTAINER + r"image\b.*", "spec.image"),
         ("Service", r"spec\.type", "spec.service.type"),
         ("Service", r"spec\.ports\b.*", "spec.service"),
+        ("Route", r"spec\.host", "spec.openshift.routes.hostname"),
+        ("Route", r"spec\.tls(.*)", r"spec.openshift.routes.tls\1"),
         ("PersistentVolumeClaim", r"spec\.resources\b.*", "spec.persistence.size"),
         ("PersistentVolumeClaim", r"spec\.storageClassName", "spec.persistence.storageClassName"),
         ("PersistentVolumeClaim", r"spec\.accessModes\b.*", "spec.persistence.accessMode"),

@@ -30,6 +30,7 @@ RESOURCES = (
     # An edit of one field must not delete gigabytes of downloaded models.
     Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims", rank=10, prune=False),
     Resource("v1", "Service", "services", rank=20),
+    Resource("route.openshift.io/v1", "Route", "routes", rank=20),
     Resource("apps/v1", "Deployment", "deployments", rank=30),
 )
 

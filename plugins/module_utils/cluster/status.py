@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    ownership,
+    resources,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     APPLY_PATCH,
     MERGE_PATCH,
@@ -89,7 +93,7 @@ def report(
 
 
 def read_workload(client: Client, router: Router) -> Workload:
-    """The Deployment, the claim, and the pods when the Deployment is not rolled out."""
+    """The Deployment, the claim and the Route; the pods while the Deployment is not rolled out."""
     core = f"/api/v1/namespaces/{router.namespace}"
     deployment = client.get(
         f"/apis/apps/v1/namespaces/{router.namespace}/deployments/{router.name}"
@@ -99,7 +103,9 @@ def read_workload(client: Client, router: Router) -> Workload:
     pods: list[Manifest] = []
     if deployment is not None and not live_workload.is_rolled_out(deployment):
         pods = client.list(f"{core}/pods", _selector(router))
-    return Workload(deployment, claim, claim_name, pods)
+    route_name = _route_name(router)
+    route = _own_route(client, router) if route_name else None
+    return Workload(deployment, claim, claim_name, pods, route, route_name)
 
 
 def _selector(router: Router) -> str:
@@ -111,6 +117,21 @@ def _claim_name(router: Router) -> str:
     if not persistence["enabled"]:
         return ""
     return str(persistence.get("existingClaim") or models_claim_name(router.name))
+
+
+def _route_name(router: Router) -> str:
+    return router.name if router.spec["openshift"]["routes"]["enabled"] else ""
+
+
+def _own_route(client: Client, router: Router) -> Manifest | None:
+    """None as well where Routes are unknown, and when somebody else's has the name."""
+    named = {
+        "apiVersion": "route.openshift.io/v1",
+        "kind": "Route",
+        "metadata": {"name": router.name, "namespace": router.namespace},
+    }
+    live = client.get(resources.path(named))
+    return live if live is not None and ownership.is_controlled_by(live, router) else None
 
 
 def _is_ours(live: Manifest, router: Router) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import IDLE_TIMEOUT
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     Manifest,
@@ -16,10 +17,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata impo
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 TARGET_PORT = "api"
+# OpenShift's own limit is 30 s, in which many an answer has not even begun.
+_TIMEOUT_ANNOTATION = "haproxy.router.openshift.io/timeout"
 
 
 def route(router: Router, facts: Facts) -> list[Manifest]:
-    """The Route to the Service's API port; asking for it elsewhere is a problem that rules.py names."""
+    """The Route to the Service's API port; asking for it elsewhere is a problem of discovery.py."""
     wanted = router.spec["openshift"]["routes"]
     if not (wanted["enabled"] and facts.is_openshift):
         return []
@@ -27,7 +30,9 @@ def route(router: Router, facts: Facts) -> list[Manifest]:
         {
             "apiVersion": "route.openshift.io/v1",
             "kind": "Route",
-            "metadata": metadata(router.name, router.namespace),
+            "metadata": metadata(
+                router.name, router.namespace, annotations={_TIMEOUT_ANNOTATION: IDLE_TIMEOUT}
+            ),
             "spec": {
                 **_host(wanted),
                 "to": {"kind": "Service", "name": router.name, "weight": 100},

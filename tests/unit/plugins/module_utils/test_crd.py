@@ -56,6 +56,7 @@ DIFFERENCES = {
     r"spec\.vllmEndpoints\[\]\.model maxLength": COST,
     r"spec\.vllmEndpoints maxItems": COST,
     r"spec\.toolsDb maxItems": COST,
+    r"spec\.openshift\.routes\.hostname maxLength": "no DNS name is longer",
     r"spec\.ingress\.hosts(\[\]\.paths)? maxItems": COST,
     r"spec\.vllmEndpoints\[\]\.weight (minimum|maximum)": "Envoy's weights are 32 bits, unsigned",
 }
@@ -226,7 +227,8 @@ def test_defaults_cascade_into_an_empty_spec() -> None:
     assert spec["service"]["api"] == {"port": 8080, "targetPort": 8080, "protocol": "TCP"}
     assert spec["startupProbe"]["failureThreshold"] == 360
     assert spec["envoy"]["failureModeAllow"] is False
-    assert spec["openshift"] == {"routes": {"enabled": False}}
+    tls = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
+    assert spec["openshift"] == {"routes": {"enabled": False, "tls": tls}}
 
 
 def test_nothing_is_made_up_where_unset_has_a_meaning() -> None:

@@ -74,7 +74,13 @@ def test_a_right_object_is_held_up_by_nothing_but_what_this_version_does_not_bui
             "spec.ingress.enabled",
         ),
         ({"autoscaling": {"enabled": True}}, "spec.autoscaling.enabled"),
-        ({"openshift": {"routes": {"enabled": True}}}, "spec.openshift.routes.enabled"),
+        *(
+            (
+                {"openshift": {"routes": {"enabled": True, "tls": {"termination": termination}}}},
+                "spec.openshift.routes.tls.termination",
+            )
+            for termination in ("passthrough", "reencrypt")
+        ),
     ],
 )
 def test_an_addition_that_is_not_built_yet_does_not_keep_the_router_from_running(
@@ -84,6 +90,25 @@ def test_an_addition_that_is_not_built_yet_does_not_keep_the_router_from_running
     assert [(problem.field, problem.reason, problem.blocking) for problem in problems] == [
         (field, "FeatureNotAvailable", False)
     ]
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        {"enabled": True},
+        {"enabled": True, "hostname": ""},
+        {"enabled": True, "hostname": "router.apps.example.com"},
+        {"enabled": True, "tls": {"insecureEdgeTerminationPolicy": "Allow"}},
+        {
+            "enabled": False,
+            "hostname": "https://nowhere",
+            "tls": {"termination": "passthrough", "insecureEdgeTerminationPolicy": "Allow"},
+        },
+    ],
+    ids=["defaults", "no name", "a name", "plain HTTP as well", "disabled"],
+)
+def test_a_route_that_openshift_would_take_is_no_problem(routes: dict[str, Any]) -> None:
+    assert check(with_spec(openshift={"routes": routes})) == []
 
 
 def test_an_empty_gateway_section_means_standalone() -> None:

@@ -1,0 +1,34 @@
+"""Finds CRD files in the Go modules that `hack/crds/go.mod` pins. Nothing of them is compiled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from control_plane.errors import ControlPlaneError
+from control_plane.programs import MODULE
+
+PINS = MODULE / "crds"
+OPENSHIFT_ROUTES = (
+    "github.com/openshift/api",
+    "route/v1/zz_generated.crd-manifests/routes.crd.yaml",
+)
+
+
+def module_file(module: str, path: str) -> Path:
+    """A file of a pinned module, downloaded when it is not there yet and held against go.sum."""
+    answer = subprocess.run(
+        ["go", "mod", "download", "-json", module],
+        cwd=PINS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        said = f"{answer.stdout.strip()} {answer.stderr.strip()}".strip()
+        raise ControlPlaneError(f"`go mod download {module}` failed in {PINS}: {said}")
+    file = Path(json.loads(answer.stdout)["Dir"]) / path
+    if not file.is_file():
+        raise ControlPlaneError(f"{module} has no {path}; another version may have moved it.")
+    return file

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does spec.openshift make sense? Whether the cluster is OpenShift at all is ``discovery.py``'s."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    DNS_LABEL,
+    Problems,
+    Spec,
+    invalid,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
+
+
+def _hostname(spec: Spec) -> Problems:
+    routes = spec["openshift"]["routes"]
+    hostname = routes.get("hostname")
+    if routes["enabled"] and hostname and not _HOST_NAME.fullmatch(hostname):
+        yield invalid(
+            "spec.openshift.routes.hostname",
+            f'"{hostname}" is no DNS name',
+            "Give one such as router.apps.example.com, without scheme, port or path, "
+            "or leave it out",
+        )
+
+
+def _insecure_policy(spec: Spec) -> Problems:
+    routes = spec["openshift"]["routes"]
+    policy = routes["tls"]["insecureEdgeTerminationPolicy"]
+    if routes["enabled"] and (routes["tls"]["termination"], policy) == ("passthrough", "Allow"):
+        yield invalid(
+            "spec.openshift.routes.tls.insecureEdgeTerminationPolicy",
+            "Allow does not go with tls.termination passthrough",
+            "Choose Redirect or None: OpenShift cannot pass on what is not TLS",
+        )
+
+
+def _backend_tls(spec: Spec) -> Problems:
+    # Not blocking: OpenShift takes such a Route, and a mesh may put TLS in front of the pods.
+    routes = spec["openshift"]["routes"]
+    termination = routes["tls"]["termination"]
+    if routes["enabled"] and termination != "edge":
+        yield Problem(
+            "FeatureNotAvailable",
+            "spec.openshift.routes.tls.termination",
+            f"{termination} sends TLS to the pods, and what this version of the operator puts "
+            "there listens in plain HTTP",
+            "Choose edge",
+            blocking=False,
+        )
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (
+    _hostname,
+    _insecure_policy,
+    _backend_tls,
+)
