@@ -22,9 +22,9 @@ class Answer(NamedTuple):
 
 def serve(address: str, routes: Mapping[str, Callable[[], Answer]]) -> str:
     """Answer GET of these paths in the background; the address, with the port that was taken."""
-    host, _, port = address.rpartition(":")
+    host, colon, port = address.rpartition(":")
     host = host.strip("[]")
-    if not port.isdigit():
+    if not colon or not port.isdecimal():
         raise StartError(f"{address!r} is not an address like :8081 or 127.0.0.1:8081")
     try:
         server = _server(host, int(port), routes)

@@ -299,7 +299,8 @@ def test_playbook_that_takes_too_long_is_ended(
 def wait(cluster: Cluster, tmp_path: Path) -> dict[str, Path]:
     """Create a widget whose playbook waits for the file go_on, and wait until it does."""
     files = {name: tmp_path / name for name in ("begun", "go_on", "ended")}
-    cluster.widget("tim", **{name: str(file) for name, file in files.items()})
+    begun, go_on, ended = (str(file) for file in files.values())
+    cluster.widget("tim", begun=begun, go_on=go_on, ended=ended)
     eventually(files["begun"].exists, message="the playbook to begin")
     return files
 

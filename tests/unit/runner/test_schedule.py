@@ -1,0 +1,163 @@
+"""Who runs when. Every test tells the time itself."""
+
+from __future__ import annotations
+
+import pytest
+from wrapper_runner.schedule import BURST, LONGEST_RETRY, Key, Schedule
+
+ANNA, BEN = Key("ai", "anna"), Key("ai", "ben")
+
+
+@pytest.fixture
+def schedule() -> Schedule:
+    return Schedule()
+
+
+def fail(schedule: Schedule, times: int) -> float:
+    """Let ANNA fail so often, each time as soon as it may; the moment after the last time."""
+    now = 0.0
+    schedule.add(ANNA)
+    for _ in range(times):
+        assert schedule.take(now) == ANNA
+        now += schedule.failed(ANNA, now)
+    return now
+
+
+def test_keys_are_handed_out_in_the_order_of_their_arrival(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.add(BEN)
+    assert (schedule.take(0), schedule.take(0), schedule.take(0)) == (ANNA, BEN, None)
+
+
+def test_key_that_waits_is_there_once(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.add(ANNA)
+    assert schedule.depth == 1
+
+
+def test_key_is_with_one_worker_at_a_time_and_runs_once_more_afterwards(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.add(ANNA)
+    schedule.add(ANNA)
+    assert schedule.take(0) is None
+    schedule.succeeded(ANNA, 0, None)
+    assert schedule.take(0) == ANNA
+    schedule.succeeded(ANNA, 0, None)
+    assert schedule.take(0) is None
+
+
+def test_success_schedules_the_next_run(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.succeeded(ANNA, 5, 15)
+    assert schedule.next_due(5) == 15
+    assert schedule.take(19.9) is None
+    assert schedule.take(20) == ANNA
+
+
+def test_run_in_between_replaces_the_scheduled_one(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.succeeded(ANNA, 0, 15)
+    schedule.add(ANNA)
+    assert schedule.take(10) == ANNA
+    schedule.succeeded(ANNA, 10, 15)
+    assert schedule.take(15) is None
+    assert schedule.take(25) == ANNA
+
+
+def test_patience_with_failures_doubles_up_to_a_limit(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    delays = []
+    now = 0.0
+    for _ in range(12):
+        assert schedule.take(now) == ANNA
+        delays.append(schedule.failed(ANNA, now))
+        assert schedule.take(now + delays[-1] - 0.001) is None
+        now += delays[-1]
+    assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, LONGEST_RETRY, LONGEST_RETRY, LONGEST_RETRY]
+
+
+def test_success_restores_the_patience(schedule: Schedule) -> None:
+    now = fail(schedule, 5)
+    assert schedule.take(now) == ANNA
+    schedule.succeeded(ANNA, now, None)
+    schedule.add(ANNA)
+    schedule.take(now)
+    assert schedule.failed(ANNA, now) == 1
+
+
+def test_change_of_a_failing_object_itself_does_not_wait(schedule: Schedule) -> None:
+    now = fail(schedule, 5)
+    schedule.add(ANNA)
+    assert schedule.take(now - 10) == ANNA
+
+
+def test_change_of_a_failing_object_during_its_run_does_not_wait_either(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.add(ANNA)
+    schedule.failed(ANNA, 0)
+    assert schedule.take(0) == ANNA
+
+
+def test_dependents_of_a_failing_object_wait_for_its_retry(schedule: Schedule) -> None:
+    now = fail(schedule, 5)
+    schedule.nudge(ANNA, now - 10)
+    assert schedule.take(now - 1) is None
+
+
+def test_run_that_writes_and_fails_does_not_wake_itself_up(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.nudge(ANNA, 0)
+    delay = schedule.failed(ANNA, 0)
+    assert schedule.take(delay - 0.1) is None
+
+
+def test_dependent_that_changes_during_a_run_makes_one_more(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.nudge(ANNA, 0)
+    schedule.succeeded(ANNA, 3, 600)
+    assert schedule.take(3 + BURST) == ANNA
+    schedule.succeeded(ANNA, 4, 600)
+    assert schedule.take(5) is None
+
+
+def test_burst_of_dependents_makes_one_run(schedule: Schedule) -> None:
+    for moment in (0.0, BURST / 2, BURST):
+        schedule.nudge(ANNA, moment)
+    assert schedule.take(BURST / 2) is None
+    assert schedule.take(BURST) == ANNA
+    schedule.succeeded(ANNA, 1, None)
+    assert schedule.take(10) is None
+
+
+def test_nudge_comes_before_a_later_period(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.succeeded(ANNA, 0, 600)
+    schedule.nudge(ANNA, 5)
+    assert schedule.next_due(5) == pytest.approx(BURST)
+
+
+def test_forgotten_key_does_not_come_back_by_itself(schedule: Schedule) -> None:
+    now = fail(schedule, 3)
+    assert schedule.take(now) == ANNA
+    schedule.forget(ANNA)
+    assert schedule.take(now + 10_000) is None
+    assert schedule.next_due(now) is None
+
+
+def test_object_that_is_made_again_while_it_is_forgotten_is_not_lost(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.add(ANNA)
+    schedule.forget(ANNA)
+    assert schedule.take(0) == ANNA
+
+
+def test_nothing_to_do_has_no_time(schedule: Schedule) -> None:
+    assert schedule.next_due(0) is None
