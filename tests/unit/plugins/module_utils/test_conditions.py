@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions
+from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
@@ -403,6 +403,89 @@ def test_a_cluster_that_does_not_answer_takes_nothing_back() -> None:
 def test_openshift_features_appear_on_openshift_only() -> None:
     assert "openshiftFeatures" not in status()
     assert status(Facts(platform="openshift"))["openshiftFeatures"] == {"routesEnabled": False}
+
+
+def with_route(admitted: str = "", reason: str = "", exists: bool = True) -> Workload:
+    said = {"type": "Admitted", "status": admitted, "reason": reason, "message": "it is taken"}
+    entry = {"host": "router.example.com", "routerName": "default", "conditions": [said]}
+    route = {
+        "metadata": {"name": "my-router"},
+        "spec": {"tls": {"termination": "edge"}},
+        "status": {"ingress": [entry] if admitted else []},
+    }
+    return replace(ROLLED_OUT, route=route if exists else None, route_name="my-router")
+
+
+ON_OPENSHIFT = Facts(platform="openshift", endpoints=[FOUND])
+
+
+def test_nothing_is_said_of_a_route_that_nobody_asked_for() -> None:
+    assert "RouteReady" not in {item["type"] for item in status(ON_OPENSHIFT)["conditions"]}
+
+
+def test_an_admitted_route_is_running_and_its_host_is_told() -> None:
+    said = status(ON_OPENSHIFT, workload=with_route("True"))
+    assert said["phase"] == "Running"
+    assert verdict(said, "RouteReady") == ("True", "RouteAdmitted")
+    assert said["openshiftFeatures"] == {
+        "routesEnabled": True,
+        "routeHostname": "router.example.com",
+    }
+
+
+@pytest.mark.parametrize(
+    ("exists", "reason"), [(True, "RouteNotAdmitted"), (False, "RouteMissing")]
+)
+def test_a_route_that_waits_is_progress_and_no_fault(exists: bool, reason: str) -> None:
+    workload = with_route(exists=exists)
+    said = status(ON_OPENSHIFT, workload=workload)
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "RouteReady") == ("False", reason)
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+    assert verdict(said, "Degraded") == ("False", "AsExpected")
+    assert said["openshiftFeatures"] == {"routesEnabled": exists}
+    assert conditions.requeue_after(ON_OPENSHIFT, [], workload) == conditions.REQUEUE_PROGRESSING
+
+
+def test_a_refused_route_degrades_with_the_words_of_the_refusal() -> None:
+    said = status(ON_OPENSHIFT, workload=with_route("False", "HostAlreadyClaimed"))
+    assert said["phase"] == "Degraded"
+    for name, value in (("RouteReady", "False"), ("Degraded", "True")):
+        assert verdict(said, name) == (value, "RouteRefused")
+        assert "(HostAlreadyClaimed): it is taken." in condition(said, name)["message"]
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+
+
+def test_a_route_outside_openshift_is_the_only_thing_that_is_missing() -> None:
+    problems = [discovery.ROUTE_API_MISSING]
+    workload = with_route(exists=False)
+    said = status(problems=problems, workload=workload)
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "RouteReady") == ("False", "RouteApiMissing")
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+    assert "spec.ingress" in condition(said, "RouteReady")["message"]
+    assert condition(said, "Degraded")["message"].count("only OpenShift has Routes") == 1
+    assert "openshiftFeatures" not in said
+    assert conditions.requeue_after(ALL_FOUND, problems, workload) == conditions.REQUEUE_SETTLED
+
+
+def test_a_route_is_not_judged_by_a_cluster_that_does_not_answer() -> None:
+    said = status(Facts(), [UNREADABLE], with_route("True"))
+    assert verdict(said, "RouteReady") == ("Unknown", "DiscoveryFailed")
+
+
+def test_a_route_is_told_as_an_event_when_it_flips_and_not_while_it_begins() -> None:
+    waiting = status(ON_OPENSHIFT, workload=with_route())
+    admitted = status(ON_OPENSHIFT, workload=with_route("True"))
+    refused = status(ON_OPENSHIFT, workload=with_route("False"))
+    begun = conditions.transitions(status(ON_OPENSHIFT), waiting)
+    assert begun == []
+    assert [item["reason"] for item in conditions.transitions(waiting, admitted)] == [
+        "RouteAdmitted"
+    ]
+    assert [item["reason"] for item in conditions.transitions(admitted, refused)] == [
+        "RouteRefused"
+    ]
 
 
 def test_transition_times_move_only_when_the_status_flips() -> None:

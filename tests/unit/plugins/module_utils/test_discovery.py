@@ -386,6 +386,30 @@ def test_storage_classes_that_may_not_be_listed_are_reported_but_do_not_block() 
     assert "storageclasses is forbidden" in problem.found
 
 
+def asking_for_a_route(enabled: bool) -> Router:
+    asked = router()
+    routes = {"openshift": {"routes": {"enabled": enabled}}}
+    return Router({**asked.resource, "spec": {**asked.resource["spec"], **routes}})
+
+
+@pytest.mark.parametrize(
+    ("enabled", "groups", "reasons"),
+    [
+        (True, [], ["RouteApiMissing"]),
+        (True, [group("route.openshift.io", "v1")], []),
+        (False, [], []),
+    ],
+    ids=["missing", "served", "not asked for"],
+)
+def test_a_route_needs_an_api_server_that_serves_routes(
+    enabled: bool, groups: list[dict[str, Any]], reasons: list[str]
+) -> None:
+    reading = Reading(groups=groups, claim_exists=True)
+    problems = discovery.problems(asking_for_a_route(enabled), reading)
+    assert [problem.reason for problem in problems] == reasons
+    assert not any(problem.blocking or problem.retry for problem in problems)
+
+
 def test_endpoints_keep_the_order_of_the_spec() -> None:
     names = ["c", "a", "b"]
     items = [entry(SERVICE["backend"], name=name) for name in names]

@@ -51,6 +51,8 @@ def invalid(*causes: Cause) -> ApiError:
             "spec.persistence.size",
         ),
         ("ServiceAccount", "metadata.annotations", "spec.serviceAccount.annotations"),
+        ("Route", "spec.host", "spec.openshift.routes.hostname"),
+        ("Route", "spec.tls.termination", "spec.openshift.routes.tls.termination"),
         ("ConfigMap", "[]", ""),
     ],
 )
