@@ -2,13 +2,24 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-export PYTHONPATH := hack:runner
-unexport VIRTUAL_ENV
+unexport VIRTUAL_ENV PYTHONPATH
 
 VENV := .venv
 ANSIBLE_2_18 := .venv-ansible-2.18
 VENVS := $(VENV) $(ANSIBLE_2_18) .venv-router-0.4 .venv-router-0.3
 BIN := $(VENV)/bin
+
+# What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
+# and another checkout of the same pins does not.
+pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON))
+COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml
+stamp = $(1)/.made-from-$(shell cat $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
+STAMPS := $(foreach venv,$(VENVS),$(call stamp,$(venv)))
+READY := $(filter $(VENV)/%,$(STAMPS))
+READY_2_18 := $(filter $(ANSIBLE_2_18)/%,$(STAMPS))
+
+# For two cores. With checks, --output-sync keeps together what one of them says.
+IN_PAIRS = +@$(MAKE) --no-print-directory --jobs=2
 
 ##@ Start here
 
@@ -17,66 +28,103 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(VENV)/.stamp ## Run a router on a local control plane, from CR to Running
-	@$(BIN)/python -m demo up
+demo: $(READY) ## Run a router on a local control plane, from CR to Running
+	@PYTHONPATH=hack $(BIN)/python -m demo up
 
 .PHONY: demo-stop
 demo-stop: ## End everything that `make demo` started
-	@$(BIN)/python -m demo down
+	@[[ ! -d .demo ]] || PYTHONPATH=hack $(BIN)/python -m demo down
 
 .PHONY: run
-run: $(VENV)/.stamp ## Run the operator here, against the cluster of KUBECONFIG
+run: $(READY) ## Run the operator here, against the cluster of KUBECONFIG
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/wrapper-runner run --watches-file watches.yaml
 
 ##@ Develop
 
 .PHONY: setup
-setup: $(VENVS:%=%/.stamp) ## Make the Python environments in .venv*
+setup: ## Make the Python environments in .venv* (2 minutes once, nothing when they are there)
+	$(IN_PAIRS) --silent $(STAMPS)
 
-# The links make the checkout importable as the collection, for ansible-playbook, pytest and mypy alike.
-%/.stamp: requirements/*.txt runner/pyproject.toml
-	@echo "setup: $(@D) (1-2 minutes)"
+# The links make the checkout importable as the collection, for ansible-playbook and pytest alike. Files are compiled
+# when they are imported: compiling all of the `ansible` package takes longer than installing it.
+$(STAMPS):
+	@echo "setup: $(@D) from $(firstword $(call pins,$(@D)))"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $(call requirements,$(@D))
+	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
 
-requirements = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt
+# Not both at once: the runner's installation writes its egg-info beside the sources.
+$(READY_2_18): | $(READY)
+
+pip_install = $(1)/bin/pip install --quiet --quiet --disable-pip-version-check --no-compile
 
 define link_collection
-$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable runner; \
+$(call pip_install,$(1)) --no-deps --editable runner; \
 site=$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 mkdir -p "$$site/ansible_collections/vllm"; \
 ln -sfn "$(CURDIR)" "$$site/ansible_collections/vllm/semantic_router"
 endef
 
 .PHONY: control-plane
-control-plane: $(VENV)/.stamp ## Build the local control plane (cached outside the tree; 6 minutes once)
-	@$(BIN)/python -m control_plane build
+control-plane: $(READY) ## Build the local control plane (cached outside the tree; 6 minutes once)
+	@PYTHONPATH=hack $(BIN)/python -m control_plane build
+
+.PHONY: golden
+golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
+	UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit || true
+	git --no-pager diff --stat -- tests/unit/golden
+
+##@ Test
+
+# The slowest first, for the pairs to come out even.
+LINT := lint-ansible lint-types lint-yaml lint-python
+UNIT := unit-2.19 unit-2.18
 
 .PHONY: lint
-lint: $(VENV)/.stamp ## ruff, mypy --strict, yamllint, ansible-lint, ansible-test sanity
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/yamllint --strict .
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
+lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint
+	$(IN_PAIRS) --output-sync $(LINT)
 
 .PHONY: test-fast
-test-fast: setup lint ## Everything without a cluster: lint, types, unit, golden (under a minute)
-	$(BIN)/pytest -q tests/unit
-	$(ANSIBLE_2_18)/bin/pytest -q tests/unit
+test-fast: setup ## Everything without a cluster: lint, types, unit, golden (under a minute)
+	$(IN_PAIRS) --output-sync $(UNIT) $(LINT)
+
+.PHONY: sanity
+sanity: setup ## ansible-test sanity, on both ansible-cores
+	tests/sanity/run.sh $(VENV)
+	tests/sanity/run.sh $(ANSIBLE_2_18)
 
 .PHONY: test
-test: test-fast control-plane ## Everything: fast tests, router and Envoy validators, control plane, end to end
+test: test-fast sanity control-plane ## Everything: fast tests, router and Envoy validators, control plane, end to end
 	$(BIN)/pytest tests/integration tests/e2e
 	$(ANSIBLE_2_18)/bin/pytest tests/e2e
 
-.PHONY: golden
-golden: $(VENV)/.stamp ## Rewrite the golden files; read the diff before you commit it
-	UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit || true
-	git --no-pager diff --stat -- tests/unit/golden
+.PHONY: $(LINT) $(UNIT)
+lint-python: $(READY)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+
+# mypy must find the collection by its full name, and trusts no link in site-packages with types.
+lint-types: $(READY)
+	@mkdir -p build/collections/ansible_collections/vllm
+	@ln -sfn ../../../.. build/collections/ansible_collections/vllm/semantic_router
+	$(BIN)/mypy
+
+lint-yaml: $(READY)
+	$(BIN)/yamllint --strict .
+	$(BIN)/antsibull-changelog lint
+
+lint-ansible: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
+
+unit-2.19: $(READY)
+	$(BIN)/pytest -q tests/unit
+
+unit-2.18: $(READY_2_18)
+	$(ANSIBLE_2_18)/bin/pytest -q tests/unit
+
+##@ Clean up
 
 .PHONY: clean
 clean: demo-stop ## Remove the Python environments and everything built in the tree
