@@ -21,7 +21,7 @@ PAGE = "500"
 # Bookmarks come about once a minute, so silence of two means that nobody is there any more.
 SILENCE = 120.0
 LONGEST_RETRY = 30.0
-NOT_SERVED_RETRY = 10.0
+NOT_SERVED_RETRY = 30.0
 GONE = 410
 
 log = logs.Log("informer")

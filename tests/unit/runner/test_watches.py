@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
+    RESOURCES,
+)
 from wrapper_runner.problems import StartError
 from wrapper_runner.selectors import EVERYTHING, Selector
 from wrapper_runner.watches import Kind, Watch, expand, load
@@ -178,4 +181,11 @@ def test_watches_file_of_this_repository_is_valid() -> None:
     assert watch.mark_unsafe
     assert watch.annotations_matter
     assert watch.finalizer is None
-    assert Kind("apps", "v1", "Deployment") in watch.dependents
+
+
+def test_every_kind_that_a_router_owns_wakes_it_up() -> None:
+    [watch] = load(CHECKOUT / "watches.yaml", {})
+    owned = {(resource.api_version, resource.kind) for resource in RESOURCES}
+    # Its status moves every few seconds; watches.yaml says so.
+    owned -= {("autoscaling/v2", "HorizontalPodAutoscaler")}
+    assert owned <= {(kind.api_version, kind.kind) for kind in watch.dependents}
