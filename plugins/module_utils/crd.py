@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import API_VERSION, KIND
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 
@@ -46,6 +45,9 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 @cache
 def schema() -> Schema:
     """openAPIV3Schema of v1alpha1. Shared: do not change it."""
+    # Not above: modules import this file too, on hosts that may have no PyYAML and read no CRD.
+    import yaml
+
     # The C parser is eight times as fast, and PyYAML may be built without it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     crd = yaml.load(CRD_FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506

@@ -171,16 +171,21 @@ endpoints:
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
-    read_router,
-    resolve,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+
+MISSING = None
+try:
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+        read_router,
+        resolve,
+    )
+except ImportError as error:
+    MISSING = error
 
 SERVICE_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -232,6 +237,8 @@ def main() -> None:
         required_one_of=[("name", "endpoints")],
         supports_check_mode=True,
     )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(MISSING.name))
     try:
         endpoints = _endpoints(Client.from_options(module.params), module.params)
     except RouterError as error:
@@ -243,7 +250,8 @@ def main() -> None:
 
 
 def _endpoints(client: Client, given: dict[str, Any]) -> list[Endpoint]:
-    entries, known = given["endpoints"], []
+    entries: list[dict[str, Any]] = given["endpoints"]
+    known: list[dict[str, Any]] = []
     if given["name"]:
         # Not router.spec: its defaults come from a file that a module's archive does not hold.
         resource = read_router(client, given["name"], given["namespace"]).resource

@@ -69,19 +69,26 @@ message:
   sample: Detected standard Kubernetes platform - will use standard security contexts
 """
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
-    read_groups,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+
+MISSING = None
+try:
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+        read_groups,
+    )
+except ImportError as error:
+    MISSING = error
 
 
 def main() -> None:
     """Read the API groups and say what they mean."""
     module = AnsibleModule(argument_spec=dict(AUTH_ARG_SPEC), supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(MISSING.name))
     try:
         groups = read_groups(Client.from_options(module.params))
     except RouterError as error:

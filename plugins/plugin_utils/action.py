@@ -25,18 +25,15 @@ from __future__ import annotations
 import json
 import traceback
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import (  # type: ignore[import-untyped]
-    AUTH_ARG_SPEC,
-)
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 
-ArgumentSpec = Mapping[str, Mapping[str, Any]]
+ArgumentSpec = dict[str, dict[str, Any]]
 
 # kubernetes.core's, whose documentation fragment is k8s_auth_options.
 CONNECTION_OPTIONS: ArgumentSpec = AUTH_ARG_SPEC

@@ -18,7 +18,7 @@ from typing import Any
 
 import urllib3
 import yaml
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import (  # type: ignore[import-untyped]
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import (
     AUTH_ARG_MAP,
     AUTH_ARG_SPEC,
     AUTH_PROXY_HEADERS_SPEC,
