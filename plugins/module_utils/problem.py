@@ -11,9 +11,10 @@ from typing import Any
 class Problem:
     """One thing that keeps a SemanticRouter from its desired state.
 
-    reason: CamelCase; becomes a condition reason, so it comes from the closed list in conditions.py.
-    field: path as `kubectl explain` spells it (``spec.vllmEndpoints[0].backend.service``), or "" when
-        no field is to blame.
+    reason: CamelCase; becomes a condition reason, so it comes from the closed list in
+        conditions.py.
+    field: path as `kubectl explain` spells it (``spec.vllmEndpoints[0].backend.service``), or ""
+        when no field is to blame.
     found: what was found there, without a trailing dot. Never a Secret's value.
     remedy: what to do, an imperative sentence without a trailing dot.
     retry: True when waiting may cure it (a missing StorageClass may appear); False when only an

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: render
 short_description: Print the manifests of a SemanticRouter
 description:
-  - Writes the objects that the roles built as one multi-document YAML, to the terminal or to a file.
+  - Writes the objects that the roles built as one multi-document YAML, to the terminal or a file.
   - Needs no cluster.
 author:
   - The Semantic Router operator authors (@vllm-project)

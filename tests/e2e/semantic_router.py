@@ -87,9 +87,7 @@ class SemanticRouter:
     def objects(self) -> dict[str, dict[str, Any]]:
         """What the router owns, by kind/name."""
         selector = f"-l=app.kubernetes.io/instance={self.name}"
-        found = json.loads(
-            self.kubectl("get", OWNED, selector, "-n", self.namespace, "-o", "json")
-        )
+        found = json.loads(self.kubectl("get", OWNED, selector, "-n", self.namespace, "-o", "json"))
         return {f"{item['kind']}/{item['metadata']['name']}": item for item in found["items"]}
 
     def condition(self, kind: str) -> dict[str, Any]:
@@ -99,7 +97,9 @@ class SemanticRouter:
         found = [condition for condition in conditions if condition["type"] == kind]
         assert found, f"no condition {kind} in {json.dumps(router.get('status'))}"
         generation = router["metadata"]["generation"]
-        assert found[0]["observedGeneration"] == generation, "the status is of an earlier generation"
+        assert found[0]["observedGeneration"] == generation, (
+            "the status is of an earlier generation"
+        )
         return copy.deepcopy(found[0])
 
     def wait_for(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from control_plane import Kubectl
-from eventually import eventually
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from eventually import eventually
 
 
 @pytest.fixture

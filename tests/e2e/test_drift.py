@@ -6,9 +6,9 @@ import json
 
 import pytest
 from control_plane import Kubectl
-from eventually import eventually
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from eventually import eventually
 
 
 @pytest.fixture
@@ -39,7 +39,14 @@ def test_a_deleted_object_comes_back(
 
     def back() -> bool:
         found = kubectl(
-            "get", kind, name, "-n", running.namespace, "-o", "jsonpath={.metadata.uid}", check=False
+            "get",
+            kind,
+            name,
+            "-n",
+            running.namespace,
+            "-o",
+            "jsonpath={.metadata.uid}",
+            check=False,
         )
         return bool(found) and found != uid
 
@@ -68,7 +75,9 @@ def test_replicas_scaled_by_hand_are_put_right(
     )
 
 
-def test_what_others_add_stays(operator: Operator, running: SemanticRouter, kubectl: Kubectl) -> None:
+def test_what_others_add_stays(
+    operator: Operator, running: SemanticRouter, kubectl: Kubectl
+) -> None:
     running.patch("service", running.name, {"metadata": {"annotations": {"team": "blue"}}})
     running.spec["service"] = {"metrics": {"enabled": False}}
     running.apply()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from control_plane import ControlPlane, Kubectl, audit
-from eventually import eventually
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter, minimal
+from eventually import eventually
 
 QUIET = timedelta(seconds=60)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from control_plane import Kubectl
-from eventually import eventually
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from eventually import eventually
 
 
 def test_the_documents_example_becomes_running_with_two_of_two_replicas(
@@ -98,7 +98,9 @@ def test_what_is_switched_off_disappears_except_the_models(
     router.spec["serviceAccount"] = {"create": False}
     router.apply()
     eventually(
-        lambda: f"ServiceAccount/{router.name}" not in router.objects(), 60, "the ServiceAccount to go"
+        lambda: f"ServiceAccount/{router.name}" not in router.objects(),
+        60,
+        "the ServiceAccount to go",
     )
     router.wait_for("Ready")
     assert f"PersistentVolumeClaim/{router.name}-models" in router.objects()
@@ -130,7 +132,9 @@ def test_events_tell_what_changed(
             if event["involvedObject"]["kind"] == "SemanticRouter"
         }
 
-    eventually(lambda: "RouterReady" in reasons(), 30, f"an event RouterReady; there are {reasons()}")
+    eventually(
+        lambda: "RouterReady" in reasons(), 30, f"an event RouterReady; there are {reasons()}"
+    )
 
 
 def test_the_log_names_the_router_and_the_platform(

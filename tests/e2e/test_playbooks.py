@@ -19,7 +19,7 @@ COLLECTION = "vllm.semantic_router"
 
 
 class Playbook:
-    """ansible-playbook of the environment that runs the tests, from a directory that is nobody's."""
+    """ansible-playbook of the environment that runs the tests, in a directory that is nobody's."""
 
     def __init__(self, directory: Path, plane: ControlPlane | None) -> None:
         self.directory = directory
