@@ -97,7 +97,9 @@ def test_reconcile_of_a_router_that_does_not_exist_says_so(
     playbook: Playbook, namespace: str
 ) -> None:
     done = playbook(
-        f"{COLLECTION}.reconcile", "-e", "router_name=nobody", "-e", f"router_namespace={namespace}",
+        f"{COLLECTION}.reconcile",
+        "-e", "router_name=nobody",
+        "-e", f"router_namespace={namespace}",
         check=False,
     )  # fmt: skip
     assert done.returncode != 0
