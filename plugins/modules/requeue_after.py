@@ -37,15 +37,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look again later
-  hosts: localhost
-  gather_facts: false
-  collections:
-    - vllm.semantic_router
-  tasks:
-    - name: Look again in a quarter of a minute
-      requeue_after:
-        after: 15s
+# In a play that says `collections: [vllm.semantic_router]`: the operator looks for this very
+# spelling of the action, without the collection's name.
+- name: Look again in a quarter of a minute
+  requeue_after:
+    after: 15s
 """
 
 RETURN = r"""
