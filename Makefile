@@ -92,8 +92,8 @@ test-fast: setup ## Everything without a cluster: lint, types, unit, golden (und
 
 .PHONY: sanity
 sanity: setup ## ansible-test sanity, on both ansible-cores
-	tests/sanity/run.sh $(VENV)
-	tests/sanity/run.sh $(ANSIBLE_2_18)
+	$(BIN)/python tests/sanity/run.py
+	$(ANSIBLE_2_18)/bin/python tests/sanity/run.py
 
 .PHONY: test
 test: test-fast sanity control-plane ## Everything: fast tests, router and Envoy validators, control plane, end to end
