@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import (
     ApplyResult,
     apply,
@@ -198,13 +199,7 @@ def test_a_second_run_reads_each_kind_once_and_writes_nothing(applied: Cluster) 
             and request.agent.startswith(metadata.FIELD_MANAGER)
         ]
 
-    kinds = [
-        "configmaps",
-        "deployments",
-        "persistentvolumeclaims",
-        "serviceaccounts",
-        "services",
-    ]
+    kinds = sorted(kind.plural for kind in resources.RESOURCES)
     eventually(lambda: len(ours()) >= len(kinds), message="the audit log to catch up")
     assert sorted((request.verb, request.resource) for request in ours()) == [
         ("list", kind) for kind in kinds
@@ -543,7 +538,16 @@ def test_an_account_without_rights_is_a_problem_that_names_the_right(cluster: Cl
 
 
 def test_an_account_that_may_only_read_gets_as_far_as_the_rehearsal(cluster: Cluster) -> None:
-    cluster.kubectl("create", "rolebinding", "reader", "--clusterrole=view", "--user=reader")
+    # Of kinds as well that the cluster does not serve: it refuses those to whoever may not list them.
+    read_all = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "reader"},
+        "rules": [read_all],
+    }
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(role))
+    cluster.kubectl("create", "rolebinding", "reader", "--role=reader", "--user=reader")
     client = Client.from_options({"kubeconfig": str(cluster.plane.kubeconfig_for("reader"))})
     result = apply(client, cluster.router, cluster.objects())
     assert {problem.reason for problem in result.problems} == {"Forbidden"}
