@@ -538,7 +538,7 @@ def test_an_account_without_rights_is_a_problem_that_names_the_right(cluster: Cl
 
 
 def test_an_account_that_may_only_read_gets_as_far_as_the_rehearsal(cluster: Cluster) -> None:
-    # Of kinds as well that the cluster does not serve: it refuses those to whoever may not list them.
+    # Kinds that the cluster does not serve too: whoever may not list them is refused all the same.
     read_all = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
