@@ -10,10 +10,10 @@ VENVS := $(VENV) $(ANSIBLE_2_18) .venv-router-0.4 .venv-router-0.3
 BIN := $(VENV)/bin
 
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
-# and another checkout of the same pins does not.
+# and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON))
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml
-stamp = $(1)/.made-from-$(shell cat $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
+stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
 STAMPS := $(foreach venv,$(VENVS),$(call stamp,$(venv)))
 READY := $(filter $(VENV)/%,$(STAMPS))
 READY_2_18 := $(filter $(ANSIBLE_2_18)/%,$(STAMPS))

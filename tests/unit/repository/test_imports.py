@@ -1,0 +1,133 @@
+"""Which part may know which, read from the imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[3] / "plugins"
+MODULE_UTILS = PLUGINS / "module_utils"
+OURS = "ansible_collections.vllm.semantic_router.plugins."
+
+CLIENT_LIBRARIES = {"kubernetes", "urllib3", "requests", "openshift"}
+# What gives another answer at another time, on another machine or in another process.
+IMPURE = {
+    "datetime", "getpass", "locale", "os", "platform", "random", "secrets", "socket", "subprocess",
+    "tempfile", "time", "uuid",
+}  # fmt: skip
+IMPURE_CALLS = {"open", "input", "id", "hash"}
+
+LEAVES = ("compact", "facts", "fields", "metadata", "problem")
+BUILDERS = ("envoy", "objects", "router_config")
+
+
+def sources(*under: Path) -> list[Path]:
+    files = {file for path in under for file in (path.rglob("*.py") if path.is_dir() else [path])}
+    return sorted(files)
+
+
+@cache
+def imports(source: Path) -> frozenset[str]:
+    """Full names; of `from a import b`, both `a` and `a.b`, since `b` may be a module."""
+    return frozenset(_imports(ast.parse(source.read_text(encoding="utf-8"))))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import says nothing about layers"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(source: Path) -> set[str]:
+    """What it imports of module_utils: `problem`, `objects`, ...; the first part of the name."""
+    prefix = f"{OURS}module_utils."
+    return {name.removeprefix(prefix).split(".")[0] for name in imports(source) if prefix in name}
+
+
+def part(name: str) -> list[Path]:
+    """A module of module_utils or all modules of a package there."""
+    found = sources(MODULE_UTILS / name) if (MODULE_UTILS / name).is_dir() else []
+    return found or [MODULE_UTILS / f"{name}.py"]
+
+
+def pure() -> list[Path]:
+    return [source for source in sources(MODULE_UTILS) if "cluster" not in source.parts]
+
+
+def named(source: Path) -> str:
+    return str(source.relative_to(PLUGINS))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [source for source in sources(PLUGINS) if source.parent != MODULE_UTILS / "cluster"],
+    ids=named,
+)
+def test_only_the_cluster_package_imports_a_client_library(source: Path) -> None:
+    assert CLIENT_LIBRARIES.isdisjoint(name.split(".")[0] for name in imports(source))
+
+
+@pytest.mark.parametrize("source", pure(), ids=named)
+def test_thinking_imports_no_clock_no_chance_and_no_environment(source: Path) -> None:
+    assert IMPURE.isdisjoint(name.split(".")[0] for name in imports(source))
+
+
+@pytest.mark.parametrize(
+    "source", [source for name in BUILDERS for source in part(name)], ids=named
+)
+def test_builders_open_nothing_and_depend_on_no_memory_address(source: Path) -> None:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    calls = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert IMPURE_CALLS.isdisjoint(calls)
+
+
+@pytest.mark.parametrize("source", pure(), ids=named)
+def test_thinking_does_not_know_the_cluster(source: Path) -> None:
+    assert "cluster" not in ours(source)
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_leaves_import_nothing_of_ours(leaf: str) -> None:
+    (source,) = part(leaf)
+    assert not ours(source)
+
+
+@pytest.mark.parametrize(
+    "source", [source for name in BUILDERS for source in part(name)], ids=named
+)
+def test_builders_know_neither_checks_nor_conditions(source: Path) -> None:
+    assert ours(source).isdisjoint({"checks", "rules", "conditions", "discovery"})
+
+
+@pytest.mark.parametrize("source", sources(PLUGINS / "filter"), ids=named)
+def test_filters_know_builders_and_no_cluster(source: Path) -> None:
+    assert "cluster" not in ours(source)
+
+
+@pytest.mark.parametrize("source", sources(MODULE_UTILS), ids=named)
+def test_module_utils_know_no_plugin_and_no_ansible(source: Path) -> None:
+    for name in imports(source):
+        assert not name.startswith("ansible.")
+        assert not name.startswith(OURS) or name.startswith(f"{OURS}module_utils")
+
+
+def test_imports_sees_every_way_to_import(tmp_path: Path) -> None:
+    source = tmp_path / "all.py"
+    source.write_text(
+        "import os.path\nfrom time import sleep\ndef f():\n    import kubernetes\n"
+        f"from {OURS}module_utils import crd\nfrom {OURS}module_utils.objects.config import x\n"
+    )
+    assert {"os.path", "time", "time.sleep", "kubernetes"} <= imports(source)
+    assert ours(source) == {"crd", "objects"}
