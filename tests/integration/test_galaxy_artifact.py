@@ -1,0 +1,110 @@
+"""The collection as Galaxy would have it: built, installed into an empty directory, and used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+MY_ROUTER = CHECKOUT / "config/samples/vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+
+# Everything at the top, so that what somebody adds to the checkout is a decision.
+PARTS = {
+    "FILES.json", "MANIFEST.json",
+    "CONTRIBUTING.md", "LICENSE", "README.md", "changelogs", "config", "docs", "meta", "playbooks",
+    "plugins", "roles", "watches.yaml",
+}  # fmt: skip
+LIMIT = 1_000_000
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=CHECKOUT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def only_in(directory: Path) -> dict[str, str]:
+    """Environment in which the checkout, linked into site-packages, cannot be taken for it."""
+    return {
+        "ANSIBLE_COLLECTIONS_PATH": str(directory),
+        "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
+    }
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("artifact")
+    run(BIN / "ansible-galaxy", "collection", "build", "--output-path", directory)
+    (built,) = directory.glob("vllm-semantic_router-*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of collections with this one, and with the kubernetes.core that it depends on."""
+    directory = tmp_path_factory.mktemp("installed")
+    options = ("--no-deps", "--offline", "--collections-path", directory)
+    run(BIN / "ansible-galaxy", "collection", "install", artifact, *options, **only_in(directory))
+    there = Path(sysconfig.get_path("purelib")) / "ansible_collections" / "kubernetes"
+    (directory / "ansible_collections" / "kubernetes").symlink_to(there)
+    return directory
+
+
+def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> None:
+    with tarfile.open(artifact) as archive:
+        members = {member.name: member.size for member in archive.getmembers() if member.isfile()}
+    assert {name.split("/")[0] for name in members} <= PARTS
+    assert {
+        "watches.yaml",
+        "config/crd/bases/vllm.ai_semanticrouters.yaml",
+        "playbooks/reconcile.yml",
+        "roles/workload/vars/main.yml",
+        "plugins/action/apply.py",
+    } <= set(members)
+    assert artifact.stat().st_size < LIMIT
+    assert not [name for name in members if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_the_installed_collection_renders_as_the_checkout_does(
+    installed: Path, tmp_path: Path
+) -> None:
+    arguments = ("vllm.semantic_router.render", "-e", f"cr_file={MY_ROUTER}", "-e")
+    run(
+        BIN / "ansible-playbook",
+        *arguments,
+        f"render_output={tmp_path / 'installed.yaml'}",
+        **only_in(installed),
+    )
+    run(BIN / "ansible-playbook", *arguments, f"render_output={tmp_path / 'checkout.yaml'}")
+
+    text = (tmp_path / "installed.yaml").read_text()
+    assert "Deployment" in {document["kind"] for document in yaml.safe_load_all(text)}
+    assert text == (tmp_path / "checkout.yaml").read_text()
+
+
+def test_the_installed_collection_is_the_one_that_is_asked(installed: Path, tmp_path: Path) -> None:
+    """Holds the test before this one: without the artifact there is no such playbook."""
+    done = subprocess.run(
+        [BIN / "ansible-playbook", "vllm.semantic_router.render"],
+        env={**os.environ, **only_in(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert "vllm.semantic_router.render" in done.stderr
