@@ -84,11 +84,11 @@ UNIT := unit-2.19 unit-2.18
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint
-	$(IN_PAIRS) --output-sync $(LINT)
+	$(IN_PAIRS) --output-sync --keep-going $(LINT)
 
 .PHONY: test-fast
 test-fast: setup ## Everything without a cluster: lint, types, unit, golden (under a minute)
-	$(IN_PAIRS) --output-sync $(UNIT) $(LINT)
+	$(IN_PAIRS) --output-sync --keep-going $(UNIT) $(LINT)
 
 .PHONY: sanity
 sanity: setup ## ansible-test sanity, on both ansible-cores
