@@ -61,7 +61,7 @@ def headless_service_name(router_name: str) -> str:
 
 
 def selector(router_name: str) -> dict[str, str]:
-    """Labels that select the router's pods. A Deployment's selector is immutable: never change it."""
+    """Labels of the router's pods. A Deployment's selector is immutable: never change it."""
     return {LABEL_NAME: APP_NAME, LABEL_INSTANCE: router_name}
 
 
