@@ -34,6 +34,9 @@ KEEPS_UNKNOWN = {"x-kubernetes-preserve-unknown-fields": True}
 # What an API server publishes for its own types but does not take in a CRD.
 NOT_IN_CRDS = ("x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy", "x-kubernetes-unions")
 
+# A key of a list's items must be required or have a default; the swagger file leaves this one out.
+DEFAULTS = {"protocol": {"default": "TCP"}}
+
 SENTENCE_END = re.compile(r"(?<!e\.g)(?<!i\.e)\.\s|\n")
 
 HEADER = (
@@ -110,11 +113,36 @@ def structural(schema: Schema, core: Schema) -> Schema:
     result = {key: value for key, value in schema.items() if key not in NOT_IN_CRDS}
     if "properties" in result:
         result["properties"] = {
-            name: structural(value, core) for name, value in result["properties"].items()
+            name: {**structural(value, core), **DEFAULTS.get(name, {})}
+            for name, value in result["properties"].items()
         }
     for key in ("items", "additionalProperties"):
         if key in result:
             result[key] = structural(result[key], core)
+    return result
+
+
+def brief(schema: Schema) -> Schema:
+    """A schema whose fields are described, and what is below them not."""
+    return {
+        **schema,
+        "properties": {
+            name: {**undescribed(value), "description": value["description"]}
+            for name, value in schema["properties"].items()
+        },
+    }
+
+
+def undescribed(schema: Schema) -> Schema:
+    """A schema without any description."""
+    result = {key: value for key, value in schema.items() if key != "description"}
+    if "properties" in result:
+        result["properties"] = {
+            name: undescribed(value) for name, value in result["properties"].items()
+        }
+    for key in ("items", "additionalProperties"):
+        if isinstance(result.get(key), dict):
+            result[key] = undescribed(result[key])
     return result
 
 
@@ -140,7 +168,10 @@ def composed(schema: Any, core: Schema) -> Any:
             raise ValueError(f"{key!r} has no value: quote the text with a comma before it")
     own = {key: composed(value, core) for key, value in schema.items() if key[0] != "$"}
     if "$core" in schema:
-        own = {**structural(core[CORE_PREFIX + schema["$core"]], core), **own}
+        known = structural(core[CORE_PREFIX + schema["$core"]], core)
+        for name in schema.get("$without", []):
+            del known["properties"][name]
+        own = {**(brief(known) if "$brief" in schema else known), **own}
     return opened(own) if "$open" in schema else own
 
 

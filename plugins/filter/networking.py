@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     headless_service,
+    ingress,
     service,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
@@ -20,5 +21,6 @@ class FilterModule:
         """Called by Ansible."""
         return {
             "headless_service": filter_of(headless_service),
+            "ingress": filter_of(ingress),
             "service": filter_of(service),
         }

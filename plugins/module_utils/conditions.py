@@ -46,6 +46,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload
     Trouble,
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    ANNOTATION_REPLICAS_SET_ASIDE,
+    Manifest,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
@@ -124,6 +128,9 @@ REASONS = {
     # the cluster
     "DiscoveryFailed": "The cluster could not be read; nothing was changed.",
     "StorageClassNotFound": "The StorageClass does not exist.",
+    "AutoscalerBlind": "A container does not request what the autoscaler measures.",
+    "DrainBlocked": "The PodDisruptionBudget never lets a pod go.",
+    "PodsCoveredAlready": "A PodDisruptionBudget of somebody else covers the pods already.",
     "StorageClassesUnreadable": "The operator may not list StorageClasses.",
     "ApiUnavailable": "The API server did not answer, or answered with an error of its own.",
     "Forbidden": "The operator lacks a permission, or a quota or policy is in the way.",
@@ -180,7 +187,7 @@ def status(
     }
     conditions = [
         _ready(facts, problems, workload, troubles),
-        _available(workload),
+        _available(router, workload),
         _progressing(problems, workload, troubles),
         _degraded(facts, problems, workload, troubles),
         _backends_resolved(router, facts, problems),
@@ -299,7 +306,7 @@ def _ready(
     return _condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
 
 
-def _available(workload: Workload) -> Condition:
+def _available(router: Router, workload: Workload) -> Condition:
     deployment = workload.deployment
     if deployment is None:
         return _condition(
@@ -311,11 +318,22 @@ def _available(workload: Workload) -> Condition:
     available = any(item["type"] == "Available" and item["status"] == TRUE for item in conditions)
     if available:
         return _condition(
-            AVAILABLE, TRUE, "MinimumReplicasAvailable", live_workload.availability(deployment)
+            AVAILABLE,
+            TRUE,
+            "MinimumReplicasAvailable",
+            live_workload.availability(deployment) + _kept(router, deployment),
         )
     return _condition(
         AVAILABLE, FALSE, "MinimumReplicasUnavailable", live_workload.availability(deployment)
     )
+
+
+def _kept(router: Router, deployment: Manifest) -> str:
+    annotations = deployment["metadata"].get("annotations") or {}
+    left = annotations.get(ANNOTATION_REPLICAS_SET_ASIDE)
+    if router.spec["autoscaling"]["enabled"] or left != str(router.spec["replicas"]):
+        return ""
+    return f" Autoscaling left this number; spec.replicas ({left}) applies when it is next changed."
 
 
 def _progressing(problems: list[Problem], workload: Workload, troubles: list[Trouble]) -> Condition:

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils import live_scaling
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     PLATFORM_KUBERNETES,
     PLATFORM_OPENSHIFT,
@@ -90,12 +91,16 @@ class Reading:
     storage: StorageClasses; None when nobody asked for a volume.
     claim_exists: the volume claim is there already, so its class was settled long ago.
     backends: one per entry of spec.vllmEndpoints, in that order.
+    deployment: the router's; None when there is none.
+    budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
     """
 
     groups: list[Manifest]
     storage: Sighting | None = None
     claim_exists: bool = False
     backends: list[Sighting] = field(default_factory=list)
+    deployment: Manifest | None = None
+    budgets: Sighting = field(default_factory=Sighting)
 
 
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
@@ -113,12 +118,18 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
             )
             for entry, sighting in zip(endpoint_entries(router), reading.backends, strict=True)
         ],
+        scale=live_scaling.scale_of(reading.deployment),
+        foreign_budgets=live_scaling.foreign_budgets(router, reading.budgets.objects),
     )
 
 
 def problems(router: Router, reading: Reading) -> list[Problem]:
     """What the cluster lacks of what the spec asks for."""
-    return [*_storage_problems(router, reading), *_route_problems(router, reading)]
+    return [
+        *_storage_problems(router, reading),
+        *_route_problems(router, reading),
+        *_budget_problems(router, reading),
+    ]
 
 
 def _storage_problems(router: Router, reading: Reading) -> list[Problem]:
@@ -134,6 +145,12 @@ def _storage_problems(router: Router, reading: Reading) -> list[Problem]:
 def _route_problems(router: Router, reading: Reading) -> list[Problem]:
     wanted = router.spec["openshift"]["routes"]["enabled"]
     return [ROUTE_API_MISSING] if wanted and GROUP_ROUTE not in capabilities(reading.groups) else []
+
+
+def _budget_problems(router: Router, reading: Reading) -> list[Problem]:
+    wanted = (router.spec.get("podDisruptionBudget") or {}).get("enabled")
+    others = live_scaling.foreign_budgets(router, reading.budgets.objects)
+    return [_covered_already(others)] if wanted and others else []
 
 
 def messages(found: Facts) -> list[str]:
@@ -175,6 +192,11 @@ def wants_claim(router: Router) -> bool:
     """The router gets a volume claim of its own."""
     persistence = router.spec["persistence"]
     return bool(persistence["enabled"]) and not persistence.get("existingClaim")
+
+
+def wants_budget(router: Router) -> bool:
+    """The router may get a PodDisruptionBudget; how many pods there are is not known here."""
+    return (router.spec.get("podDisruptionBudget") or {}).get("enabled") is not False
 
 
 def endpoint_entries(router: Router) -> list[Entry]:
@@ -419,6 +441,18 @@ def _storage_class_missing(wanted: str, names: list[str]) -> Problem:
         remedy="Name one of them, leave the field out to use the cluster's default, "
         "or create the StorageClass",
         retry=True,
+    )
+
+
+def _covered_already(others: list[str]) -> Problem:
+    return Problem(
+        reason="PodsCoveredAlready",
+        field="spec.podDisruptionBudget.enabled",
+        found=f"PodDisruptionBudget {_some(others)} covers the router's pods already, and "
+        "Kubernetes evicts no pod that two of them cover",
+        remedy="Delete that one, or remove this field",
+        retry=True,
+        blocking=False,
     )
 
 

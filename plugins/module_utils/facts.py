@@ -39,6 +39,20 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How many pods the live Deployment asks for, and who said so.
+
+    ours: nobody has changed the number since we applied it.
+    set_aside: the spec.replicas that does not count, because an autoscaler runs or has run; ""
+        when there is none.
+    """
+
+    replicas: int
+    ours: bool
+    set_aside: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """The second argument of every builder.
 
@@ -46,6 +60,8 @@ class Facts:
     capabilities: API group -> served versions, for the groups an optional feature needs.
     storage_classes: names of the StorageClasses; default_storage_class: "" when there is none.
     endpoints: in the order of spec.vllmEndpoints.
+    scale: of the live Deployment; None when there is none, or nobody looked.
+    foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
     """
 
     platform: str = PLATFORM_KUBERNETES
@@ -53,6 +69,8 @@ class Facts:
     storage_classes: list[str] = field(default_factory=list)
     default_storage_class: str = ""
     endpoints: list[Endpoint] = field(default_factory=list)
+    scale: Scale | None = None
+    foreign_budgets: list[str] = field(default_factory=list)
 
     @property
     def is_openshift(self) -> bool:
@@ -67,4 +85,5 @@ class Facts:
     def from_dict(cls, value: Mapping[str, Any]) -> Facts:
         """The inverse of as_dict."""
         endpoints = [Endpoint(**endpoint) for endpoint in value.get("endpoints", [])]
-        return cls(**{**value, "endpoints": endpoints})
+        scale = Scale(**value["scale"]) if value.get("scale") else None
+        return cls(**{**value, "endpoints": endpoints, "scale": scale})

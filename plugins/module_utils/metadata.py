@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 API_GROUP = "vllm.ai"
@@ -25,6 +26,8 @@ COMPONENT_ROUTER = "router"
 ANNOTATION_CONFIG_HASH = "vllm.ai/config-hash"
 # On every object: what was asked for when it was last applied.
 ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
+# On the Deployment: the spec.replicas that an autoscaler has replaced, see objects/scaling.py.
+ANNOTATION_REPLICAS_SET_ASIDE = "vllm.ai/replicas-set-aside"
 
 SERVICE_NAME_LIMIT = 63
 
@@ -72,6 +75,11 @@ def labels(router_name: str, component: str = COMPONENT_ROUTER) -> dict[str, str
         LABEL_COMPONENT: component,
         LABEL_MANAGED_BY: FIELD_MANAGER,
     }
+
+
+def pod_labels(router_name: str, others: Mapping[str, str] | None) -> dict[str, str]:
+    """Labels of the pods: the user's, and ours over them."""
+    return {**(others or {}), **labels(router_name)}
 
 
 def metadata(

@@ -14,10 +14,12 @@ from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import (
+    additions,
     backends,
     config,
     networking,
     openshift,
+    scaling,
     storage,
     workload,
 )
@@ -65,13 +67,6 @@ def _features(spec: Spec) -> Problems:
         yield _not_available(
             "spec.gateway.existingRef", "gateway mode", "Remove it to run standalone", blocking=True
         )
-    for path, name in (
-        (("ingress",), "an Ingress"),
-        (("autoscaling",), "a HorizontalPodAutoscaler"),
-    ):
-        if at(spec, (*path, "enabled")):
-            field = ".".join(("spec", *path, "enabled"))
-            yield _not_available(field, name, f"Create {name} yourself", blocking=False)
 
 
 def _not_available(field: str, name: str, remedy: str, *, blocking: bool) -> Problem:
@@ -85,6 +80,8 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     *openshift.RULES,
     *storage.RULES,
     *workload.RULES,
+    *additions.RULES,
+    *scaling.RULES,
     *config.RULES,
     _features,
 )

@@ -13,7 +13,10 @@ from eventually import eventually
 
 SAMPLES = Path(__file__).resolve().parents[2] / "config" / "samples"
 READY_DEADLINE = 120.0
-OWNED = "deployments,services,configmaps,persistentvolumeclaims,serviceaccounts"
+OWNED = (
+    "deployments,services,configmaps,persistentvolumeclaims,serviceaccounts,"
+    "horizontalpodautoscalers,poddisruptionbudgets,ingresses"
+)
 
 
 def minimal(name: str = "my-router") -> dict[str, Any]:

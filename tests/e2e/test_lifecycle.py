@@ -41,6 +41,7 @@ def test_the_objects_of_standalone_mode_are_there_and_owned(
         "ConfigMap/my-router-envoy-config",
         "Deployment/my-router",
         "PersistentVolumeClaim/my-router-models",
+        "PodDisruptionBudget/my-router",
         "Service/my-router",
         "Service/my-router-headless",
         "ServiceAccount/my-router",

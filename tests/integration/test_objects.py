@@ -11,6 +11,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata impo
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
     networking,
+    scaling,
     storage,
     workload,
 )
@@ -24,8 +25,11 @@ BUILDERS = (
     storage.persistent_volume_claim,
     workload.service_account,
     workload.deployment,
+    scaling.horizontal_pod_autoscaler,
+    scaling.pod_disruption_budget,
     networking.service,
     networking.headless_service,
+    networking.ingress,
 )
 
 

@@ -39,6 +39,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
     config,
     networking,
     openshift,
+    scaling,
     storage,
     workload,
 )
@@ -54,8 +55,11 @@ BUILDERS = (
     storage.persistent_volume_claim,
     workload.service_account,
     workload.deployment,
+    scaling.horizontal_pod_autoscaler,
+    scaling.pod_disruption_budget,
     networking.service,
     networking.headless_service,
+    networking.ingress,
     openshift.route,
 )
 FILTER_FILES = (

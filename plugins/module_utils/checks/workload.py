@@ -175,26 +175,6 @@ def _scheduling(spec: Spec) -> Problems:
             )
 
 
-def _autoscaling(spec: Spec) -> Problems:
-    scaling = spec["autoscaling"]
-    if not scaling["enabled"]:
-        return
-    if scaling["minReplicas"] < 1:
-        yield invalid(
-            "spec.autoscaling.minReplicas", f"it is {scaling['minReplicas']}", "Give at least 1"
-        )
-    if scaling["minReplicas"] > scaling["maxReplicas"]:
-        yield invalid(
-            "spec.autoscaling.minReplicas",
-            f"{scaling['minReplicas']} is greater than maxReplicas, {scaling['maxReplicas']}",
-            "Raise maxReplicas or lower minReplicas",
-        )
-    for name in ("targetCPUUtilizationPercentage", "targetMemoryUtilizationPercentage"):
-        if scaling.get(name, 1) < 1:
-            found, remedy = f"it is {scaling[name]}", "Give a percentage of the request, e.g. 80"
-            yield invalid(f"spec.autoscaling.{name}", found, remedy)
-
-
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _images,
     _service_account,
@@ -204,5 +184,4 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _probes,
     _security,
     _scheduling,
-    _autoscaling,
 )

@@ -72,6 +72,9 @@ def read(client: Client, router: Router) -> Reading:
         groups = pool.submit(read_groups, client)
         storage = pool.submit(_read_storage, client) if wants_claim else None
         claim = pool.submit(_read_claim, client, router) if wants_claim else None
+        deployment = pool.submit(client.get, _deployment_path(router))
+        wants_budget = discovery.wants_budget(router)
+        budgets = pool.submit(_read_budgets, client, router) if wants_budget else None
         backends = [
             pool.submit(_read_backend, client, router.namespace, entry)
             for entry in discovery.endpoint_entries(router)
@@ -81,6 +84,9 @@ def read(client: Client, router: Router) -> Reading:
             storage=storage.result() if storage else None,
             claim_exists=bool(claim and claim.result()),
             backends=[backend.result() for backend in backends],
+            # "You may not" is no answer here: guessing would scale the router.
+            deployment=deployment.result(),
+            budgets=budgets.result() if budgets else Sighting(),
         )
 
 
@@ -124,6 +130,15 @@ def _read_claim(client: Client, router: Router) -> bool:
     name = models_claim_name(router.name)
     path = f"{_core(router.namespace)}/persistentvolumeclaims/{name}"
     return bool(_seen(lambda: _one(client.get(path))).objects)
+
+
+def _deployment_path(router: Router) -> str:
+    return f"/apis/apps/v1/namespaces/{router.namespace}/deployments/{router.name}"
+
+
+def _read_budgets(client: Client, router: Router) -> Sighting:
+    path = f"/apis/policy/v1/namespaces/{router.namespace}/poddisruptionbudgets"
+    return _seen(lambda: client.list(path))
 
 
 def _read_backend(client: Client, namespace: str, entry: discovery.Entry) -> Sighting:

@@ -31,7 +31,12 @@ RESOURCES = (
     Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims", rank=10, prune=False),
     Resource("v1", "Service", "services", rank=20),
     Resource("route.openshift.io/v1", "Route", "routes", rank=20),
+    # Before the pods that it covers.
+    Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", rank=20),
     Resource("apps/v1", "Deployment", "deployments", rank=30),
+    # After the Deployment, which first has to let go of its number of pods.
+    Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", rank=40),
+    Resource("networking.k8s.io/v1", "Ingress", "ingresses", rank=40),
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}

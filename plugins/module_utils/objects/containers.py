@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact, given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.probes import (
     envoy_probes,
@@ -40,7 +40,6 @@ _ENVOY_WORKERS = 2
 # Requests keep coming until every node has heard that the pod is going, and Envoy cuts what it
 # still has in hand when it is told to stop: both containers go on serving for this long.
 _DRAIN_SECONDS = 15
-TERMINATION_GRACE_SECONDS = 60
 
 
 def router_container(router: Router, facts: Facts) -> dict[str, Any]:
@@ -61,15 +60,16 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
             *compact(spec.get("args") or []),
         ],
         "env": _environment(spec),
+        **given(spec, "envFrom"),
         "ports": [
             {"name": "grpc", "containerPort": ports.grpc, "protocol": "TCP"},
             *_metrics_port(spec, ports),
         ],
         **router_probes(spec, ports),
-        "lifecycle": _drain(),
+        "lifecycle": _drain(router.spec),
         "resources": compact(spec["resources"]),
         "securityContext": container_security_context(router, facts),
-        "volumeMounts": router_mounts(),
+        "volumeMounts": router_mounts(router),
     }
 
 
@@ -95,7 +95,7 @@ def envoy_container(router: Router, facts: Facts) -> dict[str, Any]:
         ],
         "ports": [{"name": "api", "containerPort": ports.listener, "protocol": "TCP"}],
         **envoy_probes(ports),
-        "lifecycle": _drain(),
+        "lifecycle": _drain(router.spec),
         "resources": compact(wanted["resources"]),
         "securityContext": _envoy_security_context(router, facts),
         "volumeMounts": envoy_mounts(),
@@ -137,9 +137,18 @@ def _metrics_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, An
     return [{"name": "metrics", "containerPort": ports.metrics, "protocol": "TCP"}]
 
 
-def _drain() -> dict[str, Any]:
+def _drain(spec: Mapping[str, Any]) -> dict[str, Any]:
     # Not the `sleep` action, which clusters before 1.30 refuse.
-    return {"preStop": {"exec": {"command": ["sleep", str(_DRAIN_SECONDS)]}}}
+    return {
+        "preStop": {
+            "exec": {
+                "command": [
+                    "sleep",
+                    str(min(_DRAIN_SECONDS, spec["terminationGracePeriodSeconds"])),
+                ]
+            }
+        }
+    }
 
 
 def _envoy_security_context(router: Router, facts: Facts) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What carries traffic to the router's pods inside the cluster."""
+"""What carries traffic to the router's pods: Services, and an Ingress from outside the cluster."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     Manifest,
@@ -18,7 +19,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 def service(router: Router, _facts: Facts) -> list[Manifest]:
     """The Service that clients, Prometheus and `kubectl port-forward` use."""
     wanted = router.spec["service"]
-    names = ["api", "grpc", *(["metrics"] if wanted["metrics"]["enabled"] else [])]
     return [
         {
             "apiVersion": "v1",
@@ -27,7 +27,7 @@ def service(router: Router, _facts: Facts) -> list[Manifest]:
             "spec": {
                 "type": wanted["type"],
                 "selector": selector(router.name),
-                "ports": [_port(name, wanted[name]) for name in names],
+                "ports": [_port(name, wanted[name]) for name in shown_ports(wanted)],
             },
         }
     ]
@@ -56,6 +56,51 @@ def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
             },
         }
     ]
+
+
+def shown_ports(service: dict[str, Any]) -> list[str]:
+    """Names of the Service's ports, by spec.service."""
+    return ["api", "grpc", *(["metrics"] if service["metrics"]["enabled"] else [])]
+
+
+def ingress(router: Router, _facts: Facts) -> list[Manifest]:
+    """The Ingress to the Service; without hosts it answers for every host name."""
+    wanted = router.spec["ingress"]
+    if not wanted["enabled"]:
+        return []
+    hosts = wanted.get("hosts") or [{}]
+    return [
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": metadata(
+                router.name, router.namespace, annotations=wanted.get("annotations")
+            ),
+            "spec": {
+                # Left out, the API server fills in the cluster's default class.
+                **({"ingressClassName": wanted["className"]} if wanted.get("className") else {}),
+                "rules": [_rule(router, host) for host in hosts],
+                **given(wanted, "tls"),
+            },
+        }
+    ]
+
+
+def _rule(router: Router, host: dict[str, Any]) -> dict[str, Any]:
+    paths = host.get("paths") or [{"path": "/", "pathType": "Prefix"}]
+    return {
+        **given(host, "host"),
+        "http": {"paths": [_path(router, path) for path in paths]},
+    }
+
+
+def _path(router: Router, wanted: dict[str, Any]) -> dict[str, Any]:
+    port = wanted.get("servicePort") or router.spec["service"]["api"]["port"]
+    return {
+        "path": wanted["path"],
+        "pathType": wanted["pathType"],
+        "backend": {"service": {"name": router.name, "port": {"number": port}}},
+    }
 
 
 def _port(name: str, wanted: dict[str, Any]) -> dict[str, Any]:

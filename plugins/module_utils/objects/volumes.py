@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     config_map_name,
     envoy_config_map_name,
@@ -30,6 +31,8 @@ _WRITABLE_DIRECTORIES = {
     "tmp": "/tmp",  # noqa: S108 - a mount of its own, private to the pod
 }
 
+OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTORIES})
+
 
 def volumes(router: Router) -> list[dict[str, Any]]:
     """The pod's volumes."""
@@ -38,16 +41,23 @@ def volumes(router: Router) -> list[dict[str, Any]]:
         {"name": "envoy-config", "configMap": {"name": envoy_config_map_name(router.name)}},
         {"name": "models", **_models(router)},
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
+        *compact(router.spec.get("extraVolumes") or []),
     ]
 
 
-def router_mounts() -> list[dict[str, Any]]:
+def router_mounts(router: Router) -> list[dict[str, Any]]:
     """Whole directories: a file mounted with subPath never changes, and the router reloads it."""
     return [
         {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
         {"name": "models", "mountPath": MODELS_DIRECTORY},
         *({"name": name, "mountPath": path} for name, path in _WRITABLE_DIRECTORIES.items()),
+        *compact(router.spec.get("extraVolumeMounts") or []),
     ]
+
+
+def own_mount_paths() -> set[str]:
+    """Directories of the router container that are taken."""
+    return {CONFIG_DIRECTORY, MODELS_DIRECTORY, *_WRITABLE_DIRECTORIES.values()}
 
 
 def envoy_mounts() -> list[dict[str, Any]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import given
+from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact, given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     ANNOTATION_CONFIG_HASH,
     Manifest,
-    labels,
     metadata,
+    pod_labels,
     selector,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
@@ -23,9 +23,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     ROUTER,
-    TERMINATION_GRACE_SECONDS,
     envoy_container,
     router_container,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.scaling import (
+    deployment_annotations,
+    deployment_replicas,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.security import (
     pod_security_context,
@@ -68,15 +71,17 @@ def deployment(router: Router, facts: Facts) -> list[Manifest]:
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": metadata(router.name, router.namespace),
+            "metadata": metadata(
+                router.name, router.namespace, annotations=deployment_annotations(router, facts)
+            ),
             "spec": {
-                "replicas": router.spec["replicas"],
+                **deployment_replicas(router, facts),
                 "selector": {"matchLabels": selector(router.name)},
                 "strategy": _strategy(router.spec),
                 "progressDeadlineSeconds": _progress_deadline(router.spec),
                 "template": {
                     "metadata": {
-                        "labels": labels(router.name),
+                        "labels": pod_labels(router.name, router.spec.get("podLabels")),
                         "annotations": _pod_annotations(router, facts),
                     },
                     "spec": _pod(router, facts),
@@ -91,11 +96,18 @@ def _pod(router: Router, facts: Facts) -> dict[str, Any]:
         "serviceAccountName": service_account_name(router),
         # Nothing in the pod talks to the API server.
         "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+        "terminationGracePeriodSeconds": router.spec["terminationGracePeriodSeconds"],
         **pod_security_context(router, facts),
-        **given(router.spec, "imagePullSecrets", "nodeSelector", "tolerations"),
+        **given(
+            router.spec, "imagePullSecrets", "nodeSelector", "tolerations", "priorityClassName"
+        ),
         **_affinity(router),
-        "containers": [router_container(router, facts), envoy_container(router, facts)],
+        **_spread(router),
+        "containers": [
+            router_container(router, facts),
+            envoy_container(router, facts),
+            *compact(router.spec.get("extraContainers") or []),
+        ],
         "volumes": volumes(router),
     }
 
@@ -112,7 +124,7 @@ def _pod_annotations(router: Router, facts: Facts) -> dict[str, str]:
 def _strategy(spec: Mapping[str, Any]) -> dict[str, Any]:
     # The volume is bound to one node: a surging pod may find no room there, and the old pod that
     # holds the room waits for it. So one old pod goes first; with Recreate all of them would.
-    surge, unavailable = (0, 1) if _volume_binds_to_node(spec) else (1, 0)
+    surge, unavailable = (0, 1) if volume_binds_to_node(spec) else (1, 0)
     return {
         "type": "RollingUpdate",
         "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
@@ -123,7 +135,7 @@ def _affinity(router: Router) -> dict[str, Any]:
     spec = router.spec
     if spec.get("affinity") is not None:
         return given(spec, "affinity")
-    if not _volume_binds_to_node(spec):
+    if not volume_binds_to_node(spec):
         return {}
     # On another node than the volume's a pod would wait for ever (Multi-Attach error). "Preferred"
     # is not enough: the scheduler's own spreading outweighs it. The first pod may go anywhere.
@@ -134,7 +146,15 @@ def _affinity(router: Router) -> dict[str, Any]:
     return {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
 
 
-def _volume_binds_to_node(spec: Mapping[str, Any]) -> bool:
+def _spread(router: Router) -> dict[str, Any]:
+    # Kubernetes takes a constraint without labelSelector as one that counts no pods at all.
+    own = {"labelSelector": {"matchLabels": selector(router.name)}}
+    wanted = given(router.spec, "topologySpreadConstraints")
+    return {name: [{**own, **one} for one in value] for name, value in wanted.items()}
+
+
+def volume_binds_to_node(spec: Mapping[str, Any]) -> bool:
+    """The volume for models can be attached to one node at a time."""
     persistence = spec["persistence"]
     return bool(
         persistence["enabled"]

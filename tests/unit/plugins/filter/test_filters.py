@@ -24,6 +24,25 @@ ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'id') }}"
 
 MY_ROUTER = yaml.safe_load(SAMPLES["vllm.ai_v1alpha1_semanticrouter_my-router"].read_text())
+# What my-router does not ask for.
+ASKED = {
+    "horizontal_pod_autoscaler": {
+        "autoscaling": {
+            "enabled": True,
+            "minReplicas": 2,
+            "targetCPUUtilizationPercentage": 70,
+            "targetMemoryUtilizationPercentage": 80,
+        }
+    },
+    "ingress": {
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "hosts": [{"host": "router.example.com"}],
+            "tls": [{"secretName": "router-tls", "hosts": ["router.example.com"]}],
+        }
+    },
+}
 FILTERS = {
     name: build
     for module in (Storage, Workload, Networking)
@@ -45,6 +64,9 @@ def hostile_router() -> dict[str, Any]:
         serviceAccount={"annotations": {"note": TEMPLATE}},
     )
     router["spec"]["persistence"]["annotations"] = {"note": TEMPLATE}
+    for asked in ASKED.values():
+        router["spec"].update(deepcopy(asked))
+    router["spec"]["ingress"]["annotations"] = {"note": TEMPLATE}
     return router
 
 
@@ -90,7 +112,9 @@ def test_the_documented_example_gives_what_the_builder_builds(name: str, written
     assert found == FILTERS[name](hostile_router(), {"platform": "kubernetes"})
 
 
-@pytest.mark.parametrize("name", ["deployment", "service_account", "persistent_volume_claim"])
+@pytest.mark.parametrize(
+    "name", ["deployment", "ingress", "service_account", "persistent_volume_claim"]
+)
 def test_a_template_in_a_router_stays_text(name: str, written: Path):
     (file,) = written.glob(f"my-router-{name.replace('_', '-')}.yaml")
 
@@ -103,7 +127,9 @@ def test_the_documentation_shows_what_is_returned(name: str):
     documented = documentation(name)
 
     assert documented["DOCUMENTATION"]["name"] == name
-    assert_contains(FILTERS[name](MY_ROUTER, {}), documented["RETURN"]["_value"]["sample"])
+    asked = {**MY_ROUTER, "spec": {**MY_ROUTER["spec"], **ASKED.get(name, {})}}
+
+    assert_contains(FILTERS[name](asked, {}), documented["RETURN"]["_value"]["sample"])
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -114,6 +114,19 @@ def verdict(of: dict[str, Any], name: str) -> tuple[str, str]:
     return found["status"], found["reason"]
 
 
+def test_pods_that_an_autoscaler_left_are_explained_until_replicas_counts_again() -> None:
+    left = deployment()
+    left["metadata"]["annotations"] = {"vllm.ai/replicas-set-aside": "1"}
+
+    def available(**spec: Any) -> str:
+        said = status(workload=Workload(left), owner=router(**spec))
+        return str(condition(said, "Available")["message"])
+
+    assert "spec.replicas (1) applies when it is next changed" in available(replicas=1)
+    assert "Autoscaling" not in available(replicas=2)
+    assert "Autoscaling" not in available(replicas=1, autoscaling={"enabled": True})
+
+
 def test_a_router_with_all_pods_and_backends_is_running() -> None:
     said = status()
     assert {key: said[key] for key in said if key not in ("conditions", "endpoints")} == {

@@ -69,11 +69,6 @@ def test_a_right_object_is_held_up_by_nothing_but_what_this_version_does_not_bui
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        (
-            {"ingress": {"enabled": True, "hosts": [{"host": "a", "paths": [{"path": "/"}]}]}},
-            "spec.ingress.enabled",
-        ),
-        ({"autoscaling": {"enabled": True}}, "spec.autoscaling.enabled"),
         *(
             (
                 {"openshift": {"routes": {"enabled": True, "tls": {"termination": termination}}}},
@@ -221,3 +216,75 @@ def test_what_is_no_quantity_is_left_to_the_schema() -> None:
     assert quantity("lots") is None
     assert quantity("1.2.3") is None
     assert quantity(None) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "blamed"),
+    [
+        ({"resources": {"requests": {"memory": "3Gi"}}}, ["spec.resources.requests.cpu"]),
+        ({"resources": {"limits": {"cpu": "1"}}}, []),
+        (
+            {"extraContainers": [{"name": "a", "image": "a"}]},
+            ["spec.extraContainers[0].resources.requests.cpu"],
+        ),
+        ({"envoy": {"resources": {}}}, ["spec.envoy.resources.requests.cpu"]),
+        ({}, []),
+    ],
+)
+def test_an_autoscaler_that_would_measure_nothing_is_said_but_no_obstacle(
+    spec: dict[str, Any], blamed: list[str]
+) -> None:
+    problems = check(with_spec(autoscaling={"enabled": True}, **spec))
+    assert [(p.field, p.reason, p.blocking) for p in problems] == [
+        (field, "AutoscalerBlind", False) for field in blamed
+    ]
+    assert check(with_spec(**spec)) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_blocked"),
+    [
+        ({"replicas": 3, "podDisruptionBudget": {"minAvailable": 3}}, True),
+        ({"replicas": 3, "podDisruptionBudget": {"minAvailable": "100%"}}, True),
+        ({"replicas": 3, "podDisruptionBudget": {"minAvailable": 2}}, False),
+        ({"replicas": 3, "podDisruptionBudget": {"maxUnavailable": 0}}, False),
+        ({"replicas": 1, "podDisruptionBudget": {"minAvailable": 1}}, False),
+        ({"replicas": 1, "podDisruptionBudget": {"minAvailable": 1, "enabled": True}}, True),
+        (
+            {
+                "autoscaling": {"enabled": True, "minReplicas": 2},
+                "podDisruptionBudget": {"minAvailable": 2},
+            },
+            True,
+        ),
+    ],
+)
+def test_a_budget_that_blocks_every_drain_is_said_but_no_obstacle(
+    spec: dict[str, Any], is_blocked: bool
+) -> None:
+    problems = check(with_spec(**spec))
+    assert [(p.reason, p.blocking) for p in problems] == (
+        [("DrainBlocked", False)] if is_blocked else []
+    )
+
+
+def test_pods_that_share_a_volume_may_be_spread_softly_or_by_the_users_own_affinity() -> None:
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname"}
+    soft = {**spread, "whenUnsatisfiable": "ScheduleAnyway"}
+    hard = {**spread, "whenUnsatisfiable": "DoNotSchedule"}
+    shared = {"replicas": 2, "persistence": {"enabled": True}}
+    assert check(with_spec(topologySpreadConstraints=[soft], **shared)) == []
+    assert check(with_spec(topologySpreadConstraints=[hard], affinity={}, **shared)) == []
+    many = {"enabled": True, "accessMode": "ReadWriteMany"}
+    assert check(with_spec(topologySpreadConstraints=[hard], replicas=2, persistence=many)) == []
+
+
+def test_an_ingress_may_leave_everything_open() -> None:
+    assert check(with_spec(ingress={"enabled": True})) == []
+    hosts = [{"host": "*.example.com"}, {}, {"host": "", "paths": []}]
+    assert check(with_spec(ingress={"enabled": True, "hosts": hosts})) == []
+
+
+def test_a_disabled_ingress_may_hold_anything() -> None:
+    hosts = [{"host": "https://nowhere", "paths": [{"path": "x", "pathType": "y"}]}]
+    assert check(with_spec(ingress={"hosts": hosts})) == []

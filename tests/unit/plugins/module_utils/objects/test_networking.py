@@ -5,6 +5,7 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     headless_service,
+    ingress,
     service,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
@@ -93,3 +94,62 @@ def test_headless_service_offers_prometheus_nothing_to_scrape_twice():
     (built,) = headless_service(router(), Facts())
 
     assert "metrics" not in ports(built)
+
+
+def built_ingress(**wanted: Any) -> dict[str, Any]:
+    (built,) = ingress(router(ingress={"enabled": True, **wanted}), Facts())
+    return built
+
+
+def test_there_is_no_ingress_unless_asked_for():
+    assert ingress(router(ingress={"hosts": [{"host": "a.example.com"}]}), Facts()) == []
+
+
+def test_an_ingress_without_hosts_answers_for_every_host_and_path():
+    (rule,) = built_ingress()["spec"]["rules"]
+
+    assert set(rule) == {"http"}
+    assert rule["http"]["paths"] == [
+        {
+            "path": "/",
+            "pathType": "Prefix",
+            "backend": {"service": {"name": "my-router", "port": {"number": 8080}}},
+        }
+    ]
+
+
+def test_an_ingress_host_without_paths_gets_all_of_them():
+    (rule,) = built_ingress(hosts=[{"host": "router.example.com"}])["spec"]["rules"]
+
+    assert rule["host"] == "router.example.com"
+    assert [path["path"] for path in rule["http"]["paths"]] == ["/"]
+
+
+def test_an_ingress_path_takes_its_type_and_port():
+    paths = [{"path": "/metrics", "pathType": "Exact", "servicePort": 9190}, {"path": "/v1"}]
+
+    (rule,) = built_ingress(hosts=[{"host": "", "paths": paths}])["spec"]["rules"]
+
+    assert "host" not in rule
+    assert [
+        (path["path"], path["pathType"], path["backend"]["service"]["port"]["number"])
+        for path in rule["http"]["paths"]
+    ] == [("/metrics", "Exact", 9190), ("/v1", "Prefix", 8080)]
+
+
+def test_an_ingress_follows_the_port_of_the_service():
+    (built,) = ingress(router(ingress={"enabled": True}, service={"api": {"port": 80}}), Facts())
+
+    (path,) = built["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"]["port"] == {"number": 80}
+
+
+def test_an_ingress_takes_class_annotations_and_certificates():
+    tls = [{"secretName": "router-tls", "hosts": ["router.example.com"]}]
+
+    built = built_ingress(className="nginx", annotations={"a": "b"}, tls=tls)
+
+    assert built["spec"]["ingressClassName"] == "nginx"
+    assert built["metadata"]["annotations"] == {"a": "b"}
+    assert built["spec"]["tls"] == tls
+    assert "ingressClassName" not in built_ingress(className="")["spec"]

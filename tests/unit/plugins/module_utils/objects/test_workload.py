@@ -459,3 +459,62 @@ class TestRollout:
             "app.kubernetes.io/name": "semantic-router",
             "app.kubernetes.io/instance": "my-router",
         }
+
+
+class TestAdditions:
+    def test_the_users_containers_come_after_ours_as_they_are(self):
+        classifier = {"name": "classifier", "image": "example.com/classifier:1"}
+
+        found = pod(extraContainers=[classifier], image={"imageRegistry": "mirror.example.com"})
+
+        assert [c["name"] for c in found["containers"]][-1] == "classifier"
+        assert found["containers"][-1] == classifier
+
+    def test_volumes_and_mounts_of_the_user_join_ours(self):
+        volume = {"name": "ca", "configMap": {"name": "company-ca"}}
+        mount = {"name": "ca", "mountPath": "/etc/company-ca", "readOnly": True}
+
+        found = pod(extraVolumes=[volume], extraVolumeMounts=[mount])
+
+        assert volume in found["volumes"]
+        semantic_router, envoy = found["containers"]
+        assert mount in semantic_router["volumeMounts"]
+        assert mount not in envoy["volumeMounts"]
+
+    def test_whole_secrets_and_config_maps_become_variables_of_the_router(self):
+        sources = [{"secretRef": {"name": "hf"}}, {"prefix": "X_", "configMapRef": {"name": "x"}}]
+
+        semantic_router, envoy = containers(envFrom=sources)
+
+        assert semantic_router["envFrom"] == sources
+        assert "envFrom" not in envoy
+        assert "envFrom" not in containers()[0]
+
+    def test_further_labels_never_replace_those_of_the_selector(self):
+        wanted = {"team": "blue", "app.kubernetes.io/instance": "other"}
+
+        found = template(podLabels=wanted)["metadata"]["labels"]
+
+        assert found["team"] == "blue"
+        assert spec()["selector"]["matchLabels"].items() <= found.items()
+
+    def test_pods_are_spread_by_their_own_labels_unless_told_otherwise(self):
+        zone = {
+            "maxSkew": 1,
+            "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": "ScheduleAnyway",
+        }
+        own = {**zone, "labelSelector": {"matchLabels": {"team": "blue"}}}
+
+        found = pod(topologySpreadConstraints=[zone, own])["topologySpreadConstraints"]
+
+        assert found[0]["labelSelector"] == {"matchLabels": spec()["selector"]["matchLabels"]}
+        assert found[1] == own
+
+    def test_priority_and_grace_period_are_the_users(self):
+        found = pod(priorityClassName="inference", terminationGracePeriodSeconds=300)
+
+        assert found["priorityClassName"] == "inference"
+        assert found["terminationGracePeriodSeconds"] == 300
+        assert pod()["terminationGracePeriodSeconds"] == 60
+        assert "priorityClassName" not in pod()

@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does what users add to the pod (containers, volumes, labels, spreading) fit what is there?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    DNS_NAME,
+    Problems,
+    Spec,
+    duplicates,
+    invalid,
+    label_problems,
+    no_object_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import labels
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
+    ENVOY,
+    ROUTER,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import (
+    OWN_VOLUMES,
+    own_mount_paths,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
+    volume_binds_to_node,
+)
+
+_ENV_FROM = ("configMapRef", "secretRef")
+_HOSTNAME = "kubernetes.io/hostname"
+
+
+def _labels(spec: Spec) -> Problems:
+    wanted = spec.get("podLabels") or {}
+    for key in labels("any"):
+        if key in wanted:
+            found = f"{key} is the operator's own label, by which it finds the pods"
+            yield invalid("spec.podLabels", found, "Choose another key")
+    yield from label_problems(wanted, "spec.podLabels")
+
+
+def _env_from(spec: Spec) -> Problems:
+    for index, source in enumerate(spec.get("envFrom") or []):
+        path = f"spec.envFrom[{index}]"
+        given = [name for name in _ENV_FROM if source.get(name) is not None]
+        if len(given) != 1:
+            found = f"it has {' and '.join(given) if given else 'no source'}"
+            yield invalid(path, found, f"Give one of {', '.join(_ENV_FROM)}")
+        elif not source[given[0]].get("name"):
+            yield invalid(f"{path}.{given[0]}.name", "it is missing", "Name the object")
+
+
+def _containers(spec: Spec) -> Problems:
+    entries = spec.get("extraContainers") or []
+    yield from duplicates(entries, "spec.extraContainers")
+    for index, container in enumerate(entries):
+        path = f"spec.extraContainers[{index}]"
+        if container["name"] in (ROUTER, ENVOY):
+            found = f'"{container["name"]}" is the operator\'s own container'
+            yield invalid(f"{path}.name", found, "Choose another name")
+        if not container.get("image"):
+            yield invalid(f"{path}.image", "it is missing", "Give the container's image")
+
+
+def _volumes(spec: Spec) -> Problems:
+    entries = spec.get("extraVolumes") or []
+    yield from duplicates(entries, "spec.extraVolumes")
+    for index, volume in enumerate(entries):
+        path = f"spec.extraVolumes[{index}]"
+        if volume["name"] in OWN_VOLUMES:
+            found = f'"{volume["name"]}" is the operator\'s own volume'
+            yield invalid(f"{path}.name", found, "Choose another name")
+        sources = [name for name, value in volume.items() if name != "name" and value is not None]
+        if len(sources) != 1:
+            found = f"it has {' and '.join(sources) if sources else 'no source'}"
+            yield invalid(path, found, "Give one source, e.g. secret or configMap")
+
+
+def _mounts(spec: Spec) -> Problems:
+    names = {volume["name"] for volume in spec.get("extraVolumes") or []}
+    paths = own_mount_paths()
+    for index, mount in enumerate(spec.get("extraVolumeMounts") or []):
+        path = f"spec.extraVolumeMounts[{index}]"
+        if mount["name"] not in names | OWN_VOLUMES:
+            found = f'there is no volume "{mount["name"]}"'
+            yield invalid(f"{path}.name", found, "Add it to spec.extraVolumes")
+        place = mount["mountPath"].rstrip("/") or "/"
+        if place in paths:
+            yield invalid(
+                f"{path}.mountPath",
+                f"{place} is taken by the operator or an earlier mount",
+                "Choose another directory",
+            )
+        paths.add(place)
+
+
+def _priority(spec: Spec) -> Problems:
+    name = spec.get("priorityClassName")
+    if name and not DNS_NAME.fullmatch(name):
+        yield no_object_name("spec.priorityClassName", name, "a PriorityClass")
+
+
+def _spread(spec: Spec) -> Problems:
+    """Pods that are kept on the node of their volume cannot be spread over nodes."""
+    scaling = spec["autoscaling"]
+    pods = scaling["maxReplicas"] if scaling["enabled"] else spec["replicas"]
+    stay_together = volume_binds_to_node(spec) and spec.get("affinity") is None
+    for index, one in enumerate(spec.get("topologySpreadConstraints") or []):
+        path = f"spec.topologySpreadConstraints[{index}]"
+        if one["maxSkew"] < 1:
+            yield invalid(f"{path}.maxSkew", f"it is {one['maxSkew']}", "Give at least 1")
+        must = one["whenUnsatisfiable"] == "DoNotSchedule" and one["topologyKey"] == _HOSTNAME
+        if must and stay_together and pods > one["maxSkew"]:
+            yield invalid(
+                path,
+                "it spreads the pods over nodes, but all of them share one volume that binds them "
+                f"to one node (spec.persistence.accessMode {spec['persistence']['accessMode']})",
+                "Set spec.persistence.accessMode to ReadWriteMany or spec.persistence.enabled to "
+                "false",
+            )
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (
+    _labels,
+    _env_from,
+    _containers,
+    _volumes,
+    _mounts,
+    _priority,
+    _spread,
+)

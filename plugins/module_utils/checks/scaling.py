@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Do spec.autoscaling and spec.podDisruptionBudget make sense?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    Problems,
+    Spec,
+    invalid,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+
+_TARGETS = {
+    "cpu": "targetCPUUtilizationPercentage",
+    "memory": "targetMemoryUtilizationPercentage",
+}
+
+
+def _numbers(spec: Spec) -> Problems:
+    scaling = spec["autoscaling"]
+    if not scaling["enabled"]:
+        return
+    if scaling["minReplicas"] < 1:
+        yield invalid(
+            "spec.autoscaling.minReplicas", f"it is {scaling['minReplicas']}", "Give at least 1"
+        )
+    if scaling["minReplicas"] > scaling["maxReplicas"]:
+        yield invalid(
+            "spec.autoscaling.minReplicas",
+            f"{scaling['minReplicas']} is greater than maxReplicas, {scaling['maxReplicas']}",
+            "Raise maxReplicas or lower minReplicas",
+        )
+    for name in _TARGETS.values():
+        if scaling.get(name, 1) < 1:
+            found, remedy = f"it is {scaling[name]}", "Give a percentage of the request, e.g. 80"
+            yield invalid(f"spec.autoscaling.{name}", found, remedy)
+
+
+def _requests(spec: Spec) -> Problems:
+    """An autoscaler that finds one container without a request measures nothing at all."""
+    if not spec["autoscaling"]["enabled"]:
+        return
+    for resource, target in _TARGETS.items():
+        if not spec["autoscaling"].get(target):
+            continue
+        for path, resources in _resources(spec):
+            # Kubernetes takes a limit for the request that is not given.
+            asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+            if resource not in asked:
+                yield Problem(
+                    reason="AutoscalerBlind",
+                    field=f"{path}.requests.{resource}",
+                    found=f"it is missing, and spec.autoscaling.{target} is a percentage of it",
+                    remedy="Give it; without, the autoscaler leaves the number of pods alone",
+                    # A LimitRange of the namespace may supply it.
+                    blocking=False,
+                )
+
+
+def _resources(spec: Spec) -> Iterator[tuple[str, Spec]]:
+    yield "spec.resources", spec["resources"]
+    if not (spec.get("gateway") or {}).get("existingRef"):
+        yield "spec.envoy.resources", spec["envoy"]["resources"]
+    for index, container in enumerate(spec.get("extraContainers") or []):
+        yield f"spec.extraContainers[{index}].resources", container.get("resources") or {}
+
+
+def _budget(spec: Spec) -> Problems:
+    budget = spec.get("podDisruptionBudget") or {}
+    available = budget.get("minAvailable")
+    if available is not None and budget.get("maxUnavailable") is not None:
+        yield invalid(
+            "spec.podDisruptionBudget.maxUnavailable", "minAvailable is set too", "Keep one"
+        )
+        return
+    scaling = spec["autoscaling"]
+    pods = scaling["minReplicas"] if scaling["enabled"] else spec["replicas"]
+    is_built = budget.get("enabled", pods > 1)
+    if is_built and (available == "100%" or (isinstance(available, int) and available >= pods > 0)):
+        yield Problem(
+            reason="DrainBlocked",
+            field="spec.podDisruptionBudget.minAvailable",
+            found=f"{available} of {pods} pods must stay, so a node that runs one is never drained",
+            remedy="Lower it; if that is what you want, set maxUnavailable to 0 instead",
+            blocking=False,
+        )
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (_numbers, _requests, _budget)
