@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON))
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml
-stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
+stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
 STAMPS := $(foreach venv,$(VENVS),$(call stamp,$(venv)))
 READY := $(filter $(VENV)/%,$(STAMPS))
 READY_2_18 := $(filter $(ANSIBLE_2_18)/%,$(STAMPS))
