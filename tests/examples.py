@@ -7,6 +7,12 @@ from typing import Any
 
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import (
+    CONTROLLER_ENVOY_GATEWAY,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 PLATFORMS = ("kubernetes", "openshift")
@@ -18,6 +24,10 @@ SAMPLES = {
 }
 
 LLAMA_STACK_PORT = 8321
+_CAPABILITIES = {
+    "gateway.networking.k8s.io": ["v1"],
+    "gateway.envoyproxy.io": ["v1alpha1"],
+}
 
 
 def resource(**spec: Any) -> dict[str, Any]:
@@ -44,12 +54,26 @@ def facts(found: Router, platform: str) -> Facts:
     """A cluster that has everything the router asks for."""
     return Facts(
         platform=platform,
+        capabilities=_CAPABILITIES,
+        gateway=_gateway(found),
         storage_classes=["standard"],
         default_storage_class="standard",
         endpoints=[
             _endpoint(entry, found.namespace) for entry in found.spec.get("vllmEndpoints", [])
         ],
     )
+
+
+def _gateway(found: Router) -> dict[str, Any]:
+    """A Gateway of Envoy Gateway that takes every route."""
+    if not is_gateway_mode(found.spec):
+        return {}
+    listener = {"name": "http", "allows": True, "why": ""}
+    return {
+        "found": True,
+        "controller": CONTROLLER_ENVOY_GATEWAY,
+        "listeners": [listener],
+    }
 
 
 def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:

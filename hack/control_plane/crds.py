@@ -1,4 +1,4 @@
-"""Finds CRD files in the Go modules that `hack/crds/go.mod` pins. Nothing of them is compiled."""
+"""Finds files of the Go modules that a go.mod pins, such as CRDs in those of `hack/crds`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ OPENSHIFT_ROUTES = (
 
 
 def module_file(module: str, path: str) -> Path:
-    """A file of a pinned module, downloaded when it is not there yet and held against go.sum."""
+    """A file of a module that hack/crds pins."""
+    file = module_directory(module, PINS) / path
+    if not file.is_file():
+        raise ControlPlaneError(f"{module} has no {path}; another version may have moved it.")
+    return file
+
+
+def module_directory(module: str, pins: Path) -> Path:
+    """A pinned module's files, downloaded when they are not there yet and held against go.sum."""
     answer = subprocess.run(
         ["go", "mod", "download", "-json", module],
-        cwd=PINS,
+        cwd=pins,
         capture_output=True,
         text=True,
         check=False,
     )
     if answer.returncode != 0:
         said = f"{answer.stdout.strip()} {answer.stderr.strip()}".strip()
-        raise ControlPlaneError(f"`go mod download {module}` failed in {PINS}: {said}")
-    file = Path(json.loads(answer.stdout)["Dir"]) / path
-    if not file.is_file():
-        raise ControlPlaneError(f"{module} has no {path}; another version may have moved it.")
-    return file
+        raise ControlPlaneError(f"`go mod download {module}` failed in {pins}: {said}")
+    return Path(json.loads(answer.stdout)["Dir"])

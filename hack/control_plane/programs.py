@@ -65,8 +65,7 @@ class Programs:
 
 def ensure(progress: Progress) -> Programs:
     """All programs, built where missing; quick when nothing is."""
-    go_version = _go_version()
-    cache = _cache_directory(go_version)
+    cache = _cache_directory(go_version())
     found = _from_assets()
     wanted = [name for name in PACKAGES if name not in found]
     if not _complete(cache, wanted):
@@ -111,7 +110,8 @@ def _complete(cache: Path, wanted: list[str]) -> bool:
     return all(path.is_file() for path in [*(cache / name for name in wanted), *stages])
 
 
-def _go_version() -> str:
+def go_version() -> str:
+    """What `go` is; ControlPlaneError when there is none, or it is too old."""
     needed = _required_go()
     install = (
         f"Install Go {needed} or newer (https://go.dev/dl/) and put it on PATH: the control plane "
@@ -143,15 +143,20 @@ def _go(*arguments: str, hint: str = "") -> str:
     return answer.stdout.strip()
 
 
-def _cache_directory(go_version: str) -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+def _cache_directory(version: str) -> Path:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum", "etcd/main.go"):
         digest.update((MODULE / name).read_bytes())
-    for text in (*PACKAGES.values(), *BUILD_FLAGS, *KWOK_STAGES, go_version):
+    for text in (*PACKAGES.values(), *BUILD_FLAGS, *KWOK_STAGES, version):
         digest.update(text.encode())
     key = digest.hexdigest()[:16]
-    return Path(root).expanduser() / "semantic-router-operator" / "control-plane" / key
+    return cache_root() / "control-plane" / key
+
+
+def cache_root() -> Path:
+    """Outside the source tree: what takes minutes to build outlives a checkout."""
+    root = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(root).expanduser() / "semantic-router-operator"
 
 
 def _build(cache: Path, wanted: list[str], progress: Progress) -> None:
@@ -197,19 +202,20 @@ def _build_one(cache: Path, name: str, version_flags: str, progress: Progress) -
     unfinished = cache / f".{name}.{os.getpid()}"
     command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", version_flags]
     try:
-        _run_build([*command, "-o", str(unfinished), PACKAGES[name]], progress)
+        run_build([*command, "-o", str(unfinished), PACKAGES[name]], progress)
         unfinished.rename(cache / name)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def _run_build(command: list[str], progress: Progress) -> None:
+def run_build(command: list[str], progress: Progress, directory: Path = MODULE) -> None:
+    """`go build`, with a line of progress every few seconds."""
     environment = {**os.environ, "CGO_ENABLED": "0"}
     reading, writing = os.pipe()
     with (
         open(reading, "rb", buffering=0) as output,
         subprocess.Popen(
-            command, cwd=MODULE, env=environment, stdout=writing, stderr=writing
+            command, cwd=directory, env=environment, stdout=writing, stderr=writing
         ) as go,
     ):
         os.close(writing)

@@ -27,6 +27,7 @@ class ActionModule(RouterAction):
         "router": {"type": "dict", "required": True},
         "objects": {"type": "list", "elements": "dict", "required": True},
         "prune": {"type": "bool", "default": True},
+        "capabilities": {"type": "dict"},
         **CONNECTION_OPTIONS,
     }
 
@@ -42,4 +43,5 @@ class ActionModule(RouterAction):
             check_mode=arguments.check_mode,
             diff=arguments.diff,
             prune=arguments["prune"],
+            capabilities=arguments["capabilities"],
         ).as_dict()

@@ -11,9 +11,9 @@ Degraded        a blocking problem: the spec is not in effect, the last good obj
 Pending         no Deployment yet, or no pod available because the volume claim is not bound
 Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
 Progressing     the Deployment is not yet what was asked for
-Degraded        all pods run, but a backend is unresolved, something asked for was left out, or the
-                Route is refused
-Progressing     all pods run, but the Route is not admitted yet
+Degraded        all pods run, but a backend is unresolved, something asked for was left out, or a
+                Route or HTTPRoute is refused
+Progressing     all pods run, but the Route or HTTPRoute is not admitted yet
 Running         all pods run and nothing is missing
 ==============  ===================================================================================
 
@@ -25,8 +25,9 @@ Conditions, on purpose:
 - **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
   fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
 - **ConfigValid** is False for what only an edit of the SemanticRouter can cure.
-- **RouteReady** is there only when a Route is asked for: whether requests reach the Service
-  through it. Ready does not care: clients inside the cluster are served.
+- **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
+  whether requests reach the Service through it. Ready does not care: clients inside the cluster
+  are served.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     discovery,
+    gateway_mode,
+    gateways,
+    live_http_route,
     live_route,
     live_workload,
 )
@@ -76,8 +80,6 @@ PHASE_RUNNING = "Running"
 PHASE_DEGRADED = "Degraded"
 PHASE_PAUSED = "Paused"
 PHASES = (PHASE_PENDING, PHASE_PROGRESSING, PHASE_RUNNING, PHASE_DEGRADED, PHASE_PAUSED)
-
-GATEWAY_MODE_STANDALONE = "standalone"
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 
@@ -125,6 +127,20 @@ REASONS = {
     "RouteNotAdmitted": "No router of OpenShift has looked at the Route yet.",
     "RouteRefused": "OpenShift's routers refuse the Route.",
     "RouteApiMissing": "The API server does not serve Routes: it is not OpenShift.",
+    # the Gateway of gateway mode, and its HTTPRoute
+    "HTTPRouteAccepted": "The Gateway's controller serves the HTTPRoute.",
+    "HTTPRouteMissing": "There is no HTTPRoute yet.",
+    "HTTPRoutePending": "The Gateway's controller has not looked at the HTTPRoute yet.",
+    "HTTPRouteNotAccepted": "The Gateway's controller refuses the HTTPRoute.",
+    "HTTPRouteRefsNotResolved": "The Gateway's controller finds no way to a Service.",
+    "GatewayApiNotInstalled": "The API server does not serve the Gateway API.",
+    "GatewayNotFound": "The Gateway of spec.gateway.existingRef does not exist.",
+    "GatewayUnreadable": "The operator may not read the Gateway or its class.",
+    "GatewayRefusesRoutes": "No listener of the Gateway takes an HTTPRoute from here.",
+    "GatewayControllerUnknown": "ext_proc cannot be attached to a Gateway of this controller.",
+    "ExtProcNotAttached": "The Gateway cannot be told to ask the router.",
+    "ReferenceGrantMissing": "A backend's namespace does not let HTTPRoutes of another one in.",
+    "ManagementApiExposed": "The router's management API would be open to others.",
     # the cluster
     "DiscoveryFailed": "The cluster could not be read; nothing was changed.",
     "StorageClassNotFound": "The StorageClass does not exist.",
@@ -162,6 +178,8 @@ _GOOD = {
     ROUTE_READY: TRUE,
 }
 
+_NO_MISTAKES = ("FeatureNotAvailable", "ManagementApiExposed")
+
 Condition = dict[str, Any]
 
 
@@ -181,7 +199,7 @@ def status(
         "replicas": int(deployment_status.get("replicas") or 0),
         "readyReplicas": int(deployment_status.get("readyReplicas") or 0),
         "observedGeneration": router.generation,
-        "gatewayMode": GATEWAY_MODE_STANDALONE,
+        "gatewayMode": gateway_mode.mode(router.spec),
         **_openshift_features(facts, problems, workload, previous),
         "endpoints": _endpoints(facts, problems, previous),
     }
@@ -230,8 +248,10 @@ def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> 
     blocked = any(problem.blocking for problem in problems)
     if not blocked and not live_workload.is_rolled_out(workload.deployment):
         return REQUEUE_PROGRESSING
-    # The stock operator does not tell of a change that is in a Route's status alone.
-    admission = _admission(facts, problems, workload) if facts.is_openshift else None
+    # The stock operator does not tell of a change that is in a Route's status alone, and who
+    # serves an HTTPRoute may take its time.
+    is_told = not (facts.is_openshift or workload.gateway)
+    admission = None if is_told else _admission(facts, problems, workload)
     return REQUEUE_PROGRESSING if admission and not admission.ready else REQUEUE_SETTLED
 
 
@@ -397,11 +417,12 @@ def _backends_resolved(router: Router, facts: Facts, problems: list[Problem]) ->
 def _config_valid(problems: list[Problem]) -> Condition:
     if _is_blind(problems):
         return _condition(CONFIG_VALID, UNKNOWN, "DiscoveryFailed", REASONS["DiscoveryFailed"])
-    # A feature that this version lacks is no mistake of the user's: Degraded says it.
+    # A feature that this version lacks, or leaves out for safety, is no mistake of the user's:
+    # Degraded says it.
     mistakes = [
         problem
         for problem in problems
-        if problem.field and not problem.retry and problem.reason != "FeatureNotAvailable"
+        if problem.field and not problem.retry and problem.reason not in _NO_MISTAKES
     ]
     if mistakes:
         return _condition(CONFIG_VALID, FALSE, mistakes[0].reason, _joined(mistakes))
@@ -410,7 +431,7 @@ def _config_valid(problems: list[Problem]) -> Condition:
 
 def _route_ready(facts: Facts, problems: list[Problem], workload: Workload) -> list[Condition]:
     """[] when no Route is asked for."""
-    if workload.route_name and _is_blind(problems):
+    if (workload.route_name or workload.gateway) and _is_blind(problems):
         return [_condition(ROUTE_READY, UNKNOWN, "DiscoveryFailed", REASONS["DiscoveryFailed"])]
     admission = _admission(facts, problems, workload)
     if admission is None:
@@ -420,7 +441,32 @@ def _route_ready(facts: Facts, problems: list[Problem], workload: Workload) -> l
 
 
 def _admission(facts: Facts, problems: list[Problem], workload: Workload) -> Admission | None:
-    """None when no Route is asked for, or nothing is known."""
+    """The worse of the two; None when no Route is asked for, or nothing is known."""
+    verdicts = [
+        verdict
+        for verdict in (
+            _gateway_admission(problems, workload),
+            _openshift_admission(facts, problems, workload),
+        )
+        if verdict
+    ]
+    return min(verdicts, key=lambda verdict: (verdict.ready, not verdict.failing), default=None)
+
+
+def _gateway_admission(problems: list[Problem], workload: Workload) -> Admission | None:
+    if not workload.gateway or _is_blind(problems):
+        return None
+    missing = [problem for problem in problems if problem.reason in gateways.REASONS]
+    if missing:
+        return Admission(missing[0].reason, _joined(missing), failing=True)
+    return live_http_route.admission_of(
+        workload.http_route_names, workload.http_routes, workload.gateway
+    )
+
+
+def _openshift_admission(
+    facts: Facts, problems: list[Problem], workload: Workload
+) -> Admission | None:
     if not workload.route_name or _is_blind(problems):
         return None
     if not facts.is_openshift:
@@ -458,7 +504,7 @@ def _openshift_features(
         return {"openshiftFeatures": known} if known else {}
     if not facts.is_openshift:
         return {}
-    admission = _admission(facts, problems, workload)
+    admission = _openshift_admission(facts, problems, workload)
     host = {"routeHostname": sanitized(admission.host)} if admission and admission.host else {}
     return {"openshiftFeatures": {"routesEnabled": workload.route is not None, **host}}
 

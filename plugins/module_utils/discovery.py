@@ -20,22 +20,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import live_scaling
+from ansible_collections.vllm.semantic_router.plugins.module_utils import gateways, live_scaling
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     PLATFORM_KUBERNETES,
     PLATFORM_OPENSHIFT,
     Endpoint,
     Facts,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    wants_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 GROUP_ROUTE = "route.openshift.io"
-GROUP_GATEWAY = "gateway.networking.k8s.io"
+GROUP_GATEWAY = gateways.GROUP
+GROUP_ENVOY_GATEWAY = gateways.GROUP_ENVOY_GATEWAY
+GROUP_ISTIO = gateways.GROUP_ISTIO
 GROUP_MONITORING = "monitoring.coreos.com"
 GROUP_KSERVE = "serving.kserve.io"
-CAPABILITY_GROUPS = (GROUP_ROUTE, GROUP_GATEWAY, GROUP_MONITORING, GROUP_KSERVE)
+CAPABILITY_GROUPS = (
+    GROUP_ROUTE,
+    GROUP_GATEWAY,
+    GROUP_ENVOY_GATEWAY,
+    GROUP_ISTIO,
+    GROUP_MONITORING,
+    GROUP_KSERVE,
+)
 
 KSERVE_VERSION = "v1beta1"
 KSERVE_PREDICTOR_PORT = 8443
@@ -91,6 +104,7 @@ class Reading:
     storage: StorageClasses; None when nobody asked for a volume.
     claim_exists: the volume claim is there already, so its class was settled long ago.
     backends: one per entry of spec.vllmEndpoints, in that order.
+    gateway: None in standalone mode.
     deployment: the router's; None when there is none.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
     """
@@ -99,6 +113,7 @@ class Reading:
     storage: Sighting | None = None
     claim_exists: bool = False
     backends: list[Sighting] = field(default_factory=list)
+    gateway: GatewayReading | None = None
     deployment: Manifest | None = None
     budgets: Sighting = field(default_factory=Sighting)
 
@@ -118,6 +133,7 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
             )
             for entry, sighting in zip(endpoint_entries(router), reading.backends, strict=True)
         ],
+        gateway=gateways.facts_of(router, reading.gateway),
         scale=live_scaling.scale_of(reading.deployment),
         foreign_budgets=live_scaling.foreign_budgets(router, reading.budgets.objects),
     )
@@ -129,6 +145,7 @@ def problems(router: Router, reading: Reading) -> list[Problem]:
         *_storage_problems(router, reading),
         *_route_problems(router, reading),
         *_budget_problems(router, reading),
+        *gateways.problems(router, facts(router, reading)),
     ]
 
 
@@ -221,6 +238,14 @@ def endpoint(
     if kind == TYPE_LLAMASTACK:
         return _llamastack(namespace, entry, sighting, _earlier(namespace, entry, known))
     return _service(namespace, entry, sighting)
+
+
+def grant_namespaces(router: Router) -> list[str]:
+    """Other namespaces whose Services an HTTPRoute is to use."""
+    if not wants_ext_proc(router.spec):
+        return []
+    named = {service_namespace(router.namespace, entry) for entry in endpoint_entries(router)}
+    return sorted(named - {router.namespace})
 
 
 def service_host(name: str, namespace: str) -> str:

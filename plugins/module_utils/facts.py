@@ -60,6 +60,7 @@ class Facts:
     capabilities: API group -> served versions, for the groups an optional feature needs.
     storage_classes: names of the StorageClasses; default_storage_class: "" when there is none.
     endpoints: in the order of spec.vllmEndpoints.
+    gateway: what gateways.py knows of spec.gateway.existingRef; {} in standalone mode.
     scale: of the live Deployment; None when there is none, or nobody looked.
     foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
     """
@@ -69,6 +70,7 @@ class Facts:
     storage_classes: list[str] = field(default_factory=list)
     default_storage_class: str = ""
     endpoints: list[Endpoint] = field(default_factory=list)
+    gateway: Mapping[str, Any] = field(default_factory=dict)
     scale: Scale | None = None
     foreign_budgets: list[str] = field(default_factory=list)
 

@@ -7,6 +7,7 @@ Pure. What follows from it for a SemanticRouter is ``conditions.py``; the reads 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,8 @@ class Workload:
     claim_name: its name; "" when the router wants none.
     pods: read only while the Deployment is not rolled out.
     route, route_name: as with the claim, for the Route of OpenShift.
+    gateway: spec.gateway in gateway mode, else empty.
+    http_route_names: the HTTPRoutes that there should be. http_routes: those that there are.
     """
 
     deployment: Manifest | None = None
@@ -42,6 +45,9 @@ class Workload:
     pods: list[Manifest] = field(default_factory=list)
     route: Manifest | None = None
     route_name: str = ""
+    gateway: Mapping[str, Any] = field(default_factory=dict)
+    http_route_names: list[str] = field(default_factory=list)
+    http_routes: Mapping[str, Manifest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

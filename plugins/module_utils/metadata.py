@@ -49,6 +49,11 @@ def models_claim_name(router_name: str) -> str:
     return f"{router_name}-models"
 
 
+def models_route_name(router_name: str) -> str:
+    """HTTPRoute of the models, in gateway mode with extProc."""
+    return f"{router_name}-models"
+
+
 def headless_service_name(router_name: str) -> str:
     """Headless Service: ext_proc streams pin to one pod behind a ClusterIP.
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
+
 FIRST_API_PORT = 8081
 FIRST_ADMIN_PORT = 19000
 
@@ -16,8 +20,8 @@ FIRST_ADMIN_PORT = 19000
 class PodPorts:
     """Every port that something in the pod listens on.
 
-    listener: Envoy's, and so the way in for clients.
-    api: the router's own HTTP API. It cannot have service.api.targetPort, which Envoy listens on.
+    listener: service.api.targetPort, the way in for clients: Envoy's; the router's in gateway mode.
+    api: the router's own HTTP API. Where Envoy has service.api.targetPort it needs another one.
     grpc: the router's ExtProc service.
     metrics: the router's Prometheus endpoint.
     admin: Envoy's admin interface, on 127.0.0.1 only.
@@ -36,7 +40,8 @@ def pod_ports(spec: Mapping[str, Any]) -> PodPorts:
     listener = int(service["api"]["targetPort"])
     grpc = int(service["grpc"]["targetPort"])
     metrics = int(service["metrics"]["targetPort"])
-    api = _first_free(FIRST_API_PORT, {listener, grpc, metrics})
+    behind_envoy = _first_free(FIRST_API_PORT, {listener, grpc, metrics})
+    api = listener if is_gateway_mode(spec) else behind_envoy
     admin = _first_free(FIRST_ADMIN_PORT, {listener, grpc, metrics, api})
     return PodPorts(listener=listener, api=api, grpc=grpc, metrics=metrics, admin=admin)
 

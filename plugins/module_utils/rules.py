@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
     additions,
     backends,
     config,
+    gateway,
     networking,
     openshift,
     scaling,
@@ -26,7 +27,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
     Spec,
-    at,
     invalid,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -61,27 +61,14 @@ def _name(router: Router) -> Problems:
         )
 
 
-def _features(spec: Spec) -> Problems:
-    """What the API has and this version does not build."""
-    if at(spec, ("gateway", "existingRef")):
-        yield _not_available(
-            "spec.gateway.existingRef", "gateway mode", "Remove it to run standalone", blocking=True
-        )
-
-
-def _not_available(field: str, name: str, remedy: str, *, blocking: bool) -> Problem:
-    found = f"this version of the operator does not build {name}"
-    return Problem("FeatureNotAvailable", field, found, remedy, blocking=blocking)
-
-
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     *backends.RULES,
     *networking.RULES,
+    *gateway.RULES,
     *openshift.RULES,
     *storage.RULES,
     *workload.RULES,
     *additions.RULES,
     *scaling.RULES,
     *config.RULES,
-    _features,
 )

@@ -37,6 +37,12 @@ options:
       - V(false) is for a play that applies some of them only.
     type: bool
     default: true
+  capabilities:
+    description:
+      - Served versions by API group, as C(facts.capabilities) of M(vllm.semantic_router.discover).
+      - Kinds that not every cluster serves, such as C(HTTPRoute), are then looked for only where
+        they are served. Left out, each is asked for.
+    type: dict
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
 attributes:

@@ -17,6 +17,9 @@ from ansible_collections.vllm.semantic_router.plugins.filter import (
     config as config_filters,
 )
 from ansible_collections.vllm.semantic_router.plugins.filter import (
+    gateway as gateway_filters,
+)
+from ansible_collections.vllm.semantic_router.plugins.filter import (
     networking as networking_filters,
 )
 from ansible_collections.vllm.semantic_router.plugins.filter import (
@@ -37,6 +40,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata impo
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
+    gateway,
     networking,
     openshift,
     scaling,
@@ -60,6 +64,8 @@ BUILDERS = (
     networking.service,
     networking.headless_service,
     networking.ingress,
+    gateway.http_routes,
+    gateway.ext_proc_attachment,
     openshift.route,
 )
 FILTER_FILES = (
@@ -67,6 +73,7 @@ FILTER_FILES = (
     storage_filters,
     workload_filters,
     networking_filters,
+    gateway_filters,
     openshift_filters,
 )
 

@@ -18,6 +18,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     no_object_name,
     quantity,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
@@ -117,7 +120,7 @@ def _arguments(spec: Spec) -> Problems:
     remedies = {
         "port": (ports.grpc, "set spec.service.grpc.targetPort instead"),
         "metrics-port": (ports.metrics, "set spec.service.metrics.targetPort instead"),
-        "api-port": (ports.api, "the operator chooses a free port for it"),
+        "api-port": (ports.api, _api_port_remedy(spec)),
         "config": (None, "spec.config configures the router"),
     }
     arguments = spec.get("args") or []
@@ -130,6 +133,12 @@ def _arguments(spec: Spec) -> Problems:
         if value != str(own):
             found = f"-{flag} is set by the operator"
             yield invalid(f"spec.args[{index}]", found, f"Remove it; {remedy}")
+
+
+def _api_port_remedy(spec: Spec) -> str:
+    if is_gateway_mode(spec):
+        return "set spec.service.api.targetPort instead"
+    return "the operator chooses a free port for it"
 
 
 def _probes(spec: Spec) -> Problems:

@@ -6,7 +6,7 @@ Waits for nothing and judges no object's health. Why it is done this way: docs/a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
@@ -90,9 +90,11 @@ def apply(
     check_mode: bool = False,
     diff: bool = False,
     prune: bool = True,
+    capabilities: Mapping[str, list[str]] | None = None,
 ) -> ApplyResult:
     """Write what differs and nothing else; nothing at all if any object is refused.
 
+    capabilities: Facts.capabilities; the kinds that a cluster lacks are then not even asked for.
     What the cluster says against it is in the result's problems. RouterError is for a caller who
     asks for what can never be: an object of an unknown kind, or of another namespace.
     """
@@ -101,7 +103,7 @@ def apply(
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
         requests = _Requests(client, router, threads)
         try:
-            live = requests.listed(resources.RESOURCES if prune else _kinds(desired))
+            live = requests.listed(_kinds_to_list(desired, prune, capabilities))
         except ApiError as error:
             return ApplyResult(problems=[error.problem])
         rehearsed = requests.rehearsed(desired, live)
@@ -256,6 +258,13 @@ def _problems(steps: Iterable[_Step]) -> list[Problem]:
 
 def _rank(step: _Step) -> int:
     return resources.resource_of(step.desired).rank
+
+
+def _kinds_to_list(
+    desired: list[Manifest], prune: bool, capabilities: Mapping[str, list[str]] | None
+) -> list[Resource]:
+    others = resources.served(capabilities) if prune else []
+    return list(dict.fromkeys([*others, *_kinds(desired)]))
 
 
 def _kinds(desired: Iterable[Manifest]) -> list[Resource]:

@@ -12,16 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, gateway_mode
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
     Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.gateways import (
+    read_gateway,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import (
     Reading,
     Sighting,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     API_VERSION,
     KIND,
@@ -79,11 +83,14 @@ def read(client: Client, router: Router) -> Reading:
             pool.submit(_read_backend, client, router.namespace, entry)
             for entry in discovery.endpoint_entries(router)
         ]
+        in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
+        gateway = pool.submit(_read_gateway, client, router) if in_gateway_mode else None
         return Reading(
             groups=groups.result(),
             storage=storage.result() if storage else None,
             claim_exists=bool(claim and claim.result()),
             backends=[backend.result() for backend in backends],
+            gateway=gateway.result() if gateway else None,
             # "You may not" is no answer here: guessing would scale the router.
             deployment=deployment.result(),
             budgets=budgets.result() if budgets else Sighting(),
@@ -158,6 +165,10 @@ def _read_backend(client: Client, namespace: str, entry: discovery.Entry) -> Sig
         path = f"{_core(its_namespace)}/services/{service['name']}"
         return _seen(lambda: _one(client.get(path)))
     return Sighting()
+
+
+def _read_gateway(client: Client, router: Router) -> GatewayReading:
+    return read_gateway(client, router, discovery.grant_namespaces(router))
 
 
 def _core(namespace: str) -> str:

@@ -14,6 +14,7 @@ class Resource:
 
     rank: objects are written in ascending order, so that what a pod needs is there before it.
     prune: False keeps an object that is no longer wanted until its SemanticRouter is deleted.
+    optional: not every cluster serves it.
     """
 
     api_version: str
@@ -22,6 +23,7 @@ class Resource:
     rank: int
     namespaced: bool = True
     prune: bool = True
+    optional: bool = False
 
 
 RESOURCES = (
@@ -30,16 +32,42 @@ RESOURCES = (
     # An edit of one field must not delete gigabytes of downloaded models.
     Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims", rank=10, prune=False),
     Resource("v1", "Service", "services", rank=20),
-    Resource("route.openshift.io/v1", "Route", "routes", rank=20),
+    Resource("route.openshift.io/v1", "Route", "routes", rank=20, optional=True),
     # Before the pods that it covers.
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", rank=20),
+    # Before the HTTPRoute of the models, which is never there without one of them.
+    Resource(
+        "gateway.envoyproxy.io/v1alpha1",
+        "EnvoyExtensionPolicy",
+        "envoyextensionpolicies",
+        rank=20,
+        optional=True,
+    ),
+    Resource("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters", rank=20, optional=True),
     Resource("apps/v1", "Deployment", "deployments", rank=30),
     # After the Deployment, which first has to let go of its number of pods.
     Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", rank=40),
     Resource("networking.k8s.io/v1", "Ingress", "ingresses", rank=40),
+    Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", rank=40, optional=True),
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
+
+
+def served(capabilities: Mapping[str, list[str]] | None) -> list[Resource]:
+    """Without the optional kinds that a cluster lacks; all kinds when nobody asked it."""
+    if capabilities is None:
+        return list(RESOURCES)
+    return [
+        resource
+        for resource in RESOURCES
+        if not resource.optional or _is_served(resource, capabilities)
+    ]
+
+
+def _is_served(resource: Resource, capabilities: Mapping[str, list[str]]) -> bool:
+    group, _, version = resource.api_version.rpartition("/")
+    return version in capabilities.get(group, [])
 
 
 def resource_of(manifest: Mapping[str, Any]) -> Resource:

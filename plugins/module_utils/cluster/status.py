@@ -10,7 +10,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    conditions,
+    gateway_mode,
+    gateways,
+    live_workload,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     ownership,
     resources,
@@ -68,7 +73,7 @@ def report(
 
     ``now`` is RFC 3339 with microseconds: an Event wants them, a condition drops them.
     """
-    workload = read_workload(client, router)
+    workload = read_workload(client, router, facts)
     requeue_after = conditions.requeue_after(facts, problems, workload)
     seconds = f"{now[:19]}Z"
     for _ in range(_ATTEMPTS):
@@ -92,8 +97,8 @@ def report(
     )
 
 
-def read_workload(client: Client, router: Router) -> Workload:
-    """The Deployment, the claim and the Route; the pods while the Deployment is not rolled out."""
+def read_workload(client: Client, router: Router, facts: Facts) -> Workload:
+    """The Deployment, the claim and the Routes; the pods while the Deployment is not rolled out."""
     core = f"/api/v1/namespaces/{router.namespace}"
     deployment = client.get(
         f"/apis/apps/v1/namespaces/{router.namespace}/deployments/{router.name}"
@@ -105,7 +110,18 @@ def read_workload(client: Client, router: Router) -> Workload:
         pods = client.list(f"{core}/pods", _selector(router))
     route_name = _route_name(router)
     route = _own_route(client, router) if route_name else None
-    return Workload(deployment, claim, claim_name, pods, route, route_name)
+    http_route_names = gateways.route_names(router, facts)
+    return Workload(
+        deployment,
+        claim,
+        claim_name,
+        pods,
+        route,
+        route_name,
+        gateway=router.spec["gateway"] if gateway_mode.is_gateway_mode(router.spec) else {},
+        http_route_names=http_route_names,
+        http_routes=_own_http_routes(client, router) if http_route_names else {},
+    )
 
 
 def _selector(router: Router) -> str:
@@ -120,7 +136,8 @@ def _claim_name(router: Router) -> str:
 
 
 def _route_name(router: Router) -> str:
-    return router.name if router.spec["openshift"]["routes"]["enabled"] else ""
+    wanted = router.spec["openshift"]["routes"]["enabled"]
+    return router.name if wanted and not gateway_mode.is_api_open(router.spec) else ""
 
 
 def _own_route(client: Client, router: Router) -> Manifest | None:
@@ -132,6 +149,15 @@ def _own_route(client: Client, router: Router) -> Manifest | None:
     }
     live = client.get(resources.path(named))
     return live if live is not None and ownership.is_controlled_by(live, router) else None
+
+
+def _own_http_routes(client: Client, router: Router) -> dict[str, Manifest]:
+    path = f"/apis/{gateways.GROUP}/{gateways.VERSION}/namespaces/{router.namespace}/httproutes"
+    return {
+        str(live["metadata"]["name"]): live
+        for live in client.list(path, _selector(router))
+        if ownership.is_controlled_by(live, router)
+    }
 
 
 def _is_ours(live: Manifest, router: Router) -> bool:

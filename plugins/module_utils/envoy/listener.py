@@ -31,7 +31,7 @@ INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", "x-authz-")
 # No host had an address, or none could be connected to, or it hung up before it answered.
 UPSTREAM_FAILURES = ("UH", "UF", "UC", "UO")
 
-_HTTP_CONNECTION_MANAGER = (
+HTTP_CONNECTION_MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
     ".HttpConnectionManager"
 )
@@ -62,7 +62,7 @@ def listener(router: Router, facts: Facts, ports: PodPorts) -> dict[str, Any]:
 
 def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
     return {
-        "@type": _HTTP_CONNECTION_MANAGER,
+        "@type": HTTP_CONNECTION_MANAGER,
         "stat_prefix": "clients",
         "codec_type": "AUTO",
         # The client is who connects, not who X-Forwarded-For says. As none counts as internal,
@@ -76,8 +76,32 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "stream_idle_timeout": IDLE_TIMEOUT,
         "request_headers_timeout": "10s",
-        # Before any filter or route sees the request; request_headers_to_remove of a route would
-        # act only after the router has been asked.
+        **early_header_mutations(),
+        "route_config": {
+            "name": "clients",
+            "virtual_hosts": [virtual_host(router, facts)],
+        },
+        "http_filters": [
+            {"name": EXT_PROC, "typed_config": ext_proc(router)},
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                },
+            },
+        ],
+        "local_reply_config": _local_reply_config(),
+        "access_log": [_access_log()],
+    }
+
+
+def early_header_mutations() -> dict[str, Any]:
+    """What drops the headers that no client may send.
+
+    Before any filter or route sees the request; request_headers_to_remove of a route would act only
+    after the router has been asked.
+    """
+    return {
         "early_header_mutation_extensions": [
             {
                 "name": "envoy.http.early_header_mutation.header_mutation",
@@ -94,28 +118,14 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
                 },
             },
         ],
-        "route_config": {
-            "name": "clients",
-            "virtual_hosts": [virtual_host(router, facts)],
-        },
-        "http_filters": [
-            {"name": EXT_PROC, "typed_config": _ext_proc(router)},
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                },
-            },
-        ],
-        "local_reply_config": _local_reply_config(),
-        "access_log": [_access_log()],
     }
 
 
-def _ext_proc(router: Router) -> dict[str, Any]:
+def ext_proc(router: Router, cluster: str = ROUTER_EXT_PROC) -> dict[str, Any]:
+    """How the router is asked about a request."""
     return {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-        "grpc_service": {"envoy_grpc": {"cluster_name": ROUTER_EXT_PROC}},
+        "grpc_service": {"envoy_grpc": {"cluster_name": cluster}},
         "processing_mode": {
             "request_header_mode": "SEND",
             "response_header_mode": "SEND",

@@ -76,13 +76,16 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _model_routes(router: Router, facts: Facts) -> list[Route]:
-    """One per name that the router may select: a model, or a LoRA adapter of one."""
-    grouped = models(facts.endpoints)
-    served_by = {model: model for model in grouped}
+def served_by(router: Router, facts: Facts) -> dict[str, str]:
+    """Every name that the router may select, a model or a LoRA adapter of one -> the model."""
+    found = {model: model for model in models(facts.endpoints)}
     for endpoint in router.spec.get("vllmEndpoints", []):
         for lora in endpoint.get("loras", []):
-            served_by.setdefault(lora["name"], endpoint["model"])
+            found.setdefault(lora["name"], endpoint["model"])
+    return found
+
+
+def _model_routes(router: Router, facts: Facts) -> list[Route]:
     return [
         {
             "name": name,
@@ -95,7 +98,7 @@ def _model_routes(router: Router, facts: Facts) -> list[Route]:
             },
             "route": _to_model(model, facts),
         }
-        for name, model in served_by.items()
+        for name, model in served_by(router, facts).items()
     ]
 
 
@@ -119,7 +122,7 @@ def _api_routes() -> list[Route]:
             "name": "router API",
             "match": match,
             "route": {"cluster": ROUTER_API, "timeout": "0s"},
-            "typed_per_filter_config": _without_ext_proc(),
+            "typed_per_filter_config": without_ext_proc(),
         }
         for match in matches
     ]
@@ -154,7 +157,7 @@ def _not_found_route(match: dict[str, Any]) -> Route:
         "name": "not found",
         "match": match,
         **_answer(404, openai_error("This path is not served here", "not_found")),
-        "typed_per_filter_config": _without_ext_proc(),
+        "typed_per_filter_config": without_ext_proc(),
     }
 
 
@@ -197,7 +200,8 @@ def _to_model(model: str, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _without_ext_proc() -> dict[str, Any]:
+def without_ext_proc() -> dict[str, Any]:
+    """Per-route settings of a path that the router is not asked about."""
     return {
         EXT_PROC: {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3"

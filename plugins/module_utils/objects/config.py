@@ -10,6 +10,9 @@ from typing import Any
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy, router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     Manifest,
     config_map_name,
@@ -25,7 +28,7 @@ _NUMBER_START = frozenset("+-.0123456789")
 
 
 def config_maps(router: Router, facts: Facts) -> list[Manifest]:
-    """<name>-config (config.yaml, tools_db.json) and <name>-envoy-config (envoy.yaml)."""
+    """<name>-config (config.yaml, tools_db.json); for the Envoy in the pod <name>-envoy-config."""
     tools = router_config.tools_database(router.spec)
     return [
         _config_map(
@@ -36,12 +39,15 @@ def config_maps(router: Router, facts: Facts) -> list[Manifest]:
                 "tools_db.json": json.dumps(tools, indent=2, ensure_ascii=False) + "\n",
             },
         ),
-        _config_map(
-            router,
-            envoy_config_map_name(router.name),
-            {"envoy.yaml": yaml_text(envoy.bootstrap(router, facts))},
-        ),
+        *_envoy_config_map(router, facts),
     ]
+
+
+def _envoy_config_map(router: Router, facts: Facts) -> list[Manifest]:
+    if is_gateway_mode(router.spec):
+        return []
+    document = {"envoy.yaml": yaml_text(envoy.bootstrap(router, facts))}
+    return [_config_map(router, envoy_config_map_name(router.name), document)]
 
 
 def config_hash(router: Router, facts: Facts) -> str:

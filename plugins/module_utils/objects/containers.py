@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The two containers of the pod in standalone mode: the router, and the Envoy in front of it."""
+"""The containers of the pod: the router, and in standalone mode the Envoy in front of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact, given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.probes import (
     envoy_probes,
     router_probes,
@@ -28,6 +31,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    contract,
     secret_environment,
 )
 
@@ -43,25 +47,25 @@ _DRAIN_SECONDS = 15
 
 
 def router_container(router: Router, facts: Facts) -> dict[str, Any]:
-    """The router: ExtProc gRPC and metrics for others, its HTTP API for Envoy alone."""
+    """The router: ExtProc gRPC and metrics for others, its HTTP API for Envoy, or the Gateway."""
     spec = router.spec
     ports = pod_ports(spec)
     return {
         "name": ROUTER,
         "image": image(spec["image"], spec["image"]),
         "imagePullPolicy": spec["image"]["pullPolicy"],
-        # The image's entrypoint adds -config from CONFIG_FILE. No -api-bind: a router 0.3 does not
-        # know it and would not start, later ones bind 127.0.0.1 without it. The user's come last
-        # and win.
+        # The image's entrypoint adds -config from CONFIG_FILE. The user's come last and win.
         "args": [
             f"-port={ports.grpc}",
             f"-api-port={ports.api}",
+            *_api_bind(spec),
             f"-metrics-port={ports.metrics}",
             *compact(spec.get("args") or []),
         ],
         "env": _environment(spec),
         **given(spec, "envFrom"),
         "ports": [
+            *_api_port(spec, ports),
             {"name": "grpc", "containerPort": ports.grpc, "protocol": "TCP"},
             *_metrics_port(spec, ports),
         ],
@@ -120,6 +124,7 @@ def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     # What points the router at spec.config and at its passwords is not open to an override.
     ours = [
         {"name": "CONFIG_FILE", "value": f"{CONFIG_DIRECTORY}/config.yaml"},
+        *_api_consent(spec),
         *secret_environment(spec),
     ]
     taken = {variable["name"] for variable in ours}
@@ -129,6 +134,30 @@ def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     if all(variable["name"] != "HOME" for variable in theirs):
         ours.append({"name": "HOME", "value": HOME_DIRECTORY})
     return [*ours, *theirs]
+
+
+def _api_bind(spec: Mapping[str, Any]) -> list[str]:
+    # On all addresses of the pod, as `kubectl port-forward` comes in by 127.0.0.1. In standalone
+    # mode it stays there, which is the default. A router 0.3 does not know the flag and would not
+    # start; it listens on all addresses anyway.
+    return ["-api-bind=0.0.0.0"] if _binds_api(spec) else []
+
+
+def _api_consent(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    # Without it the router refuses to listen on more than 127.0.0.1 unless it demands tokens, also
+    # of those who only classify. What keeps strangers out is the HTTPRoute's list of paths.
+    name = "VLLM_SR_MANAGEMENT_INTERNAL_LISTENER"
+    return [{"name": name, "value": "true"}] if _binds_api(spec) else []
+
+
+def _binds_api(spec: Mapping[str, Any]) -> bool:
+    return is_gateway_mode(spec) and contract(spec) != "0.3"
+
+
+def _api_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:
+    if not is_gateway_mode(spec):
+        return []
+    return [{"name": "api", "containerPort": ports.api, "protocol": "TCP"}]
 
 
 def _metrics_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_api_open,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     Manifest,
     headless_service_name,
@@ -66,7 +69,7 @@ def shown_ports(service: dict[str, Any]) -> list[str]:
 def ingress(router: Router, _facts: Facts) -> list[Manifest]:
     """The Ingress to the Service; without hosts it answers for every host name."""
     wanted = router.spec["ingress"]
-    if not wanted["enabled"]:
+    if not wanted["enabled"] or is_api_open(router.spec):
         return []
     hosts = wanted.get("hosts") or [{}]
     return [

@@ -10,6 +10,9 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import IDLE_TIMEOUT
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_api_open,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     Manifest,
     metadata,
@@ -24,7 +27,7 @@ _TIMEOUT_ANNOTATION = "haproxy.router.openshift.io/timeout"
 def route(router: Router, facts: Facts) -> list[Manifest]:
     """The Route to the Service's API port; asking for it elsewhere is a problem of discovery.py."""
     wanted = router.spec["openshift"]["routes"]
-    if not (wanted["enabled"] and facts.is_openshift):
+    if not (wanted["enabled"] and facts.is_openshift) or is_api_open(router.spec):
         return []
     return [
         {

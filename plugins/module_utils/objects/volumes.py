@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     config_map_name,
     envoy_config_map_name,
@@ -38,11 +41,17 @@ def volumes(router: Router) -> list[dict[str, Any]]:
     """The pod's volumes."""
     return [
         {"name": "config", "configMap": {"name": config_map_name(router.name)}},
-        {"name": "envoy-config", "configMap": {"name": envoy_config_map_name(router.name)}},
+        *_envoy_config(router),
         {"name": "models", **_models(router)},
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
         *compact(router.spec.get("extraVolumes") or []),
     ]
+
+
+def _envoy_config(router: Router) -> list[dict[str, Any]]:
+    if is_gateway_mode(router.spec):
+        return []
+    return [{"name": "envoy-config", "configMap": {"name": envoy_config_map_name(router.name)}}]
 
 
 def router_mounts(router: Router) -> list[dict[str, Any]]:

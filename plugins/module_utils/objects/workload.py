@@ -11,6 +11,9 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact, given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     ANNOTATION_CONFIG_HASH,
     Manifest,
@@ -105,11 +108,15 @@ def _pod(router: Router, facts: Facts) -> dict[str, Any]:
         **_spread(router),
         "containers": [
             router_container(router, facts),
-            envoy_container(router, facts),
+            *_envoy(router, facts),
             *compact(router.spec.get("extraContainers") or []),
         ],
         "volumes": volumes(router),
     }
+
+
+def _envoy(router: Router, facts: Facts) -> list[dict[str, Any]]:
+    return [] if is_gateway_mode(router.spec) else [envoy_container(router, facts)]
 
 
 def _pod_annotations(router: Router, facts: Facts) -> dict[str, str]:

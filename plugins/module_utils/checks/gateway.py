@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does spec.gateway make sense? What the Gateway itself is like is ``gateways.py``'s."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    DNS_LABEL,
+    DNS_NAME,
+    Problems,
+    Spec,
+    invalid,
+    no_object_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_api_open,
+    is_gateway_mode,
+    wants_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
+    MATCHES_LIMIT,
+    RULES_LIMIT,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(\*\.)?{DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
+_ADDRESS = re.compile(r"[0-9.]+")
+
+
+def _reference(spec: Spec) -> Problems:
+    gateway = spec.get("gateway") or {}
+    if not is_gateway_mode(spec):
+        for name in ("hostnames", "sectionName", "extProc"):
+            if gateway.get(name):
+                found = "existingRef is missing, so there is no Gateway"
+                remedy = "Name the Gateway in spec.gateway.existingRef, or remove the field"
+                yield invalid(f"spec.gateway.{name}", found, remedy)
+        return
+    reference = gateway["existingRef"]
+    if not DNS_NAME.fullmatch(reference["name"]):
+        yield no_object_name("spec.gateway.existingRef.name", reference["name"], "a Gateway")
+    if not DNS_LABEL.fullmatch(reference["namespace"]):
+        where = "spec.gateway.existingRef.namespace"
+        yield no_object_name(where, reference["namespace"], "a namespace")
+    section = gateway.get("sectionName")
+    if section and not DNS_NAME.fullmatch(section):
+        yield no_object_name("spec.gateway.sectionName", section, "a listener")
+
+
+def _hostnames(spec: Spec) -> Problems:
+    hostnames = (spec.get("gateway") or {}).get("hostnames") or []
+    for index, host in enumerate(hostnames):
+        path = f"spec.gateway.hostnames[{index}]"
+        if not _HOST_NAME.fullmatch(host) or _ADDRESS.fullmatch(host):
+            found = f'"{host}" is no host name'
+            remedy = "Give one without scheme, port and path, e.g. router.example.com"
+            yield invalid(path, found, remedy)
+        elif host in hostnames[:index]:
+            yield invalid(path, f'"{host}" stands there twice', "Keep one")
+
+
+def _number_of_models(spec: Spec) -> Problems:
+    if not wants_ext_proc(spec):
+        return
+    names: dict[str, set[str]] = {}
+    for endpoint in spec.get("vllmEndpoints") or []:
+        loras = {lora["name"] for lora in endpoint.get("loras") or []}
+        names.setdefault(endpoint["model"], {endpoint["model"]}).update(loras)
+    # One more for the default model.
+    needed = 1 + sum(-(-len(given) // MATCHES_LIMIT) for given in names.values())
+    if needed > RULES_LIMIT:
+        yield invalid(
+            "spec.gateway.extProc",
+            f"spec.vllmEndpoints needs {needed} rules and an HTTPRoute has {RULES_LIMIT} at most",
+            "Spread the models over several SemanticRouters, or run standalone",
+        )
+
+
+def _exposure(spec: Spec) -> Problems:
+    if is_api_open(spec):
+        yield from _left_out(spec)
+        if spec["service"]["type"] != "ClusterIP":
+            yield _exposed(
+                "spec.service.type",
+                f"in gateway mode {spec['service']['type']} hands the router's management API "
+                "(its configuration, with passwords) to everybody who reaches the node or address",
+                "Set it to ClusterIP",
+            )
+
+
+def _left_out(spec: Spec) -> Iterable[Problem]:
+    for section, what, enabled in (
+        ("spec.ingress", "an Ingress", spec["ingress"]["enabled"]),
+        ("spec.openshift.routes", "a Route", spec["openshift"]["routes"]["enabled"]),
+    ):
+        if enabled:
+            yield _exposed(
+                f"{section}.enabled",
+                f"in gateway mode {what} would hand out the router's management API (its "
+                "configuration, with passwords), so none is made",
+                "Set it to false and let clients come through the Gateway",
+            )
+
+
+def _exposed(field: str, found: str, remedy: str) -> Problem:
+    others = (
+        "or demand tokens with spec.config.global.services.management_api.auth, or run standalone"
+    )
+    return Problem("ManagementApiExposed", field, found, f"{remedy}, {others}", blocking=False)
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (
+    _reference,
+    _hostnames,
+    _number_of_models,
+    _exposure,
+)

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The reads behind spec.gateway; what they mean is ``gateways.py`` of the directory above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import gateways
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+_API = f"/apis/{gateways.GROUP}/{gateways.VERSION}"
+_GRANTS = f"/apis/{gateways.GROUP}/{gateways.GRANT_VERSION}"
+
+_Answer = TypeVar("_Answer")
+
+
+def read_gateway(client: Client, router: Router, backend_namespaces: list[str]) -> GatewayReading:
+    """The Gateway and what decides about routes to it; ApiError when the cluster does not answer.
+
+    backend_namespaces: where ReferenceGrants are needed.
+    """
+    reference = router.spec["gateway"]["existingRef"]
+    name, namespace = reference["name"], reference["namespace"]
+    gateway, denied = _asked(
+        lambda: client.get(f"{_API}/namespaces/{namespace}/gateways/{name}"), None
+    )
+    if gateway is None:
+        return GatewayReading(denied=denied, namesakes=_namesakes(client, name, denied))
+    class_name = gateway["spec"]["gatewayClassName"]
+    gateway_class, class_denied = _asked(
+        lambda: client.get(f"{_API}/gatewayclasses/{class_name}"), None
+    )
+    return GatewayReading(
+        gateway=gateway,
+        gateway_class=gateway_class,
+        class_denied=class_denied,
+        namespace_labels=_labels(client, router, gateway),
+        grants=_grants(client, backend_namespaces),
+    )
+
+
+def _namesakes(client: Client, name: str, denied: str) -> list[str]:
+    if denied:
+        return []
+    # Also where the Gateway API is not installed: then this is a 404 as well.
+    found, _ = _asked(lambda: client.list(f"{_API}/gateways"), [])
+    return sorted(
+        item["metadata"]["namespace"] for item in found if item["metadata"]["name"] == name
+    )
+
+
+def _labels(client: Client, router: Router, gateway: Manifest) -> dict[str, str]:
+    if not gateways.selects_namespaces(gateway):
+        return {}
+    found, _ = _asked(lambda: client.get(f"/api/v1/namespaces/{router.namespace}"), None)
+    return dict(((found or {}).get("metadata") or {}).get("labels") or {})
+
+
+def _grants(client: Client, namespaces: list[str]) -> dict[str, list[Manifest]]:
+    """Without the namespaces whose grants may not be read: the controller will judge."""
+    answers = {
+        namespace: _asked(
+            lambda namespace=namespace: client.list(
+                f"{_GRANTS}/namespaces/{namespace}/referencegrants"
+            ),
+            [],
+        )
+        for namespace in namespaces
+    }
+    return {namespace: found for namespace, (found, denied) in answers.items() if not denied}
+
+
+def _asked(ask: Callable[[], _Answer], nothing: _Answer) -> tuple[_Answer, str]:
+    """The answer, and why there is none: "no such object" is an answer, "you may not" a reason."""
+    try:
+        return ask(), ""
+    except ApiError as error:
+        if error.status == 404:
+            return nothing, ""
+        if error.status == 403:
+            return nothing, error.message.strip().rstrip(".")
+        raise

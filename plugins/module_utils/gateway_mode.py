@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does an existing Gateway take the requests, or the Envoy in the pod? What the spec says about it.
+
+What the Gateway itself is like is ``gateways.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+STANDALONE = "standalone"
+GATEWAY_INTEGRATION = "gateway-integration"
+
+_SERVICES = ("global", "services", "management_api", "auth", "mode")
+
+
+def mode(spec: Mapping[str, Any]) -> str:
+    """status.gatewayMode"""
+    return GATEWAY_INTEGRATION if is_gateway_mode(spec) else STANDALONE
+
+
+def is_gateway_mode(spec: Mapping[str, Any]) -> bool:
+    """spec.gateway.existingRef is what decides; an empty spec.gateway means standalone."""
+    return bool((spec.get("gateway") or {}).get("existingRef"))
+
+
+def wants_ext_proc(spec: Mapping[str, Any]) -> bool:
+    """The Gateway shall ask the router about each model request, as the Envoy in the pod does."""
+    return is_gateway_mode(spec) and bool(spec["gateway"].get("extProc"))
+
+
+def is_api_open(spec: Mapping[str, Any]) -> bool:
+    """Whoever reaches the Service's API port is the router's administrator.
+
+    There is no Envoy in front of it, and the router asks for a token only when its own
+    configuration says so. The HTTPRoute lets the harmless paths through and no others.
+    """
+    value: Any = spec.get("config") or {}
+    for name in _SERVICES:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return is_gateway_mode(spec) and value != "bearer"

@@ -1,0 +1,281 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What leads from an existing Gateway to the router: gateway mode.
+
+``<name>`` carries the harmless part of the router's own HTTP API. With gateway.extProc there is
+also ``<name>-models``, the data path, and what makes the Gateway ask the router about each of its
+requests. That route is never there without: a request that is not asked about skips the guards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.endpoints import (
+    default_model,
+    models,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+    CONNECT_TIMEOUT,
+    ROUTER_TIMEOUT,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import (
+    HTTP_CONNECTION_MANAGER,
+    early_header_mutations,
+    ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
+    ALLOWED_API_PATHS,
+    ALLOWED_API_SUBTREES,
+    EXT_PROC,
+    HEADER_SELECTED_MODEL,
+    served_by,
+    without_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import (
+    CONTROLLER_ENVOY_GATEWAY,
+    CONTROLLER_ISTIO,
+    GROUP,
+    VERSION,
+    backend_of,
+    is_attachable,
+    route_names,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    Manifest,
+    headless_service_name,
+    metadata,
+    models_route_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# Of one HTTPRoute, and of one rule in the oldest Gateway API that has v1.
+RULES_LIMIT = 16
+MATCHES_LIMIT = 8
+
+# OpenAI's list of models: in standalone mode the router answers it through ext_proc.
+_MODELS_PATH = "/v1/models"
+# The client's path, not any: the longest path wins before a header counts, so a model's rule must
+# not have a shorter one than the default model's.
+_OPENAI_PATH = {"type": "PathPrefix", "value": "/v1"}
+
+_HTTP_FILTERS = "envoy.filters.network.http_connection_manager"
+
+Rule = dict[str, Any]
+
+
+def http_routes(router: Router, facts: Facts) -> list[Manifest]:
+    """The HTTPRoutes; none where the cluster does not know them, which discovery says."""
+    return [
+        _http_route(
+            router,
+            name,
+            _api_rules(router) if name == router.name else model_rules(router, facts),
+        )
+        for name in route_names(router, facts)
+    ]
+
+
+def ext_proc_attachment(router: Router, facts: Facts) -> list[Manifest]:
+    """What makes the Gateway ask the router, in the words of the Gateway's controller."""
+    if not is_attachable(router, facts):
+        return []
+    return [_ATTACHMENTS[facts.gateway["controller"]](router)]
+
+
+def model_rules(router: Router, facts: Facts) -> list[Rule]:
+    """One rule per model (more for one with many LoRA adapters), then the default model's."""
+    grouped = models(facts.endpoints)
+    names: dict[str, list[str]] = {model: [] for model in grouped}
+    for name, model in served_by(router, facts).items():
+        names[model].append(name)
+    rules = [
+        _rule([_model_match(name) for name in some], _backends(grouped[model]))
+        for model, given in names.items()
+        for some in _slices(given)
+    ]
+    default = default_model(facts.endpoints)
+    return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backends(grouped.get(default, [])))]
+
+
+def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
+    gateway = router.spec["gateway"]
+    section = {"sectionName": gateway["sectionName"]} if gateway.get("sectionName") else {}
+    hostnames = {"hostnames": list(gateway["hostnames"])} if gateway.get("hostnames") else {}
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "HTTPRoute",
+        "metadata": metadata(router.name, router.namespace, name=name),
+        "spec": {
+            "parentRefs": [
+                {
+                    "group": GROUP,
+                    "kind": "Gateway",
+                    "namespace": gateway["existingRef"]["namespace"],
+                    "name": gateway["existingRef"]["name"],
+                    **section,
+                },
+            ],
+            **hostnames,
+            "rules": rules,
+        },
+    }
+
+
+def _api_rules(router: Router) -> list[Rule]:
+    matches = [
+        {"path": {"type": "Exact", "value": path}} for path in (*ALLOWED_API_PATHS, _MODELS_PATH)
+    ] + [{"path": {"type": "PathPrefix", "value": path}} for path in ALLOWED_API_SUBTREES]
+    port = router.spec["service"]["api"]["port"]
+    return [
+        _rule(some, [_backend(router.name, router.namespace, port, 1)]) for some in _slices(matches)
+    ]
+
+
+def _rule(matches: list[dict[str, Any]], backends: list[dict[str, Any]]) -> Rule:
+    # Not the gateway's limit, 15 s in Envoy: a model may think for minutes.
+    return {"matches": matches, "backendRefs": backends, "timeouts": {"request": "0s"}}
+
+
+def _model_match(name: str) -> dict[str, Any]:
+    header = {"type": "Exact", "name": HEADER_SELECTED_MODEL, "value": name}
+    return {"path": dict(_OPENAI_PATH), "headers": [header]}
+
+
+def _backends(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
+    """[] makes the gateway answer 500 for this model; the others go on."""
+    return [
+        _backend(*backend_of(endpoint), endpoint.port, endpoint.weight)
+        for endpoint in endpoints
+        if endpoint.host
+    ]
+
+
+def _backend(name: str, namespace: str, port: int, weight: int) -> dict[str, Any]:
+    return {
+        "group": "",
+        "kind": "Service",
+        "namespace": namespace,
+        "name": name,
+        "port": port,
+        "weight": weight,
+    }
+
+
+def _slices(items: list[Any]) -> list[list[Any]]:
+    starts = range(0, len(items), MATCHES_LIMIT)
+    return [items[start : start + MATCHES_LIMIT] for start in starts]
+
+
+def _envoy_extension_policy(router: Router) -> Manifest:
+    return {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "kind": "EnvoyExtensionPolicy",
+        "metadata": metadata(router.name, router.namespace),
+        "spec": {
+            "targetRefs": [
+                {"group": GROUP, "kind": "HTTPRoute", "name": models_route_name(router.name)},
+            ],
+            "extProc": [
+                {
+                    "backendRefs": [
+                        {
+                            "group": "",
+                            "kind": "Service",
+                            "name": headless_service_name(router.name),
+                            "port": router.spec["service"]["grpc"]["targetPort"],
+                        },
+                    ],
+                    "messageTimeout": ROUTER_TIMEOUT,
+                    "failOpen": router.spec["envoy"]["failureModeAllow"],
+                    "processingMode": {
+                        "allowModeOverride": True,
+                        "request": {"body": "Buffered"},
+                        "response": {"body": "Buffered"},
+                    },
+                },
+            ],
+        },
+    }
+
+
+def _envoy_filter(router: Router) -> Manifest:
+    """For the whole Gateway: Istio has nothing narrower that leaves a failing router closed."""
+    cluster = f"ext-proc-{router.namespace}-{router.name}"
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": metadata(router.name, router.namespace),
+        "spec": {
+            "workloadSelector": {
+                "labels": {
+                    f"{GROUP}/gateway-name": router.spec["gateway"]["existingRef"]["name"],
+                },
+            },
+            "configPatches": [
+                _patch("CLUSTER", {}, "ADD", _ext_proc_cluster(router, cluster)),
+                _patch("NETWORK_FILTER", _filter_chain({}), "MERGE", _without_internal_headers()),
+                _patch(
+                    "HTTP_FILTER",
+                    _filter_chain({"subFilter": {"name": "envoy.filters.http.router"}}),
+                    "INSERT_BEFORE",
+                    {"name": EXT_PROC, "typed_config": ext_proc(router, cluster)},
+                ),
+                *(_api_without_ext_proc(router, index) for index in range(len(_api_rules(router)))),
+            ],
+        },
+    }
+
+
+def _patch(
+    applies_to: str, match: dict[str, Any], operation: str, value: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "applyTo": applies_to,
+        "match": {"context": "GATEWAY", **match},
+        "patch": {"operation": operation, "value": value},
+    }
+
+
+def _filter_chain(below: dict[str, Any]) -> dict[str, Any]:
+    return {"listener": {"filterChain": {"filter": {"name": _HTTP_FILTERS, **below}}}}
+
+
+def _without_internal_headers() -> dict[str, Any]:
+    return {"typed_config": {"@type": HTTP_CONNECTION_MANAGER, **early_header_mutations()}}
+
+
+def _api_without_ext_proc(router: Router, index: int) -> dict[str, Any]:
+    # Istio calls the routes of an HTTPRoute's rule <namespace>.<name>.<index>.
+    name = f"{router.namespace}.{router.name}.{index}"
+    match = {"routeConfiguration": {"vhost": {"route": {"name": name}}}}
+    return _patch("HTTP_ROUTE", match, "MERGE", {"typed_per_filter_config": without_ext_proc()})
+
+
+def _ext_proc_cluster(router: Router, name: str) -> dict[str, Any]:
+    """Of our own: Istio's has the cluster's domain in its name, which nobody told us."""
+    address = f"{headless_service_name(router.name)}.{router.namespace}.svc"
+    port = router.spec["service"]["grpc"]["targetPort"]
+    endpoint = {"address": {"socket_address": {"address": address, "port_value": port}}}
+    return {
+        "name": name,
+        "type": "STRICT_DNS",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3"
+                ".HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            },
+        },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+    }
+
+
+_ATTACHMENTS = {
+    CONTROLLER_ENVOY_GATEWAY: _envoy_extension_policy,
+    CONTROLLER_ISTIO: _envoy_filter,
+}

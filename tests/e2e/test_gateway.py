@@ -1,0 +1,379 @@
+"""The operator beside Gateways: a control plane of its own, with the Gateway API's own CRDs.
+
+In most tests nothing serves the Gateway API, and the test answers as a controller would, by writing
+into an HTTPRoute's status. At the end the real Envoy Gateway does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import crd_files
+from control_plane import ControlPlane, Kubectl, audit, envoy_gateway
+from control_plane.plane import progress_to_stderr
+from control_plane.process import Process
+from e2e.conftest import ENGINES
+from e2e.operator_process import Operator
+from e2e.semantic_router import SemanticRouter, minimal
+from eventually import eventually
+
+OTHER_CONTROLLER = "example.com/gateway-controller"
+# Shorter than the time after which the operator looks again by itself: an event wakes it.
+BY_EVENT = 20
+STANDALONE_ONLY = "ConfigMap/my-router-envoy-config"
+KINDS = (
+    "deployments,services,configmaps,serviceaccounts,"
+    "httproutes.gateway.networking.k8s.io,envoyextensionpolicies.gateway.envoyproxy.io"
+)
+
+
+@pytest.fixture(scope="module")
+def control_plane(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[ControlPlane]:
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    # Uncaptured: the first run downloads modules, and minutes of silence look like a hang.
+    with capture.global_and_fixture_disabled():
+        crds = [*crd_files(), *envoy_gateway.crd_files()]
+    with ControlPlane.start(tmp_path_factory.mktemp("gateway"), crds=crds) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    return Kubectl(control_plane.kubectl, control_plane.env)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def operator(
+    request: pytest.FixtureRequest,
+    control_plane: ControlPlane,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Operator]:
+    started = Operator(tmp_path_factory.mktemp("operator"), control_plane.env, request.param)
+    started.start()
+    yield started
+    assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
+
+
+@pytest.fixture(scope="module")
+def real_controller(
+    control_plane: ControlPlane,
+    kubectl: Kubectl,
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+) -> Iterator[Process]:
+    """Envoy Gateway with a GatewayClass of its own."""
+    kubectl("create", "namespace", envoy_gateway.NAMESPACE)
+    create_class(kubectl, "eg", envoy_gateway.CONTROLLER)
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        envoy_gateway.ensure(progress_to_stderr)
+    directory = tmp_path_factory.mktemp("envoy-gateway")
+    with envoy_gateway.running(directory, control_plane.env, progress_to_stderr) as process:
+        yield process
+
+
+@pytest.fixture
+def attached(operator: Operator, router: SemanticRouter) -> SemanticRouter:
+    """A router in gateway mode beside a Gateway that is there; not applied yet."""
+    create_class(router.kubectl, "other", OTHER_CONTROLLER)
+    create_gateway(router, "other")
+    router.create_service()
+    attach(router)
+    return router
+
+
+def attach(router: SemanticRouter, **more: Any) -> None:
+    reference = {"name": "public", "namespace": router.namespace}
+    router.spec["gateway"] = {"existingRef": reference, **more}
+
+
+def create_class(kubectl: Kubectl, name: str, controller: str) -> None:
+    manifest = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": name},
+        "spec": {"controllerName": controller},
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+
+
+def create_gateway(
+    router: SemanticRouter, class_name: str, namespace: str = "", **allowed: Any
+) -> None:
+    listener = {"name": "http", "protocol": "HTTP", "port": 80}
+    manifest = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "public"},
+        "spec": {
+            "gatewayClassName": class_name,
+            "listeners": [{**listener, **({"allowedRoutes": allowed} if allowed else {})}],
+        },
+    }
+    router.kubectl(
+        "apply", "-n", namespace or router.namespace, "-f", "-", stdin=json.dumps(manifest)
+    )
+
+
+def owned(router: SemanticRouter) -> dict[str, dict[str, Any]]:
+    selector = f"-l=app.kubernetes.io/instance={router.name}"
+    answer = router.kubectl("get", KINDS, selector, "-n", router.namespace, "-o", "json")
+    items = json.loads(answer)["items"]
+    return {f"{item['kind']}/{item['metadata']['name']}": item for item in items}
+
+
+def answer(router: SemanticRouter, kind: str, status: str, message: str = "fine") -> None:
+    """What a controller writes when it has looked at the HTTPRoute."""
+    route = router.read("httproute", router.name)
+    now = "2026-01-01T00:00:00Z"
+    conditions = [
+        {
+            "type": name,
+            "status": status if name == kind else "True",
+            "reason": name if status == "True" or name != kind else "NotAllowedByListeners",
+            "message": message,
+            "observedGeneration": route["metadata"]["generation"],
+            "lastTransitionTime": now,
+        }
+        for name in ("Accepted", "ResolvedRefs")
+    ]
+    parent = {
+        "controllerName": OTHER_CONTROLLER,
+        "parentRef": route["spec"]["parentRefs"][0],
+        "conditions": conditions,
+    }
+    patch = {"status": {"parents": [parent]}}
+    router.patch("httproute", router.name, patch, "--subresource=status")
+
+
+def containers(router: SemanticRouter) -> list[str]:
+    template = router.read("deployment", router.name)["spec"]["template"]
+    return [item["name"] for item in template["spec"]["containers"]]
+
+
+def test_an_http_route_leads_from_the_gateway_to_the_service(attached: SemanticRouter) -> None:
+    attach(attached, sectionName="http", hostnames=["router.example.com"])
+    attached.apply()
+
+    attached.wait_for("Ready")
+    spec = attached.read("httproute", attached.name)["spec"]
+    assert spec["parentRefs"][0]["name"] == "public"
+    assert spec["parentRefs"][0]["sectionName"] == "http"
+    assert spec["hostnames"] == ["router.example.com"]
+    backends = {ref["name"] for rule in spec["rules"] for ref in rule["backendRefs"]}
+    assert backends == {attached.name}
+    assert containers(attached) == ["semantic-router"]
+    assert STANDALONE_ONLY not in owned(attached)
+    assert attached.get()["status"]["gatewayMode"] == "gateway-integration"
+
+
+def test_the_condition_follows_the_verdict_of_the_gateways_controller(
+    attached: SemanticRouter,
+) -> None:
+    attached.apply()
+    attached.wait_for("Ready")
+    assert attached.wait_for("RouteReady", "False")["reason"] == "HTTPRoutePending"
+    attached.wait_for_phase("Progressing")
+
+    answer(attached, "Accepted", "True")
+    assert attached.wait_for("RouteReady", timeout=BY_EVENT)["reason"] == "HTTPRouteAccepted"
+    attached.wait_for_phase("Running")
+
+    answer(attached, "Accepted", "False", "no listener of that name")
+    refused = attached.wait_for("RouteReady", "False", timeout=BY_EVENT)
+    assert refused["reason"] == "HTTPRouteNotAccepted"
+    assert "no listener of that name" in refused["message"]
+    attached.wait_for_phase("Degraded")
+    attached.wait_for("Ready")
+
+
+def test_a_gateway_that_is_missing_is_waited_for(
+    operator: Operator, router: SemanticRouter
+) -> None:
+    router.create_service()
+    attach(router)
+    router.apply()
+
+    router.wait_for("Ready")
+    missing = router.wait_for("RouteReady", "False")
+    assert missing["reason"] == "GatewayNotFound"
+    assert f"Gateway {router.namespace}/public does not exist" in missing["message"]
+    router.wait_for_phase("Degraded")
+
+    create_class(router.kubectl, "other", OTHER_CONTROLLER)
+    create_gateway(router, "other")
+    eventually(
+        lambda: router.condition("RouteReady")["reason"] == "HTTPRoutePending",
+        60,
+        "the Gateway to be found without any edit",
+    )
+
+
+def test_a_gateway_of_another_namespace_is_named(attached: SemanticRouter) -> None:
+    attached.spec["gateway"]["existingRef"]["namespace"] = "default"
+    attached.apply()
+
+    message = attached.wait_for("RouteReady", "False")["message"]
+    assert "Gateway default/public does not exist" in message
+    assert attached.namespace in message
+
+
+@pytest.mark.parametrize(
+    ("allowed", "said"),
+    [
+        ({"kinds": [{"kind": "GRPCRoute"}]}, "http takes only GRPCRoute"),
+        (
+            {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "edge"}}}},
+            "http selects other namespaces",
+        ),
+    ],
+    ids=["another kind", "another label"],
+)
+def test_a_listener_that_refuses_the_route_is_named(
+    allowed: dict[str, Any], said: str, attached: SemanticRouter
+) -> None:
+    create_gateway(attached, "other", **allowed)
+    attached.apply()
+
+    refused = attached.wait_for("RouteReady", "False")
+    assert refused["reason"] == "GatewayRefusesRoutes"
+    assert said in refused["message"]
+
+
+def test_there_and_back_leaves_nothing_behind(
+    operator: Operator, control_plane: ControlPlane, attached: SemanticRouter
+) -> None:
+    gateway = attached.spec.pop("gateway")
+    attached.apply()
+    attached.wait_for_phase("Running")
+    before = set(owned(attached))
+    assert STANDALONE_ONLY in before
+
+    attached.spec["gateway"] = gateway
+    attached.apply()
+    attached.wait_for("Ready")
+    answer(attached, "Accepted", "True")
+    attached.wait_for_phase("Running")
+    assert set(owned(attached)) == (before - {STANDALONE_ONLY}) | {f"HTTPRoute/{attached.name}"}
+
+    del attached.spec["gateway"]
+    attached.apply()
+    attached.wait_for("Ready")
+    attached.wait_for_phase("Running")
+    assert set(owned(attached)) == before
+    assert containers(attached) == ["semantic-router", "envoy-proxy"]
+    status = attached.get()["status"]
+    assert status["gatewayMode"] == "standalone"
+    assert "RouteReady" not in {item["type"] for item in status["conditions"]}
+
+
+def test_a_controller_that_cannot_be_told_to_ask_the_router_is_a_condition(
+    attached: SemanticRouter,
+) -> None:
+    attach(attached, extProc=True)
+    attached.apply()
+
+    unknown = attached.wait_for("Degraded")
+    assert unknown["reason"] == "GatewayControllerUnknown"
+    assert OTHER_CONTROLLER in unknown["message"]
+    # No way past the router's guards.
+    assert "HTTPRoute/my-router-models" not in owned(attached)
+
+
+def test_a_kind_that_is_not_served_costs_no_request(
+    control_plane: ControlPlane, attached: SemanticRouter
+) -> None:
+    start = control_plane.audit_log.stat().st_size
+    attached.apply()
+    attached.wait_for("Ready")
+
+    asked = {request.resource for request in audit.requests(control_plane.audit_log, start)}
+    assert "httproutes" in asked
+    assert not {"envoyfilters", "routes"} & asked
+
+
+def test_envoy_gateway_accepts_what_the_operator_makes(
+    operator: Operator, real_controller: Process, router: SemanticRouter
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router, extProc=True)
+    router.apply()
+
+    ready = router.wait_for("RouteReady", timeout=90)
+    assert ready["reason"] == "HTTPRouteAccepted", real_controller.log_tail()
+    router.wait_for_phase("Running")
+    policy = router.read("envoyextensionpolicy", router.name)
+
+    def accepted() -> bool:
+        status = router.read("envoyextensionpolicy", router.name).get("status", {})
+        verdicts = [
+            item
+            for ancestor in status.get("ancestors", [])
+            for item in ancestor["conditions"]
+            if item["type"] == "Accepted"
+        ]
+        assert [item["status"] for item in verdicts] == ["True"], status
+        return True
+
+    eventually(accepted, 60, "Envoy Gateway to accept the EnvoyExtensionPolicy")
+    assert policy["spec"]["targetRefs"][0]["name"] == "my-router-models"
+
+
+def test_envoy_gateway_refuses_a_listener_that_is_not_there(
+    operator: Operator, real_controller: Process, router: SemanticRouter
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router, hostnames=["router.example.com"])
+    manifest = {"metadata": {"name": "public"}}
+    listener = {"name": "http", "protocol": "HTTP", "port": 80, "hostname": "other.example.com"}
+    router.patch("gateway", "public", {**manifest, "spec": {"listeners": [listener]}})
+    router.apply()
+
+    refused = router.wait_for("RouteReady", "False", timeout=90)
+    eventually(
+        lambda: router.condition("RouteReady")["reason"] == "HTTPRouteNotAccepted",
+        60,
+        f"Envoy Gateway to refuse a host name that no listener has; first {refused}",
+    )
+
+
+def test_a_backend_elsewhere_needs_a_reference_grant(
+    operator: Operator, real_controller: Process, kubectl: Kubectl, router: SemanticRouter
+) -> None:
+    elsewhere = f"{router.namespace}-models"
+    kubectl("create", "namespace", elsewhere)
+    SemanticRouter(kubectl, elsewhere, minimal()).create_service()
+    create_gateway(router, "eg")
+    router.spec["vllmEndpoints"][0]["backend"]["service"]["namespace"] = elsewhere
+    attach(router, extProc=True)
+    router.apply()
+
+    lacking = router.wait_for("RouteReady", "False")
+    assert lacking["reason"] == "ReferenceGrantMissing"
+    assert elsewhere in lacking["message"]
+
+    grant = {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": "my-router"},
+        "spec": {
+            "from": [
+                {
+                    "group": "gateway.networking.k8s.io",
+                    "kind": "HTTPRoute",
+                    "namespace": router.namespace,
+                }
+            ],
+            "to": [{"group": "", "kind": "Service", "name": "vllm-qwen"}],
+        },
+    }
+    kubectl("apply", "-n", elsewhere, "-f", "-", stdin=json.dumps(grant))
+    assert router.wait_for("RouteReady", timeout=90)["reason"] == "HTTPRouteAccepted"
+    kubectl("delete", "namespace", elsewhere, "--wait=false")

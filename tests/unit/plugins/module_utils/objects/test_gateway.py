@@ -1,0 +1,247 @@
+"""What leads from a Gateway to the router, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils import gateways, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
+    config,
+    gateway,
+    networking,
+    openshift,
+    workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from examples import facts, resource
+
+REFERENCE = {"name": "public", "namespace": "default"}
+ISTIO = {"gateway.networking.k8s.io": ["v1"], "networking.istio.io": ["v1alpha3"]}
+TOKENS = {"global": {"services": {"management_api": {"auth": {"mode": "bearer"}}}}}
+
+
+def endpoint(name: str, model: str = "qwen", weight: int = 1, **more: Any) -> dict[str, Any]:
+    backend = {"type": "service", "service": {"name": f"vllm-{name}", "port": 8000}}
+    return {"name": name, "model": model, "weight": weight, "backend": backend, **more}
+
+
+def attached(*endpoints: dict[str, Any], **spec: Any) -> Router:
+    wanted = {"existingRef": REFERENCE, **spec.pop("gateway", {})}
+    return Router(resource(gateway=wanted, vllmEndpoints=list(endpoints), **spec))
+
+
+def asking(*endpoints: dict[str, Any], **spec: Any) -> Router:
+    return attached(*endpoints, gateway={"extProc": True}, **spec)
+
+
+def routes(router: Router, found: Facts | None = None) -> dict[str, Manifest]:
+    built = gateway.http_routes(router, found or facts(router, "kubernetes"))
+    return {manifest["metadata"]["name"]: manifest for manifest in built}
+
+
+def matches(route: Manifest) -> list[dict[str, Any]]:
+    return [match for rule in route["spec"]["rules"] for match in rule["matches"]]
+
+
+def router_container(router: Router) -> dict[str, Any]:
+    (deployment,) = workload.deployment(router, facts(router, "kubernetes"))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(container)
+
+
+def test_standalone_mode_has_no_http_route() -> None:
+    router = Router(resource())
+    assert gateway.http_routes(router, facts(router, "kubernetes")) == []
+    assert gateway.ext_proc_attachment(router, facts(router, "kubernetes")) == []
+
+
+def test_a_cluster_without_the_gateway_api_gets_no_http_route() -> None:
+    assert gateway.http_routes(asking(endpoint("a")), Facts()) == []
+
+
+def test_a_missing_gateway_does_not_keep_the_http_route_away() -> None:
+    found = replace(facts(attached(), "kubernetes"), gateway={"found": False})
+    assert list(routes(attached(), found)) == ["my-router"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/config/router", "/info/classifier", "/api/v1/response-cache/flush", "/v1/files", "/metrics"],
+)
+def test_the_gateway_never_lets_management_paths_through(path: str) -> None:
+    for match in matches(routes(asking(endpoint("a")))["my-router"]):
+        value = match["path"]["value"]
+        if match["path"]["type"] == "Exact":
+            assert path != value
+        else:
+            assert not f"{path}/".startswith(f"{value}/")
+
+
+def test_the_list_of_models_and_health_come_through() -> None:
+    exact = {match["path"]["value"] for match in matches(routes(attached())["my-router"])}
+    assert {"/health", "/ready", "/v1/models", "/api/v1/classify"} <= exact
+
+
+def test_rules_keep_to_the_limits_of_the_first_gateway_api() -> None:
+    for route in routes(asking(endpoint("a"))).values():
+        assert len(route["spec"]["rules"]) <= gateway.RULES_LIMIT
+        assert all(len(rule["matches"]) <= gateway.MATCHES_LIMIT for rule in route["spec"]["rules"])
+
+
+def test_section_and_host_names_are_passed_on() -> None:
+    names = {"sectionName": "https", "hostnames": ["a.example.com", "*.b.example.com"]}
+    spec = routes(attached(gateway=names))["my-router"]["spec"]
+    assert spec["parentRefs"][0]["sectionName"] == "https"
+    assert spec["hostnames"] == ["a.example.com", "*.b.example.com"]
+
+
+def test_a_model_goes_to_its_backends_with_their_weights() -> None:
+    router = asking(endpoint("a", weight=3), endpoint("b"), endpoint("c", model="llama"))
+    rules_of = routes(router)["my-router-models"]["spec"]["rules"]
+    found = {
+        rule["matches"][0]["headers"][0]["value"]: {
+            ref["name"]: ref["weight"] for ref in rule["backendRefs"]
+        }
+        for rule in rules_of[:-1]
+    }
+    assert found == {"qwen": {"vllm-a": 3, "vllm-b": 1}, "llama": {"vllm-c": 1}}
+    assert {ref["name"] for ref in rules_of[-1]["backendRefs"]} == {"vllm-a", "vllm-b"}
+    assert "headers" not in rules_of[-1]["matches"][0]
+
+
+def test_a_models_rule_wins_over_the_default_models() -> None:
+    # The longest path decides before headers count, so the paths must not differ.
+    paths = [match["path"] for match in matches(routes(asking(endpoint("a")))["my-router-models"])]
+    assert len({str(path) for path in paths}) == 1
+
+
+def test_lora_adapters_are_served_where_their_model_is() -> None:
+    adapters = [{"name": f"adapter-{number}"} for number in range(9)]
+    first, second, _ = routes(asking(endpoint("a", loras=adapters)))["my-router-models"]["spec"][
+        "rules"
+    ]
+    names = [match["headers"][0]["value"] for match in [*first["matches"], *second["matches"]]]
+    assert names == ["qwen", *(adapter["name"] for adapter in adapters)]
+    assert first["backendRefs"] == second["backendRefs"]
+
+
+def test_a_model_without_an_address_keeps_its_rule_without_a_backend() -> None:
+    router = asking(endpoint("a"))
+    lost = Endpoint("a", "qwen", 1, "", 0, "http", ready=False)
+    found = replace(facts(router, "kubernetes"), endpoints=[lost])
+    assert routes(router, found)["my-router-models"]["spec"]["rules"][0]["backendRefs"] == []
+
+
+def test_too_many_models_for_one_http_route_are_a_mistake() -> None:
+    most = [endpoint(f"m{number}", model=f"m{number}") for number in range(15)]
+    assert rules.check(asking(*most), facts(asking(*most), "kubernetes")) == []
+    one_more = asking(*most, endpoint("m15", model="m15"))
+    (problem,) = rules.check(one_more, facts(one_more, "kubernetes"))
+    assert (problem.field, problem.blocking) == ("spec.gateway.extProc", True)
+    assert "needs 17 rules" in problem.found
+
+
+def test_envoy_gateway_asks_the_router_about_the_models_route_only() -> None:
+    router = asking(endpoint("a"), envoy={"failureModeAllow": True})
+    (policy,) = gateway.ext_proc_attachment(router, facts(router, "kubernetes"))
+    assert policy["kind"] == "EnvoyExtensionPolicy"
+    assert [target["name"] for target in policy["spec"]["targetRefs"]] == ["my-router-models"]
+    (ext_proc,) = policy["spec"]["extProc"]
+    assert ext_proc["backendRefs"][0]["name"] == "my-router-headless"
+    assert ext_proc["failOpen"] is True
+
+
+def istio(router: Router) -> Facts:
+    known = {"found": True, "controller": gateways.CONTROLLER_ISTIO}
+    return replace(facts(router, "kubernetes"), capabilities=ISTIO, gateway=known)
+
+
+def test_istio_asks_the_router_and_drops_what_no_client_may_send() -> None:
+    router = asking(endpoint("a"))
+    (envoy_filter,) = gateway.ext_proc_attachment(router, istio(router))
+    patches = envoy_filter["spec"]["configPatches"]
+    by_target = {patch["applyTo"]: patch["patch"]["value"] for patch in patches}
+    ext_proc = by_target["HTTP_FILTER"]["typed_config"]
+    assert ext_proc["failure_mode_allow"] is False
+    used = ext_proc["grpc_service"]["envoy_grpc"]["cluster_name"]
+    assert (
+        used
+        == by_target["CLUSTER"]["name"]
+        == by_target["CLUSTER"]["load_assignment"]["cluster_name"]
+    )
+    assert "x-selected-model" in str(by_target["NETWORK_FILTER"])
+    labels = envoy_filter["spec"]["workloadSelector"]["labels"]
+    assert labels == {"gateway.networking.k8s.io/gateway-name": "public"}
+
+
+def test_istio_leaves_the_routers_own_api_alone() -> None:
+    router = asking(endpoint("a"))
+    (envoy_filter,) = gateway.ext_proc_attachment(router, istio(router))
+    spared = [
+        patch["match"]["routeConfiguration"]["vhost"]["route"]["name"]
+        for patch in envoy_filter["spec"]["configPatches"]
+        if patch["applyTo"] == "HTTP_ROUTE"
+    ]
+    count = len(routes(router, istio(router))["my-router"]["spec"]["rules"])
+    assert spared == [f"default.my-router.{index}" for index in range(count)]
+
+
+def test_there_is_no_envoy_in_the_pod() -> None:
+    router = attached()
+    found = facts(router, "kubernetes")
+    (deployment,) = workload.deployment(router, found)
+    assert "envoy" not in str(deployment)
+    assert [item["metadata"]["name"] for item in config.config_maps(router, found)] == [
+        "my-router-config"
+    ]
+
+
+def test_the_routers_api_is_where_the_service_leads() -> None:
+    router = attached(service={"api": {"port": 80, "targetPort": 9000}})
+    assert pod_ports(router.spec).api == 9000
+    container = router_container(router)
+    assert {"-api-port=9000", "-api-bind=0.0.0.0"} <= set(container["args"])
+    assert {"name": "api", "containerPort": 9000, "protocol": "TCP"} in container["ports"]
+    names = [variable["name"] for variable in container["env"]]
+    assert "VLLM_SR_MANAGEMENT_INTERNAL_LISTENER" in names
+
+
+def test_a_router_that_does_not_know_the_flag_is_not_given_it() -> None:
+    container = router_container(attached(image={"tag": "v0.3.0"}))
+    assert not any(argument.startswith("-api-bind") for argument in container["args"])
+
+
+def test_in_standalone_mode_the_routers_api_stays_in_the_pod() -> None:
+    router = Router(resource())
+    (deployment,) = workload.deployment(router, facts(router, "kubernetes"))
+    assert "-api-bind" not in str(deployment)
+    assert "INTERNAL_LISTENER" not in str(deployment)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"ingress": {"enabled": True}}, "spec.ingress.enabled"),
+        ({"openshift": {"routes": {"enabled": True}}}, "spec.openshift.routes.enabled"),
+        ({"service": {"type": "LoadBalancer"}}, "spec.service.type"),
+        ({"service": {"type": "NodePort"}}, "spec.service.type"),
+    ],
+)
+def test_another_way_in_would_hand_out_the_management_api(spec: dict[str, Any], field: str) -> None:
+    router = attached(**spec)
+    found = facts(router, "openshift")
+    exposed = [item for item in rules.check(router, found) if item.reason == "ManagementApiExposed"]
+    assert [(item.field, item.blocking) for item in exposed] == [(field, False)]
+    assert networking.ingress(router, found) == openshift.route(router, found) == []
+
+
+def test_a_management_api_that_demands_tokens_may_be_reached_another_way() -> None:
+    router = attached(ingress={"enabled": True}, config=TOKENS)
+    found = facts(router, "kubernetes")
+    assert "ManagementApiExposed" not in {item.reason for item in rules.check(router, found)}
+    assert len(networking.ingress(router, found)) == 1

@@ -1,0 +1,114 @@
+"""What a status says in gateway mode; what it says of anything else is test_conditions.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from examples import resource
+
+GATEWAY: dict[str, Any] = {"existingRef": {"name": "public", "namespace": "edge"}}
+NOW = "2026-01-01T00:00:00Z"
+RUNNING: dict[str, Any] = {
+    "metadata": {"generation": 1},
+    "spec": {"replicas": 1},
+    "status": {
+        "observedGeneration": 1,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "readyReplicas": 1,
+        "availableReplicas": 1,
+        "conditions": [{"type": "Available", "status": "True"}],
+    },
+}
+MISSING = Problem(
+    "GatewayNotFound", "spec.gateway.existingRef", "no Gateway", "Create it", True, False
+)
+EXPOSED = Problem("ManagementApiExposed", "spec.ingress.enabled", "open", "Close", blocking=False)
+BLIND = Problem("DiscoveryFailed", "", "no answer", "Wait", retry=True)
+
+
+def workload(*statuses: str) -> Workload:
+    """One HTTPRoute, with a verdict of the Gateway's controller when statuses are given."""
+    kinds = zip(("Accepted", "ResolvedRefs"), statuses, strict=False)
+    said = [{"type": kind, "status": value, "observedGeneration": 1} for kind, value in kinds]
+    parents = [{"parentRef": GATEWAY["existingRef"], "conditions": said}] if said else []
+    route = {
+        "metadata": {"name": "my-router", "namespace": "default", "generation": 1},
+        "status": {"parents": parents},
+    }
+    return Workload(
+        RUNNING,
+        gateway=GATEWAY,
+        http_route_names=["my-router"],
+        http_routes={"my-router": route},
+    )
+
+
+def status(found: Workload, *problems: Problem, facts: Facts | None = None) -> dict[str, Any]:
+    router = Router(resource(gateway=GATEWAY))
+    return conditions.status(router, facts or Facts(), list(problems), found, NOW, {})
+
+
+def verdict(said: dict[str, Any], kind: str) -> tuple[str, str]:
+    (found,) = [item for item in said["conditions"] if item["type"] == kind]
+    return found["status"], found["reason"]
+
+
+def test_the_mode_is_told() -> None:
+    assert status(workload())["gatewayMode"] == "gateway-integration"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "phase", "value", "reason", "again"),
+    [
+        (("True", "True"), "Running", "True", "HTTPRouteAccepted", "10m"),
+        ((), "Progressing", "False", "HTTPRoutePending", "30s"),
+        (("False", "True"), "Degraded", "False", "HTTPRouteNotAccepted", "30s"),
+        (("True", "False"), "Degraded", "False", "HTTPRouteRefsNotResolved", "30s"),
+    ],
+)
+def test_the_verdict_on_the_http_route_makes_the_phase(
+    statuses: tuple[str, ...], phase: str, value: str, reason: str, again: str
+) -> None:
+    said = status(workload(*statuses))
+    assert said["phase"] == phase
+    assert verdict(said, "RouteReady") == (value, reason)
+    assert verdict(said, "Ready")[0] == "True", "clients inside the cluster are served"
+    assert verdict(said, "Degraded")[0] == str(phase == "Degraded")
+    assert conditions.requeue_after(Facts(), [], workload(*statuses)) == again
+
+
+def test_what_the_cluster_lacks_is_told_before_the_route_is_judged() -> None:
+    said = status(workload("True", "True"), MISSING)
+    assert verdict(said, "RouteReady") == ("False", "GatewayNotFound")
+    assert verdict(said, "Degraded") == ("True", "GatewayNotFound")
+    assert verdict(said, "ConfigValid")[0] == "True", "the Gateway may still come"
+
+
+def test_what_is_left_out_for_safety_degrades_and_is_no_mistake() -> None:
+    said = status(workload("True", "True"), EXPOSED)
+    assert verdict(said, "Degraded") == ("True", "ManagementApiExposed")
+    assert verdict(said, "ConfigValid")[0] == "True"
+    assert verdict(said, "RouteReady")[0] == "True"
+
+
+def test_a_cluster_that_does_not_answer_is_no_verdict() -> None:
+    assert verdict(status(workload(), BLIND), "RouteReady") == ("Unknown", "DiscoveryFailed")
+
+
+def test_a_route_of_openshift_beside_the_gateway_is_judged_as_well() -> None:
+    both = Workload(
+        RUNNING,
+        route_name="my-router",
+        gateway=GATEWAY,
+        http_route_names=["my-router"],
+        http_routes=workload("True", "True").http_routes,
+    )
+    said = status(both, facts=Facts(platform="openshift"))
+    assert verdict(said, "RouteReady") == ("False", "RouteMissing")
