@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import gateways
@@ -49,8 +50,9 @@ def read_gateway(client: Client, router: Router, backend_namespaces: list[str]) 
 def _namesakes(client: Client, name: str, denied: str) -> list[str]:
     if denied:
         return []
+    nothing: list[Manifest] = []
     # Also where the Gateway API is not installed: then this is a 404 as well.
-    found, _ = _asked(lambda: client.list(f"{_API}/gateways"), [])
+    found, _ = _asked(partial(client.list, f"{_API}/gateways"), nothing)
     return sorted(
         item["metadata"]["namespace"] for item in found if item["metadata"]["name"] == name
     )
@@ -65,16 +67,14 @@ def _labels(client: Client, router: Router, gateway: Manifest) -> dict[str, str]
 
 def _grants(client: Client, namespaces: list[str]) -> dict[str, list[Manifest]]:
     """Without the namespaces whose grants may not be read: the controller will judge."""
-    answers = {
-        namespace: _asked(
-            lambda namespace=namespace: client.list(
-                f"{_GRANTS}/namespaces/{namespace}/referencegrants"
-            ),
-            [],
-        )
-        for namespace in namespaces
-    }
-    return {namespace: found for namespace, (found, denied) in answers.items() if not denied}
+    nothing: list[Manifest] = []
+    found = {}
+    for namespace in namespaces:
+        path = f"{_GRANTS}/namespaces/{namespace}/referencegrants"
+        grants, denied = _asked(partial(client.list, path), nothing)
+        if not denied:
+            found[namespace] = grants
+    return found
 
 
 def _asked(ask: Callable[[], _Answer], nothing: _Answer) -> tuple[_Answer, str]:

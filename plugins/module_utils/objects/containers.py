@@ -136,21 +136,21 @@ def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return [*ours, *theirs]
 
 
-def _api_bind(spec: Mapping[str, Any]) -> list[str]:
+def _api_bind(spec: dict[str, Any]) -> list[str]:
     # On all addresses of the pod, as `kubectl port-forward` comes in by 127.0.0.1. In standalone
     # mode it stays there, which is the default. A router 0.3 does not know the flag and would not
     # start; it listens on all addresses anyway.
     return ["-api-bind=0.0.0.0"] if _binds_api(spec) else []
 
 
-def _api_consent(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _api_consent(spec: dict[str, Any]) -> list[dict[str, Any]]:
     # Without it the router refuses to listen on more than 127.0.0.1 unless it demands tokens, also
     # of those who only classify. What keeps strangers out is the HTTPRoute's list of paths.
     name = "VLLM_SR_MANAGEMENT_INTERNAL_LISTENER"
     return [{"name": name, "value": "true"}] if _binds_api(spec) else []
 
 
-def _binds_api(spec: Mapping[str, Any]) -> bool:
+def _binds_api(spec: dict[str, Any]) -> bool:
     return is_gateway_mode(spec) and contract(spec) != "0.3"
 
 
