@@ -325,6 +325,35 @@ def test_envoy_gateway_accepts_what_the_operator_makes(
     assert policy["spec"]["targetRefs"][0]["name"] == "my-router-models"
 
 
+def test_what_envoy_gateway_writes_is_not_fought_over(
+    operator: Operator,
+    real_controller: Process,
+    control_plane: ControlPlane,
+    router: SemanticRouter,
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router, extProc=True)
+    router.apply()
+    router.wait_for("RouteReady", timeout=90)
+    router.wait_for_phase("Running")
+
+    def runs() -> int:
+        mine = {"namespace": router.namespace, "msg": "Reconciled"}
+        return sum(mine.items() <= entry.items() for entry in operator.entries)
+
+    before, start = runs(), control_plane.audit_log.stat().st_size
+    router.patch("semanticrouter", router.name, {"metadata": {"annotations": {"look": "again"}}})
+    eventually(lambda: runs() > before, 60, "another run")
+    written = [
+        request
+        for request in audit.writes(control_plane.audit_log, start)
+        if request.namespace == router.namespace
+        and request.agent.startswith("semantic-router-operator")
+    ]
+    assert written == []
+
+
 def test_envoy_gateway_refuses_a_listener_that_is_not_there(
     operator: Operator, real_controller: Process, router: SemanticRouter
 ) -> None:
