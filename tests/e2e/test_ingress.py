@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventually import eventually
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from eventually import eventually
 
 DOCUMENTS = {
     "enabled": True,

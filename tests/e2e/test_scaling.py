@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from control_plane import ControlPlane, Kubectl, audit
-from eventually import eventually
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from eventually import eventually
 
 AUTOSCALING = {"enabled": True, "minReplicas": 2, "maxReplicas": 8}
 # As the users' document has it.

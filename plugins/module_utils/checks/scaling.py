@@ -10,6 +10,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Spec,
     invalid,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 
 _TARGETS = {
@@ -61,7 +64,7 @@ def _requests(spec: Spec) -> Problems:
 
 def _resources(spec: Spec) -> Iterator[tuple[str, Spec]]:
     yield "spec.resources", spec["resources"]
-    if not (spec.get("gateway") or {}).get("existingRef"):
+    if not is_gateway_mode(spec):
         yield "spec.envoy.resources", spec["envoy"]["resources"]
     for index, container in enumerate(spec.get("extraContainers") or []):
         yield f"spec.extraContainers[{index}].resources", container.get("resources") or {}

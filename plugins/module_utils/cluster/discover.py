@@ -76,7 +76,7 @@ def read(client: Client, router: Router) -> Reading:
         groups = pool.submit(read_groups, client)
         storage = pool.submit(_read_storage, client) if wants_claim else None
         claim = pool.submit(_read_claim, client, router) if wants_claim else None
-        deployment = pool.submit(client.get, _deployment_path(router))
+        deployment = pool.submit(_read_deployment, client, router)
         wants_budget = discovery.wants_budget(router)
         budgets = pool.submit(_read_budgets, client, router) if wants_budget else None
         backends = [
@@ -91,8 +91,7 @@ def read(client: Client, router: Router) -> Reading:
             claim_exists=bool(claim and claim.result()),
             backends=[backend.result() for backend in backends],
             gateway=gateway.result() if gateway else None,
-            # "You may not" is no answer here: guessing would scale the router.
-            deployment=deployment.result(),
+            deployment=next(iter(deployment.result().objects), None),
             budgets=budgets.result() if budgets else Sighting(),
         )
 
@@ -139,8 +138,12 @@ def _read_claim(client: Client, router: Router) -> bool:
     return bool(_seen(lambda: _one(client.get(path))).objects)
 
 
-def _deployment_path(router: Router) -> str:
-    return f"/apis/apps/v1/namespaces/{router.namespace}/deployments/{router.name}"
+def _read_deployment(client: Client, router: Router) -> Sighting:
+    # By the verb that apply needs too: who may not read it, and would take it for missing, cannot
+    # write it either.
+    path = f"/apis/apps/v1/namespaces/{router.namespace}/deployments"
+    selector = {"fieldSelector": f"metadata.name={router.name}"}
+    return _seen(lambda: client.list(path, params=selector))
 
 
 def _read_budgets(client: Client, router: Router) -> Sighting:

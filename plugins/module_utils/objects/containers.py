@@ -11,6 +11,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
     is_gateway_mode,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.drain import (
+    envoy_drain,
+    router_drain,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.probes import (
     envoy_probes,
     router_probes,
@@ -41,10 +45,6 @@ ENVOY = "envoy-proxy"
 # Envoy starts a worker per core of the node, whatever its CPU limit is, each with its own pools.
 _ENVOY_WORKERS = 2
 
-# Requests keep coming until every node has heard that the pod is going, and Envoy cuts what it
-# still has in hand when it is told to stop: both containers go on serving for this long.
-_DRAIN_SECONDS = 15
-
 
 def router_container(router: Router, facts: Facts) -> dict[str, Any]:
     """The router: ExtProc gRPC and metrics for others, its HTTP API for Envoy, or the Gateway."""
@@ -70,7 +70,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
             *_metrics_port(spec, ports),
         ],
         **router_probes(spec, ports),
-        "lifecycle": _drain(router.spec),
+        "lifecycle": router_drain(spec, ports),
         "resources": compact(spec["resources"]),
         "securityContext": container_security_context(router, facts),
         "volumeMounts": router_mounts(router),
@@ -96,10 +96,13 @@ def envoy_container(router: Router, facts: Facts) -> dict[str, Any]:
             str(_ENVOY_WORKERS),
             # It needs shared memory, and a container has no second Envoy to hand over to.
             "--disable-hot-restart",
+            # While it drains, all answers ask for another connection, not more and more of them.
+            "--drain-strategy",
+            "immediate",
         ],
         "ports": [{"name": "api", "containerPort": ports.listener, "protocol": "TCP"}],
         **envoy_probes(ports),
-        "lifecycle": _drain(router.spec),
+        "lifecycle": envoy_drain(router.spec, ports),
         "resources": compact(wanted["resources"]),
         "securityContext": _envoy_security_context(router, facts),
         "volumeMounts": envoy_mounts(),
@@ -164,20 +167,6 @@ def _metrics_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, An
     if not spec["service"]["metrics"]["enabled"]:
         return []
     return [{"name": "metrics", "containerPort": ports.metrics, "protocol": "TCP"}]
-
-
-def _drain(spec: Mapping[str, Any]) -> dict[str, Any]:
-    # Not the `sleep` action, which clusters before 1.30 refuse.
-    return {
-        "preStop": {
-            "exec": {
-                "command": [
-                    "sleep",
-                    str(min(_DRAIN_SECONDS, spec["terminationGracePeriodSeconds"])),
-                ]
-            }
-        }
-    }
 
 
 def _envoy_security_context(router: Router, facts: Facts) -> dict[str, Any]:

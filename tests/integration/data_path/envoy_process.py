@@ -81,6 +81,7 @@ def running(bootstrap: dict[str, Any], directory: Path) -> Iterator[Path]:
     log = directory / "envoy.log"
     admin = bootstrap["admin"]["address"]["socket_address"]
     options = ["--disable-hot-restart", "--concurrency", "2", "--file-flush-interval-msec", "50"]
+    options += ["--drain-strategy", "immediate"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [ENVOY, "--config-path", config, *options],

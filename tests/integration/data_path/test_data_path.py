@@ -11,9 +11,10 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits 
     BODY_LIMIT_BYTES,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import drain
 from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from cryptography import x509
@@ -100,6 +102,7 @@ class DataPath:
     dns: StubDns
     backends: dict[str, StubBackend]
     log: Path
+    admin: int
 
     def ask(
         self,
@@ -267,7 +270,7 @@ def start(
             backends = {"plain": plain, "secure": secure, "other": other, "odd": odd}
             late_backend = StubBackend("late", "127.0.0.9", late)
             backends["late"] = stack.enter_context(late_backend)
-            return DataPath(listener, stub_router, api, dns, backends, log)
+            return DataPath(listener, stub_router, api, dns, backends, log, admin)
 
         yield start_one
 
@@ -518,3 +521,60 @@ def test_requests_pass_to_the_default_model_while_the_router_is_down_if_the_cr_o
     opened = start(router_is_up=False, failureModeAllow=True)
     assert opened.served_by("mixed-model", x_selected_model="mixed-model") == "plain"
     assert opened.ask("/config/router").status == 404
+
+
+@contextmanager
+def _before_stop(lifecycle: dict[str, Any], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A container's preStop command, in a hurry, on the port that this test has moved it to."""
+    command = lifecycle["preStop"]["exec"]["command"][:-3]
+    with subprocess.Popen([*command, str(port), "1", "30"]) as hook:
+        try:
+            yield hook
+        finally:
+            hook.kill()
+
+
+def _is_still_there(hook: subprocess.Popen[bytes], seconds: float = 3) -> bool:
+    try:
+        hook.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def test_a_pod_that_ends_finishes_what_it_has_in_hand_and_sends_clients_elsewhere(
+    start: Callable[..., DataPath],
+) -> None:
+    mine = start()
+    spec = _router(mine.port, 1, 2).spec
+    answering = http.client.HTTPConnection("127.0.0.1", mine.port, timeout=20)
+    answering.request("POST", CHAT, json.dumps({"model": "plain-model", "stream": True}))
+    stream = answering.getresponse()
+    assert stream.readline() == b"data: one\n"
+    kept = http.client.HTTPConnection("127.0.0.1", mine.port, timeout=20)
+    question = {"model": ODD_MODEL}
+    assert _ask(kept, CHAT, question).headers.get("connection") != "close"
+
+    envoy_lifecycle = drain.envoy_drain(spec, pod_ports(spec))
+    router_lifecycle = drain.router_drain(spec, pod_ports(spec))
+    with (
+        _before_stop(envoy_lifecycle, mine.admin) as envoy,
+        _before_stop(router_lifecycle, mine.port) as router,
+    ):
+        wait.until(
+            lambda: _ask(kept, CHAT, question).headers.get("connection") == "close",
+            "a kept connection is given up",
+        )
+        assert mine.served_by(ODD_MODEL) == "odd", "who has not heard yet is still served"
+        assert _is_still_there(envoy), "an answer is still on its way"
+        mine.backends["plain"].let_stream_go_on.set()
+        assert stream.read() == b"\ndata: [DONE]\n\n"
+        answering.close()
+        assert envoy.wait(10) == 0
+        assert _is_still_there(router), "Envoy is not gone yet"
+        admin = http.client.HTTPConnection("127.0.0.1", mine.admin, timeout=5)
+        admin.request("POST", "/quitquitquit")
+        admin.getresponse().read()
+        admin.close()
+        assert router.wait(10) == 0
+    kept.close()

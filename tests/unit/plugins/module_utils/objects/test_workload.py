@@ -447,12 +447,32 @@ class TestRollout:
     def test_the_users_affinity_stands_alone(self, affinity: dict[str, Any]):
         assert pod(affinity=affinity).get("affinity", {}) == affinity
 
-    def test_both_containers_drain_within_the_grace_period(self):
-        built = pod()
+    @pytest.mark.parametrize(("grace", "settle"), [(300, 15), (60, 15), (10, 5), (1, 1)])
+    def test_both_containers_drain_within_the_grace_period(self, grace: int, settle: int):
+        built = pod(terminationGracePeriodSeconds=grace)
 
         for container in built["containers"]:
-            _sleep, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
-            assert 0 < int(seconds) < built["terminationGracePeriodSeconds"]
+            *_bash, settled, deadline = container["lifecycle"]["preStop"]["exec"]["command"]
+            assert int(settled) == settle
+            assert settle <= int(deadline) <= max(grace - 5, 1)
+
+    def test_the_router_waits_for_envoy_and_envoy_asks_itself(self):
+        built = pod(service={"api": {"targetPort": 8000}, "grpc": {"targetPort": 19000}})
+
+        semantic_router, envoy = (
+            container["lifecycle"]["preStop"]["exec"]["command"]
+            for container in built["containers"]
+        )
+        assert semantic_router[-3] == "8000"
+        assert envoy[-3] == "19001"
+
+    def test_the_router_behind_a_gateway_waits_for_no_envoy(self):
+        gateway = {"existingRef": {"name": "a", "namespace": "b"}}
+
+        (semantic_router,) = pod(gateway=gateway)["containers"]
+
+        command = semantic_router["lifecycle"]["preStop"]["exec"]["command"]
+        assert command == ["sleep", "15"]
 
     def test_the_selector_is_name_and_instance(self):
         assert spec()["selector"]["matchLabels"] == {
