@@ -14,9 +14,10 @@ import sysconfig
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
-ROOT = CHECKOUT / "build" / "sanity"
+# One for each environment, so that two can be at it at the same time.
+ROOT = CHECKOUT / "build" / "sanity" / Path(sys.prefix).name
 HOME = ROOT / "home"
-COLLECTIONS = ROOT / Path(sys.prefix).name / "ansible_collections"
+COLLECTIONS = ROOT / "ansible_collections"
 COPY = COLLECTIONS / "vllm" / "semantic_router"
 
 # What reaches users, and what ansible-test reads itself.
