@@ -114,6 +114,15 @@ def verdict(of: dict[str, Any], name: str) -> tuple[str, str]:
     return found["status"], found["reason"]
 
 
+@pytest.mark.parametrize("reason", ["AutoscalerBlind", "DrainBlocked"])
+def test_what_is_in_effect_and_does_no_good_degrades_a_router_that_is_ready(reason: str) -> None:
+    said = status(problems=[Problem(reason, "spec.autoscaling", "it", "do", blocking=False)])
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "Degraded") == ("True", reason)
+    assert verdict(said, "Ready")[0] == "True"
+    assert verdict(said, "ConfigValid")[0] == "True"
+
+
 def test_pods_that_an_autoscaler_left_are_explained_until_replicas_counts_again() -> None:
     left = deployment()
     left["metadata"]["annotations"] = {"vllm.ai/replicas-set-aside": "1"}
