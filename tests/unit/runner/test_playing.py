@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventually import eventually
 from wrapper_runner.playing import Play, Player, PlayError
 
 EVENT = '{"event": "runner_on_ok", "event_data": {}}'
@@ -70,10 +71,16 @@ open({str(tmp_path / "child")!r}, "w").write(str(child.pid))
 time.sleep(60)
 """
     with pytest.raises(PlayError, match="--run-timeout"):
-        events(tmp_path, script, timeout=1)
-    child = (tmp_path / "child").read_text()
-    stat = Path(f"/proc/{child}/stat")
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+        events(tmp_path, script, timeout=3)
+    child = Path("/proc") / (tmp_path / "child").read_text()
+
+    def is_gone() -> bool:
+        try:
+            return (child / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            return True
+
+    eventually(is_gone, 10, "the killed child to end")
 
 
 def test_shutdown_ends_what_runs_and_lets_nothing_more_start(tmp_path: Path) -> None:
