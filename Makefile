@@ -116,7 +116,7 @@ lint-yaml: $(READY)
 	$(BIN)/antsibull-changelog lint
 
 lint-ansible: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline -q
 
 unit-2.19: $(READY)
 	$(BIN)/pytest -q tests/unit
