@@ -24,7 +24,8 @@ Conditions, on purpose:
 - **Available** is about who answers now: the Deployment's own word, also while a bad edit waits.
 - **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
   fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
-- **ConfigValid** is False for what only an edit of the SemanticRouter can cure.
+- **ConfigValid** is False for what only an edit of the SemanticRouter can cure. A field that is
+  ignored because no router of this contract reads it leaves it True (FieldsIgnored) and names it.
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
@@ -95,6 +96,7 @@ REASONS = {
     "AllBackendsResolved": "Every entry of spec.vllmEndpoints is resolved.",
     "BackendsInConfig": "spec.config is a whole document that names the backends itself.",
     "ConfigAccepted": "Every field of the spec is understood and in effect.",
+    "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
     # on the way
     "DeploymentMissing": "There is no Deployment yet.",
     "RolloutInProgress": "Pods are being created or replaced.",
@@ -238,7 +240,7 @@ def phase(
     if not live_workload.is_rolled_out(workload.deployment):
         return PHASE_PROGRESSING
     admission = _admission(facts, problems, workload)
-    if problems or _unresolved(facts) or (admission and admission.failing):
+    if _degrading(problems) or _unresolved(facts) or (admission and admission.failing):
         return PHASE_DEGRADED
     return PHASE_PROGRESSING if admission and not admission.ready else PHASE_RUNNING
 
@@ -385,7 +387,7 @@ def _degraded(
 ) -> Condition:
     failing = [trouble for trouble in troubles if trouble.failing]
     unresolved = _unresolved(facts)
-    ordered = sorted(problems, key=lambda problem: not problem.blocking)
+    ordered = sorted(_degrading(problems), key=lambda problem: not problem.blocking)
     causes = [
         *((problem.reason, str(problem)) for problem in ordered),
         *((trouble.reason, trouble.message) for trouble in failing),
@@ -423,16 +425,27 @@ def _backends_resolved(router: Router, facts: Facts, problems: list[Problem]) ->
 def _config_valid(problems: list[Problem]) -> Condition:
     if _is_blind(problems):
         return _condition(CONFIG_VALID, UNKNOWN, "DiscoveryFailed", REASONS["DiscoveryFailed"])
-    # A feature that this version lacks, or leaves out for safety, is no mistake of the user's:
-    # Degraded says it.
-    mistakes = [
-        problem
-        for problem in problems
-        if problem.field and not problem.retry and problem.reason not in _NO_MISTAKES
-    ]
+    mistakes = [problem for problem in problems if _is_mistake(problem)]
+    blocking = [problem for problem in mistakes if problem.blocking]
+    if blocking:
+        return _condition(CONFIG_VALID, FALSE, blocking[0].reason, _joined(mistakes))
     if mistakes:
-        return _condition(CONFIG_VALID, FALSE, mistakes[0].reason, _joined(mistakes))
+        return _condition(CONFIG_VALID, TRUE, "FieldsIgnored", _joined(mistakes))
     return _condition(CONFIG_VALID, TRUE, "ConfigAccepted", REASONS["ConfigAccepted"])
+
+
+def _is_mistake(problem: Problem) -> bool:
+    """Only an edit of the SemanticRouter cures it.
+
+    A feature that this version lacks, or leaves out for safety, is no mistake of the user's:
+    Degraded says it.
+    """
+    return bool(problem.field) and not problem.retry and problem.reason not in _NO_MISTAKES
+
+
+def _degrading(problems: list[Problem]) -> list[Problem]:
+    """Without the fields that nothing reads: what runs is all that can run, ConfigValid says so."""
+    return [problem for problem in problems if problem.blocking or not _is_mistake(problem)]
 
 
 def _route_ready(facts: Facts, problems: list[Problem], workload: Workload) -> list[Condition]:

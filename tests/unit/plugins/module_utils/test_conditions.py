@@ -622,3 +622,19 @@ def test_every_reason_is_on_the_closed_list() -> None:
 
 def test_reasons_are_camel_case_words() -> None:
     assert [word for word in conditions.REASONS if not re.fullmatch(r"[A-Z][A-Za-z]+", word)] == []
+
+
+def test_a_field_that_no_router_reads_is_named_and_degrades_nothing() -> None:
+    ignored = Problem(
+        "InvalidConfig",
+        "spec.config.semantic_cache.hnsw",
+        "no router of contract 0.4 reads it",
+        "Remove it",
+        blocking=False,
+    )
+    of = status(problems=[ignored])
+    assert condition(of, "ConfigValid")["status"] == "True"
+    assert condition(of, "ConfigValid")["reason"] == "FieldsIgnored"
+    assert "spec.config.semantic_cache.hnsw" in condition(of, "ConfigValid")["message"]
+    assert condition(of, "Degraded")["status"] == "False"
+    assert of["phase"] == "Running"
