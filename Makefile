@@ -94,11 +94,11 @@ test-fast: setup ## Everything without a cluster: lint, types, unit, golden (und
 
 .PHONY: sanity
 sanity: setup ## ansible-test sanity, on both ansible-cores
-	$(IN_PAIRS) --output-sync=line $(SANITY)
+	$(IN_PAIRS) $(SANITY)
 
 .PHONY: test
 test: test-fast control-plane ## Everything: fast tests, sanity, the router's and Envoy's validators, control plane, end to end
-	$(IN_PAIRS) --output-sync=line --keep-going $(CLUSTER) $(SANITY)
+	$(IN_PAIRS) --keep-going $(CLUSTER) $(SANITY)
 
 .PHONY: $(LINT) $(UNIT) $(CLUSTER) $(SANITY)
 lint-python: $(READY)
@@ -128,21 +128,24 @@ WITHOUT_ANSIBLE := $(addprefix --ignore=tests/unit/plugins/module_utils/,objects
 unit-2.18: $(READY_2_18)
 	$(ANSIBLE_2_18)/bin/pytest -q tests/unit $(WITHOUT_ANSIBLE)
 
+# Minutes of work, so each line is shown as it comes, with its maker's name before it.
+SAY = 2>&1 | sed --unbuffered 's/^/$@: /'
+
 integration: $(READY)
-	$(BIN)/pytest tests/integration
+	@$(BIN)/pytest tests/integration $(SAY)
 
 e2e-2.19: $(READY)
-	$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest tests/e2e $(SAY)
 
 # What depends on ansible-core: how a router reaches the playbook and what Jinja makes of it. The rest is Python.
 e2e-2.18: $(READY_2_18)
-	$(ANSIBLE_2_18)/bin/pytest tests/e2e/test_lifecycle.py tests/e2e/test_literal_text.py tests/e2e/test_playbooks.py
+	@$(ANSIBLE_2_18)/bin/pytest tests/e2e/test_{lifecycle,literal_text,playbooks}.py $(SAY)
 
 sanity-2.19: $(READY)
-	$(BIN)/python tests/sanity/run.py
+	@$(BIN)/python tests/sanity/run.py $(SAY)
 
 sanity-2.18: $(READY_2_18)
-	$(ANSIBLE_2_18)/bin/python tests/sanity/run.py
+	@$(ANSIBLE_2_18)/bin/python tests/sanity/run.py $(SAY)
 
 ##@ Clean up
 
