@@ -161,6 +161,27 @@ REASONS = {
     "FeatureNotAvailable": "This version of the operator does not build what was asked for.",
 }
 
+# Of an entry's reason: the field below the entry that it is about, and what to do.
+_BACKEND_REMEDIES = {
+    "BackendIncomplete": ("backend", "Set what its type needs"),
+    "BackendUnreadable": ("backend", "Allow the operator to read it"),
+    "KServeNotInstalled": ("backend.type", "Install KServe, or use another type"),
+    "InferenceServiceNotFound": (
+        "backend.inferenceServiceName",
+        "Create it in the router's namespace, or correct the name",
+    ),
+    "InferenceServiceNotReady": (
+        "backend.inferenceServiceName",
+        "Wait, or see kubectl describe inferenceservice",
+    ),
+    "NoServiceMatches": (
+        "backend.discoveryLabels",
+        "Give a Service these labels, or correct them",
+    ),
+    "ServiceNotFound": ("backend.service", "Create it, or correct name and namespace"),
+    "ServicePortNotFound": ("backend.service.port", "Use a port of the Service"),
+}
+
 # A reason's and a message's bounds in metav1.Condition; an Event's note holds less.
 _REASON = re.compile(r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
 MESSAGE_LIMIT = 32768
@@ -328,7 +349,7 @@ def _ready(
             READY, FALSE, "RolloutInProgress", live_workload.rollout(workload.deployment)
         )
     if facts.endpoints and len(_unresolved(facts)) == len(facts.endpoints):
-        return _condition(READY, FALSE, "NoBackendsResolved", _explained(_unresolved(facts)))
+        return _condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
     if live_workload.wanted_replicas(workload.deployment) == 0:
         return _condition(READY, TRUE, "ScaledToZero", REASONS["ScaledToZero"])
     return _condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
@@ -393,7 +414,7 @@ def _degraded(
         *((trouble.reason, trouble.message) for trouble in failing),
     ]
     if unresolved:
-        causes.append((_unresolved_reason(facts), _explained(unresolved)))
+        causes.append((_unresolved_reason(facts), _explained(facts)))
     admission = _admission(facts, problems, workload)
     if admission and admission.failing and admission.reason not in dict(causes):
         causes.append((admission.reason, admission.message))
@@ -414,9 +435,7 @@ def _backends_resolved(router: Router, facts: Facts, problems: list[Problem]) ->
         return _condition(BACKENDS_RESOLVED, FALSE, "NoBackends", message)
     unresolved = _unresolved(facts)
     if unresolved:
-        return _condition(
-            BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), _explained(unresolved)
-        )
+        return _condition(BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), _explained(facts))
     remarks = [f"{item.name}: {item.message}." for item in facts.endpoints if item.message]
     message = " ".join([f"{len(facts.endpoints)} of {len(facts.endpoints)} resolved.", *remarks])
     return _condition(BACKENDS_RESOLVED, TRUE, "AllBackendsResolved", message)
@@ -555,8 +574,17 @@ def _unresolved_reason(facts: Facts) -> str:
     return "NoBackendsResolved" if everything else "SomeBackendsUnresolved"
 
 
-def _explained(endpoints: list[Endpoint]) -> str:
-    return " ".join(f"{endpoint.name}: {endpoint.message}." for endpoint in endpoints)
+def _explained(facts: Facts) -> str:
+    return " ".join(
+        _why_unresolved(f"spec.vllmEndpoints[{number}]", endpoint)
+        for number, endpoint in enumerate(facts.endpoints)
+        if not endpoint.ready
+    )
+
+
+def _why_unresolved(path: str, endpoint: Endpoint) -> str:
+    field, remedy = _BACKEND_REMEDIES.get(endpoint.reason, ("backend", "Correct the entry"))
+    return f"{path}.{field} ({endpoint.name}): {endpoint.message}. {remedy}."
 
 
 def _joined(problems: list[Problem]) -> str:

@@ -372,13 +372,15 @@ def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
             Facts(endpoints=[FOUND, LOST]),
             {},
             ("False", "SomeBackendsUnresolved"),
-            "second: no such Service.",
+            "spec.vllmEndpoints[1].backend.service (second): no such Service. "
+            "Create it, or correct name and namespace.",
         ),
         (
             Facts(endpoints=[LOST]),
             {},
             ("False", "NoBackendsResolved"),
-            "second: no such Service.",
+            "spec.vllmEndpoints[0].backend.service (second): no such Service. "
+            "Create it, or correct name and namespace.",
         ),
         (Facts(), {}, ("False", "NoBackends"), "No backends found: spec.vllmEndpoints is empty."),
         (
@@ -638,3 +640,17 @@ def test_a_field_that_no_router_reads_is_named_and_degrades_nothing() -> None:
     assert "spec.config.semantic_cache.hnsw" in condition(of, "ConfigValid")["message"]
     assert condition(of, "Degraded")["status"] == "False"
     assert of["phase"] == "Running"
+
+
+def test_every_reason_of_an_unresolved_backend_has_a_field_and_a_remedy() -> None:
+    source = ast.parse((ROOT / "plugins/module_utils/discovery.py").read_text())
+    used = {
+        call.args[1].value
+        for call in ast.walk(source)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in ("_not_ready", "_unresolved")
+        and isinstance(call.args[1], ast.Constant)
+    }
+    assert used
+    assert used - {""} == set(conditions._BACKEND_REMEDIES)
