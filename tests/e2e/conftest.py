@@ -23,6 +23,7 @@ def operator(
     """One operator for all tests that do not disturb it."""
     started = Operator(tmp_path_factory.mktemp("operator"), control_plane.env, request.param)
     started.start()
+    started.wait_until_said("Starting workers")
     yield started
     assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
     assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"

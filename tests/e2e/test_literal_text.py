@@ -12,6 +12,8 @@ from e2e.semantic_router import OWNED, SemanticRouter
 
 TEMPLATE = "{{ lookup('pipe', 'echo evaluated-$((40+2))') }}"
 EVALUATED = "evaluated-42"
+# A model's name travels in a header: no spaces.
+MODEL = "{{lookup('pipe','expr${IFS}40+2')}}"
 CANARY = "canary-5f2c91d7b6"
 
 
@@ -26,7 +28,7 @@ def full_of_templates() -> dict[str, Any]:
         "vllmEndpoints": [
             {
                 "name": "first",
-                "model": TEMPLATE,
+                "model": MODEL,
                 "backend": {"type": "service", "service": {"name": "vllm-qwen", "port": 8000}},
             }
         ],

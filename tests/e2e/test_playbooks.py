@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from control_plane import ControlPlane
 from e2e.semantic_router import SAMPLES, SemanticRouter, minimal
+from playbook import Playbook
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 COLLECTION = "vllm.semantic_router"
-
-
-class Playbook:
-    """ansible-playbook of the environment that runs the tests, in a directory that is nobody's."""
-
-    def __init__(self, directory: Path, plane: ControlPlane | None) -> None:
-        self.directory = directory
-        self._env = {name: value for name, value in os.environ.items() if "KUBE" not in name}
-        self._env.update(plane.env if plane else {"KUBECONFIG": "/dev/null"})
-
-    def __call__(
-        self, name: str, *options: str, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(PLAYBOOK), name, *options],
-            cwd=self.directory,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
-        return done
 
 
 @pytest.fixture

@@ -186,7 +186,8 @@ def _seen(ask: Callable[[], list[Manifest]]) -> Sighting:
     try:
         return Sighting(ask())
     except ApiError as error:
-        if error.status == 403:
+        # 400: no such name or label can exist. Which field is to blame, rules.py says.
+        if error.status in (400, 403):
             return Sighting(denied=error.message.strip().rstrip("."))
         raise
 
