@@ -225,7 +225,8 @@ def run_build(command: list[str], progress: Progress, directory: Path = MODULE) 
             go.terminate()
             raise
     if go.returncode != 0:
-        raise ControlPlaneError("`go build` failed:\n" + "\n".join(tail))
+        end = f"exit status {go.returncode}" if go.returncode > 0 else f"signal {-go.returncode}"
+        raise ControlPlaneError(f"`go build` failed ({end}):\n" + "\n".join(tail))
 
 
 def _report_packages(output: io.FileIO, progress: Progress) -> deque[str]:
