@@ -139,7 +139,7 @@ e2e-2.19: $(READY)
 
 # What depends on ansible-core: how a router reaches the playbook and what Jinja makes of it. The rest is Python.
 e2e-2.18: $(READY_2_18)
-	@$(ANSIBLE_2_18)/bin/pytest tests/e2e/test_{lifecycle,literal_text,playbooks}.py $(SAY)
+	@$(ANSIBLE_2_18)/bin/pytest tests/integration/test_playbooks.py tests/e2e/test_{lifecycle,literal_text}.py $(SAY)
 
 sanity-2.19: $(READY)
 	@$(BIN)/python tests/sanity/run.py $(SAY)

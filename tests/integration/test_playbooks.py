@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from control_plane import ControlPlane
+from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SAMPLES, SemanticRouter, minimal
 from playbook import Playbook
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTION = "vllm.semantic_router"
+
+
+@pytest.fixture
+def router(kubectl: Kubectl, namespace: str) -> SemanticRouter:
+    return SemanticRouter(kubectl, namespace)
 
 
 @pytest.fixture
@@ -135,6 +140,7 @@ def test_render_gives_all_manifests_as_one_yaml_without_a_cluster(
         "ConfigMap",
         "Deployment",
         "PersistentVolumeClaim",
+        "PodDisruptionBudget",
         "Service",
         "Service",
         "ServiceAccount",
