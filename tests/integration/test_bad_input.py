@@ -22,6 +22,9 @@ from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SemanticRouter
 from playbook import Playbook
 
+# All cases go through their steps in one fixture: minutes of work for two cores.
+pytestmark = pytest.mark.timeout(1800)
+
 CASES = bad_input.cases(bad_input.OPERATOR)
 # A wrong name cannot be edited into place.
 EDITS = [case for case in CASES if "metadata" not in case.patch]
@@ -73,7 +76,7 @@ class Reconcile:
             for router in routers
         ]
         (self._directory / "all.yml").write_text(yaml.safe_dump(plays))
-        self._playbook("all.yml", timeout=500)
+        self._playbook("all.yml", timeout=900)
 
 
 @pytest.fixture(scope="module")
