@@ -20,6 +20,7 @@ SAMPLE = ROOT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_my-route
 CRDS = sorted([*ROOT.glob("config/crd/bases/*.yaml"), *ROOT.glob("tests/crds/*.yaml")])
 NAME = "my-router"
 READY_DEADLINE = 180.0
+LOG_DEADLINE = 15.0
 POLL_INTERVAL = 0.1
 
 
@@ -153,11 +154,18 @@ def show_routes(kubectl: Kubectl) -> None:
 
 def show_duration() -> None:
     """From the operator's log: how long each of its runs for this router took."""
-    log = (STATE / "operator" / "logs" / "operator.log").read_text().splitlines()
-    entries = [json.loads(line) for line in log if line.startswith("{")]
-    runs = [entry["duration"] for entry in entries if "duration" in entry]
+    deadline = time.monotonic() + LOG_DEADLINE
+    # The status is written before the run that writes it has ended.
+    while not (runs := durations()) and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL)
     if runs:
         print(f"Reconciles so far: {len(runs)}; the first took {runs[0]}.\n")
+
+
+def durations() -> list[str]:
+    log = (STATE / "operator" / "logs" / "operator.log").read_text().splitlines()
+    entries = [json.loads(line) for line in log if line.startswith("{") and line.endswith("}")]
+    return [entry["duration"] for entry in entries if "duration" in entry]
 
 
 def down() -> None:
