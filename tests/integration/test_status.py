@@ -302,7 +302,9 @@ def test_a_backend_that_goes_flips_its_condition_and_looks_again_soon(
     say(client, router)
     said = say(client, router, facts=Facts(endpoints=[LOST]))
     assert said.requeue_after == "15s"
-    assert ("Warning", "NoBackendsResolved", "first: no Service.") in events(kubectl, namespace)
+    message = "spec.vllmEndpoints[0].backend.discoveryLabels (first): no Service. "
+    remedy = "Give a Service these labels, or correct them."
+    assert ("Warning", "NoBackendsResolved", message + remedy) in events(kubectl, namespace)
     assert live(kubectl, namespace)["status"]["endpoints"][0]["ready"] is False
 
 
