@@ -25,7 +25,8 @@ Conditions, on purpose:
 - **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
   fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
 - **ConfigValid** is False for what only an edit of the SemanticRouter can cure. A field that is
-  ignored because no router of this contract reads it leaves it True (FieldsIgnored) and names it.
+  ignored because no router of this contract reads it leaves it True (FieldsIgnored) and names it;
+  so does a password in plain text (PlainTextCredential), which is in effect.
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
@@ -97,6 +98,7 @@ REASONS = {
     "BackendsInConfig": "spec.config is a whole document that names the backends itself.",
     "ConfigAccepted": "Every field of the spec is understood and in effect.",
     "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
+    "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
     # on the way
     "DeploymentMissing": "There is no Deployment yet.",
     "RolloutInProgress": "Pods are being created or replaced.",
@@ -201,6 +203,9 @@ _GOOD = {
     ROUTE_READY: TRUE,
 }
 
+# What a condition that is as one hopes has to say all the same.
+_WARNINGS = ("FieldsIgnored", "PlainTextCredential")
+
 _NO_MISTAKES = (
     "FeatureNotAvailable",
     "ManagementApiExposed",
@@ -285,11 +290,13 @@ def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> 
 
 
 def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Condition]:
-    """The conditions worth an Event: those that flipped; of a new object, what is wrong or Ready.
+    """The conditions worth an Event: those that flipped, and new warnings; of a new object, what is
+    wrong or Ready.
 
     One mistake flips several conditions for one reason: the most specific one speaks.
     """
     before = {item.get("type"): item.get("status") for item in previous.get("conditions") or []}
+    warned = {item.get("reason") for item in previous.get("conditions") or []}
     by_type = {item["type"]: item for item in current["conditions"]}
     told: dict[str, Condition] = {}
     order = (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY, ROUTE_READY, AVAILABLE, PROGRESSING)
@@ -302,14 +309,15 @@ def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list
         else:
             worth = condition["status"] == (TRUE if name in (READY, DEGRADED) else FALSE)
             worth = worth and name not in (AVAILABLE, PROGRESSING, ROUTE_READY)
-        if worth:
+        if worth or (condition["reason"] in _WARNINGS and condition["reason"] not in warned):
             told.setdefault(condition["reason"], condition)
     return list(told.values())
 
 
 def is_good(condition: Mapping[str, Any]) -> bool:
     """The condition has the value one hopes for."""
-    return _GOOD[str(condition["type"])] == str(condition["status"])
+    hoped_for = _GOOD[str(condition["type"])] == str(condition["status"])
+    return hoped_for and condition["reason"] not in _WARNINGS
 
 
 def messages(facts: Facts, problems: list[Problem], current: Mapping[str, Any]) -> list[str]:
@@ -449,7 +457,9 @@ def _config_valid(problems: list[Problem]) -> Condition:
     if blocking:
         return _condition(CONFIG_VALID, FALSE, blocking[0].reason, _joined(mistakes))
     if mistakes:
-        return _condition(CONFIG_VALID, TRUE, "FieldsIgnored", _joined(mistakes))
+        exposed = any(problem.reason == "PlainTextCredential" for problem in mistakes)
+        reason = "PlainTextCredential" if exposed else "FieldsIgnored"
+        return _condition(CONFIG_VALID, TRUE, reason, _joined(mistakes))
     return _condition(CONFIG_VALID, TRUE, "ConfigAccepted", REASONS["ConfigAccepted"])
 
 

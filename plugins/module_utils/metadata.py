@@ -29,6 +29,9 @@ ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
 # On the Deployment: the spec.replicas that an autoscaler has replaced, see objects/scaling.py.
 ANNOTATION_REPLICAS_SET_ASIDE = "vllm.ai/replicas-set-aside"
 
+# Of the names of environment variables that hold credentials of spec.config.
+CREDENTIAL_PREFIX = "SR_"
+
 SERVICE_NAME_LIMIT = 63
 
 Manifest = dict[str, Any]

@@ -15,6 +15,7 @@ EVALUATED = "evaluated-42"
 # A model's name travels in a header: no spaces.
 MODEL = "{{lookup('pipe','expr${IFS}40+2')}}"
 CANARY = "canary-5f2c91d7b6"
+EVERYTHING = f"{OWNED},events,semanticrouters"
 
 
 def full_of_templates() -> dict[str, Any]:
@@ -111,8 +112,7 @@ def test_no_secret_value_is_found_anywhere(
     own = next(name for name in names if name.startswith("SR_"))
     assert f"${{{own}}}" in config
 
-    kinds = f"{OWNED},events,semanticrouters"
-    objects = kubectl("get", kinds, "-n", router.namespace, "-o", "json")
+    objects = kubectl("get", EVERYTHING, "-n", router.namespace, "-o", "json")
     encoded = base64.b64encode(CANARY.encode()).decode()
     artifacts = "".join(
         file.read_text(errors="replace") for file in operator.runtime.rglob("*") if file.is_file()
@@ -122,3 +122,33 @@ def test_no_secret_value_is_found_anywhere(
     }.items():  # fmt: skip
         assert CANARY not in text, place
         assert encoded not in text, place
+
+
+def test_a_password_in_plain_text_works_and_is_repeated_nowhere(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    password = f"{CANARY}-$(HOME)"
+    connection = {"host": "redis", "password": password}
+    router.spec["config"] = {
+        "response_cache": {"backend_type": "redis", "redis": {"connection": connection}}
+    }
+    router.create_service()
+    router.apply()
+    router.wait_for("Ready")
+
+    valid = router.condition("ConfigValid")
+    assert (valid["status"], valid["reason"]) == ("True", "PlainTextCredential")
+    assert "redis.connection.password: " in valid["message"]
+    assert "password_secret_ref" in valid["message"]
+    env = router.read("deployment", router.name)["spec"]["template"]["spec"]["containers"][0]["env"]
+    (own,) = [entry for entry in env if entry["name"].startswith("SR_")]
+    assert own["value"] == f"{CANARY}-$$(HOME)", "Kubernetes would expand $(HOME)"
+    config_maps = json.dumps(kubectl("get", "configmaps", "-n", router.namespace, "-o", "json"))
+    assert f"${{{own['name']}}}" in config_maps
+    events = kubectl("get", "events", "-n", router.namespace, "-o", "json")
+    assert "PlainTextCredential" in events
+    status = json.dumps(router.get()["status"])
+    for place, text in {
+        "ConfigMaps": config_maps, "status": status, "events": events, "the log": operator.text
+    }.items():  # fmt: skip
+        assert CANARY not in text, place

@@ -56,14 +56,15 @@ def _cache(cache: Spec, path: str) -> Problems:
             f"backend_type is {cache['backend_type']} but it is missing",
             "Give the host, or choose backend_type memory",
         )
-    for section in (
-        ("redis", "connection"),
-        ("valkey", "connection"),
-        ("milvus", "connection", "auth"),
+    for reference_path in (
+        ("redis", "connection", "password_secret_ref"),
+        ("valkey", "connection", "password_secret_ref"),
+        ("milvus", "connection", "auth", "password_secret_ref"),
+        ("qdrant", "api_key_secret_ref"),
     ):
-        reference = at(cache, (*section, "password_secret_ref"))
+        reference = at(cache, reference_path)
         if reference is not None and not reference.get("name"):
-            field = ".".join((path, *section, "password_secret_ref.name"))
+            field = ".".join((path, *reference_path, "name"))
             yield invalid(field, "it is missing", "Give the name of the Secret")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils import fields
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     ANNOTATION_APPLIED_HASH,
+    CREDENTIAL_PREFIX,
     FIELD_MANAGER,
     Manifest,
 )
@@ -20,6 +21,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 _BOOKKEEPING = frozenset(
     {"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp"}
 )
+
+
+# In place of a value that a diff must not show.
+HIDDEN = "(hidden)"
 
 
 def stamped(manifest: Manifest, router: Router) -> Manifest:
@@ -54,9 +59,20 @@ def difference(before: Manifest | None, after: Manifest | None) -> dict[str, Any
     return {
         "before_header": header,
         "after_header": header,
-        "before": _shown(before) if before else {},
-        "after": _shown(after) if after else {},
+        "before": _without_credentials(_shown(before)) if before else {},
+        "after": _without_credentials(_shown(after)) if after else {},
     }
+
+
+def _without_credentials(value: Any) -> Any:
+    """Environment entries whose value is a credential of spec.config keep their name only."""
+    if isinstance(value, list):
+        return [_without_credentials(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if str(value.get("name", "")).startswith(CREDENTIAL_PREFIX) and "value" in value:
+        return {**value, "value": HIDDEN}
+    return {key: _without_credentials(item) for key, item in value.items()}
 
 
 def _hash(manifest: Manifest) -> str:

@@ -10,7 +10,8 @@ Three rules for every text a user writes in spec.config:
 - The router expands ${NAME}, ${NAME:-default} and $NAME from its environment, and reads $$ as one
   dollar (contract 0.4; 0.3 expands nothing). We never expand or escape: a text reaches config.yaml
   as it was written.
-- A password reaches the router only through a *_secret_ref, or as a bare ${NAME} of spec.env.
+- A password reaches the router through a *_secret_ref, as a bare ${NAME} of spec.env, or in plain
+  text, which is told of; never through config.yaml.
 - A number may be written as text.
 """
 
@@ -77,8 +78,21 @@ def problems(router: Router, facts: Facts) -> list[Problem]:
 
 
 def secret_environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Environment entries for the router container: one for every *_secret_ref of spec.config."""
+    """Environment entries for the router container: one for every credential of spec.config."""
+    config = spec.get("config") or {}
     return [
-        {"name": credentials.environment_name(path), "valueFrom": {"secretKeyRef": dict(reference)}}
-        for path, reference in credentials.secret_references(spec.get("config") or {})
+        *(
+            {
+                "name": credentials.environment_name(path),
+                "valueFrom": {"secretKeyRef": dict(reference)},
+            }
+            for path, reference in credentials.secret_references(config)
+        ),
+        *(
+            {
+                "name": credentials.environment_name(path),
+                "value": credentials.environment_value(credential),
+            }
+            for path, credential in credentials.plain_credentials(config)
+        ),
     ]

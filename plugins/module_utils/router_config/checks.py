@@ -39,6 +39,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 )
 
 REASON = "InvalidConfig"
+PLAIN_TEXT = "PlainTextCredential"
 
 _RELEASE_0_4 = "use an image of release 0.4 or later"
 
@@ -99,34 +100,54 @@ def _numbers(config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
-    for path in credentials.plain_credentials(config):
-        found = "it is in plain text, and a ConfigMap is no secret"
-        yield _problem(("config", *path), found, _credential_remedy(path, contract))
-    if contract.expands_environment:
-        return
-    from_variables = [
-        # This one is expanded by every release.
-        path
-        for path in credentials.environment_credentials(config)
-        if path[0] != "providers"
-    ]
+    plain = dict(credentials.plain_credentials(config))
+    for path, credential in plain.items():
+        if _is_expanded(path, contract):
+            yield _plain_credential(path, credential)
+    from_variables = [*credentials.environment_credentials(config), *plain]
     from_secrets = [
         (*path[:-1], f"{path[-1]}{credentials.REFERENCE_SUFFIX}")
         for path, _ in credentials.secret_references(config)
     ]
     for path in [*from_variables, *from_secrets]:
-        yield _problem(
+        if not _is_expanded(path, contract):
+            yield _problem(
+                ("config", *path),
+                "a ConfigMap is no place for it, and this router release reads config.yaml as it "
+                "stands, without passwords from the environment",
+                f"Use a store without a password, or {_RELEASE_0_4}",
+            )
+
+
+def _is_expanded(path: Path, contract: Contract) -> bool:
+    """The router replaces ${NAME} here. Every release does so for its providers."""
+    return contract.expands_environment or path[0] == "providers"
+
+
+def _plain_credential(path: Path, credential: str) -> Problem:
+    if credentials.has_reference(credential):
+        return _problem(
             ("config", *path),
-            "this router release cannot take it from a Secret: it reads config.yaml as it stands",
-            f"Use a store without a password, or {_RELEASE_0_4}",
+            "it mixes text with a reference to the environment, which stays text where a "
+            "credential is kept",
+            f"Write $$ for a dollar that is part of it, or: {_credential_remedy(path)}",
         )
+    return Problem(
+        PLAIN_TEXT,
+        field_path(("config", *path)),
+        "it is in plain text: it works, and everybody who may read this SemanticRouter or its "
+        "Deployment reads it",
+        _credential_remedy(path),
+        blocking=False,
+    )
 
 
-def _credential_remedy(path: Path, contract: Contract) -> str:
-    if not contract.expands_environment:
-        return f"Keep it in a Secret and {_RELEASE_0_4}; this one cannot take it from there"
-    if path[-1] == "password":
-        return "Keep it in a Secret and name that in password_secret_ref (name, key)"
+def _credential_remedy(path: Path) -> str:
+    if isinstance(path[-1], str) and path[-1] == "password":
+        return "Keep it in a Secret and name that in password_secret_ref (name, key) instead"
+    if isinstance(path[-1], str):
+        reference = f"{path[-1]}{credentials.REFERENCE_SUFFIX}"
+        return f"Keep it in a Secret and name that in {reference} (name, key) instead"
     return "Keep it in a Secret, name that in spec.env and write ${NAME} of that entry here"
 
 

@@ -654,3 +654,17 @@ def test_every_reason_of_an_unresolved_backend_has_a_field_and_a_remedy() -> Non
     }
     assert used
     assert used - {""} == set(conditions._BACKEND_REMEDIES)
+
+
+def test_a_password_in_plain_text_is_a_warning_that_is_told_once() -> None:
+    exposed = Problem("PlainTextCredential", "spec.config.x", "plain", "Hide it", blocking=False)
+    ignored = Problem("InvalidConfig", "spec.config.y", "unread", "Remove it", blocking=False)
+    warned = status(problems=[ignored, exposed])
+    assert verdict(warned, "ConfigValid") == ("True", "PlainTextCredential")
+    assert "spec.config.y" in condition(warned, "ConfigValid")["message"]
+    assert warned["phase"] == "Running"
+    for before in ({}, status(), status(problems=[ignored])):
+        told = [item["reason"] for item in conditions.transitions(before, warned)]
+        assert told.count("PlainTextCredential") == 1
+    assert not conditions.is_good(condition(warned, "ConfigValid"))
+    assert conditions.transitions(warned, warned) == []

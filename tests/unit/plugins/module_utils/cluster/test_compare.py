@@ -141,3 +141,13 @@ def test_a_diff_shows_content_without_bookkeeping() -> None:
 def test_the_diff_of_a_removed_object_has_nothing_after_it() -> None:
     live = applied(compare.stamped(config_map(), router()))
     assert compare.difference(live, None)["after"] == {}
+
+
+def test_a_diff_hides_the_credentials_of_spec_config() -> None:
+    env = [{"name": "SR_REDIS__PASSWORD", "value": "hunter2"}, {"name": "HOME", "value": "/home"}]
+    after = {**config_map(), "spec": {"template": {"spec": {"containers": [{"env": env}]}}}}
+    shown = compare.difference(None, after)["after"]
+    assert shown["spec"]["template"]["spec"]["containers"][0]["env"] == [
+        {"name": "SR_REDIS__PASSWORD", "value": compare.HIDDEN},
+        env[1],
+    ]

@@ -1,4 +1,4 @@
-"""No password reaches config.yaml; what is kept in a Secret reaches the router."""
+"""No password reaches config.yaml; every password reaches the router, by its environment."""
 
 from __future__ import annotations
 
@@ -50,42 +50,97 @@ def test_reference_in_the_open_parts_works_alike(make_router: MakeRouter) -> Non
     assert store == {"host": "valkey", "password": f"${{{entry['name']}}}"}
 
 
-@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+PLAIN_ONES = [
+    (redis(password=PLAIN), "response_cache.redis.connection.password", "password_secret_ref"),
+    (redis(password=12345), "response_cache.redis.connection.password", "password_secret_ref"),
+    (
+        {"response_cache": {"backend_type": "qdrant", "qdrant": {"host": "q", "api_key": PLAIN}}},
+        "response_cache.qdrant.api_key",
+        "api_key_secret_ref",
+    ),
+    (
+        {
+            "response_cache": {
+                "backend_type": "milvus",
+                "milvus": {"connection": {"host": "m", "auth": {"password": PLAIN}}},
+            }
+        },
+        "response_cache.milvus.connection.auth.password",
+        "password_secret_ref",
+    ),
+    (
+        {"listeners": [{"name": "a", "port": 8080, "api_keys": ["${OK}", PLAIN]}]},
+        "listeners[0].api_keys[1]",
+        "spec.env",
+    ),
+    (
+        {"providers": {"models": [{"name": "a", "backend_refs": [{"api_key": PLAIN}]}]}},
+        "providers.models[0].backend_refs[0].api_key",
+        "api_key_secret_ref",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "field", "instead"), PLAIN_ONES)
+def test_plain_password_works_by_a_variable_and_is_told_of(
+    config: dict[str, Any], field: str, instead: str, make_router: MakeRouter
+) -> None:
+    router = make_router(config)
+    told = [p for p in problems(router, Facts()) if p.reason == "PlainTextCredential"]
+    assert [(p.field, p.blocking) for p in told] == [(f"spec.config.{field}", False)]
+    assert instead in told[0].remedy
+    (entry,) = secret_environment(router.spec)
+    assert entry["value"] in (PLAIN, "12345")
+    document = json.dumps(render(router, Facts()))
+    assert f"${{{entry['name']}}}" in document
+    assert entry["value"] not in document + str([str(p) for p in problems(router, Facts())])
+
+
+@pytest.mark.parametrize(("config", "field", "instead"), PLAIN_ONES[:-1])
+def test_release_0_3_cannot_take_a_plain_password_outside_its_providers(
+    config: dict[str, Any], field: str, instead: str, make_router: MakeRouter
+) -> None:
+    router = make_router({"contract": "0.3", **config})
+    (told,) = [p for p in problems(router, Facts()) if p.field == f"spec.config.{field}"]
+    assert told.blocking
+    assert "0.4" in told.remedy
+    assert PLAIN not in json.dumps(render(router, Facts()))
+
+
+def test_release_0_3_takes_the_key_of_a_provider_from_a_variable(make_router: MakeRouter) -> None:
+    config, field, _ = PLAIN_ONES[-1]
+    (told,) = problems(make_router({"contract": "0.3", **config}), Facts())
+    assert (told.field, told.reason) == (f"spec.config.{field}", "PlainTextCredential")
+
+
+@pytest.mark.parametrize("password", ["${REDIS:-x}", "a${REDIS}b", "pa$word", "$REDIS", "$$$x"])
+def test_a_reference_within_a_plain_password_is_refused(
+    password: str, make_router: MakeRouter
+) -> None:
+    (problem,) = problems(make_router(redis(password=password)), Facts())
+    assert problem.blocking
+    assert password not in str(problem)
+
+
+# Through Kubernetes ($$ is a dollar, $(NAME) another variable) to the router.
 @pytest.mark.parametrize(
-    ("config", "field"),
+    ("password", "in_manifest", "in_pod"),
     [
-        (redis(password=PLAIN), "spec.config.response_cache.redis.connection.password"),
-        (
-            redis(password="${REDIS:-" + PLAIN + "}"),
-            "spec.config.response_cache.redis.connection.password",
-        ),
-        (
-            {
-                "response_cache": {
-                    "backend_type": "qdrant",
-                    "qdrant": {"host": "q", "api_key": PLAIN},
-                }
-            },
-            "spec.config.response_cache.qdrant.api_key",
-        ),
-        (
-            {"listeners": [{"name": "a", "port": 8080, "api_keys": ["${OK}", PLAIN]}]},
-            "spec.config.listeners[0].api_keys",
-        ),
-        (
-            {"providers": {"models": [{"name": "a", "backend_refs": [{"api_key": PLAIN}]}]}},
-            "spec.config.providers.models[0].backend_refs[0].api_key",
-        ),
+        ("pa$$word", "pa$$word", "pa$word"),
+        ("$(HOME)", "$$(HOME)", "$(HOME)"),
+        ("$$$$", "$$$$", "$$"),
+        ("a$ b$", "a$$ b$$", "a$ b$"),
+        ("{{ x }}", "{{ x }}", "{{ x }}"),
     ],
 )
-def test_plain_password_is_refused_and_never_rendered(
-    config: dict[str, Any], field: str, contract: str, make_router: MakeRouter
+def test_dollars_of_a_plain_password_survive_kubernetes(
+    password: str, in_manifest: str, in_pod: str, make_router: MakeRouter
 ) -> None:
-    router = make_router({"contract": contract, **config})
-    told = problems(router, Facts())
-    assert field in {problem.field for problem in told if problem.blocking}
-    assert PLAIN not in str([str(problem) for problem in told])
-    assert PLAIN not in json.dumps(render(router, Facts()))
+    router = make_router(redis(password=password))
+    assert all(not problem.blocking for problem in problems(router, Facts()))
+    (entry,) = secret_environment(router.spec)
+    assert entry["value"] == in_manifest
+    assert in_manifest.replace("$$", "$") == in_pod
 
 
 def test_reference_wins_over_a_plain_password_beside_it(make_router: MakeRouter) -> None:
