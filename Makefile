@@ -71,6 +71,10 @@ endef
 control-plane: $(READY) ## Build the local control plane (cached outside the tree; 6 minutes once)
 	@PYTHONPATH=hack $(BIN)/python -m control_plane build
 
+.PHONY: docs
+docs: lint-docs ## Build the documentation into build/site, warnings as errors
+	@echo "open build/site/index.html"
+
 .PHONY: golden
 golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
 	UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit || true
@@ -79,13 +83,13 @@ golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
 ##@ Test
 
 # The slowest first, for the pairs to come out even.
-LINT := lint-ansible lint-types lint-yaml lint-python
+LINT := lint-ansible lint-types lint-docs lint-yaml lint-python
 UNIT := unit-2.19 unit-2.18
 CLUSTER := e2e-2.19 integration e2e-2.18
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint
+lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs
 	$(IN_PAIRS) --output-sync --keep-going $(LINT)
 
 .PHONY: test-fast
@@ -114,6 +118,10 @@ lint-types: $(READY)
 lint-yaml: $(READY)
 	$(BIN)/yamllint --strict .
 	$(BIN)/antsibull-changelog lint
+
+# The theme's remark on the future of MkDocs is no warning about the site.
+lint-docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build 2>&1 | sed "/^INFO/d"
 
 lint-ansible: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint --offline -q

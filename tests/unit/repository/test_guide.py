@@ -1,0 +1,109 @@
+"""The guide, the README and SECURITY.md: examples are right, reasons complete, promises tested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+CHECKOUT = Path(__file__).parents[3]
+PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
+TROUBLESHOOTING = CHECKOUT / "docs" / "troubleshooting.md"
+SECURITY = CHECKOUT / "SECURITY.md"
+
+EXAMPLE = re.compile(r"^( *)```yaml\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+COMMANDS = re.compile(r"^( *)```bash\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(CHECKOUT))
+
+
+def examples(page: Path) -> Iterator[Any]:
+    """Every document of every YAML block of a page."""
+    for _, block in EXAMPLE.findall(page.read_text(encoding="utf-8")):
+        yield from yaml.safe_load_all(block)
+
+
+def routers(page: Path) -> Iterator[dict[str, Any]]:
+    """Its SemanticRouters; a lone ``spec`` is a fragment of one."""
+    for found in examples(page):
+        if "spec" in found and found.get("kind", "SemanticRouter") == "SemanticRouter":
+            yield {
+                "apiVersion": "vllm.ai/v1alpha1",
+                "kind": "SemanticRouter",
+                "metadata": {"name": "my-router"},
+                **found,
+            }
+
+
+def commands(page: Path) -> str:
+    return "\n".join(block for _, block in COMMANDS.findall(page.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_example_of_a_router_is_right(page: Path) -> None:
+    for resource in routers(page):
+        assert rules.check(Router(resource), Facts()) == [], yaml.safe_dump(resource)
+
+
+def test_an_example_that_is_wrong_would_be_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```yaml\nspec:\n  replica: 2\n```\n", encoding="utf-8")
+    (wrong,) = routers(page)
+    assert [problem.field for problem in rules.check(Router(wrong), Facts())] == ["spec.replica"]
+
+
+def test_the_guide_has_examples() -> None:
+    assert sum(1 for page in PAGES for _ in routers(page)) > 20
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_playbooks_and_files_of_commands_exist(page: Path) -> None:
+    shown = commands(page)
+    for playbook in re.findall(r"ansible-playbook vllm\.semantic_router\.(\w+)", shown):
+        assert (CHECKOUT / "playbooks" / f"{playbook}.yml").is_file(), playbook
+    for file in re.findall(r"(?:-f|-k) ((?:config|bundle|deploy)/\S+)", shown):
+        assert (CHECKOUT / file).exists(), file
+
+
+def told_reasons() -> list[str]:
+    """The reasons of the troubleshooting tables: the words behind True, False or Event."""
+    told = []
+    for line in TROUBLESHOOTING.read_text(encoding="utf-8").splitlines():
+        cells = line.strip("|").split("|")
+        if len(cells) == 3:
+            told += re.findall(r"(?:True, |False, |Unknown, |Event |or )`([A-Z]\w+)`", cells[1])
+    return told
+
+
+def test_every_reason_has_its_line_in_the_troubleshooting_table() -> None:
+    assert set(conditions.REASONS) - set(told_reasons()) == set()
+
+
+def test_the_troubleshooting_table_knows_no_other_reason() -> None:
+    assert set(told_reasons()) - set(conditions.REASONS) == set()
+
+
+def test_every_phase_and_condition_is_explained() -> None:
+    text = TROUBLESHOOTING.read_text(encoding="utf-8")
+    for word in (*conditions.PHASES, *conditions.CONDITION_TYPES):
+        assert f"\n| `{word}` | " in text, word
+
+
+def test_every_promise_of_security_names_tests_that_exist() -> None:
+    table = [line for line in SECURITY.read_text(encoding="utf-8").splitlines() if "::" in line]
+    assert len(table) > 5
+    for line in table:
+        tests = TEST.findall(line)
+        assert len(tests) == line.count("::"), line
+        for file, test in tests:
+            assert f"def {test}(" in (CHECKOUT / file).read_text(encoding="utf-8"), test
