@@ -23,7 +23,7 @@ DUMPED = (
 
 
 @pytest.fixture(scope="session")
-def control_plane(
+def shared_control_plane(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[ControlPlane]:
     """A control plane with the project's CRD and the stand-ins of tests/crds."""
@@ -33,6 +33,12 @@ def control_plane(
         plane = ControlPlane.start(tmp_path_factory.mktemp("plane"), crds=crd_files())
     with plane:
         yield plane
+
+
+@pytest.fixture(scope="session")
+def control_plane(shared_control_plane: ControlPlane) -> ControlPlane:
+    """The cluster of a test; directories of tests may have another one."""
+    return shared_control_plane
 
 
 def crd_files() -> list[Path]:

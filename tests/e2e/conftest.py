@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
@@ -15,13 +17,67 @@ ENGINES = ["embedded"] + (["stock"] if os.environ.get("ANSIBLE_OPERATOR_BIN") el
 
 
 @pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """What drives the playbooks."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def extra_crds() -> list[Path]:
+    """A module that wants a cluster of its own gives CRDs beside the project's."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def control_plane(
+    request: pytest.FixtureRequest,
+    extra_crds: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ControlPlane]:
+    """The cluster that all share, or the module's own."""
+    if not extra_crds:
+        yield request.getfixturevalue("shared_control_plane")
+        return
+    crds = [*crd_files(), *extra_crds]
+    with ControlPlane.start(tmp_path_factory.mktemp("plane"), crds=crds) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    """As in ../conftest.py, for this cluster."""
+    return Kubectl(control_plane.kubectl, control_plane.env)
+
+
+@pytest.fixture(scope="session")
+def shared_operator(
+    engine: str, shared_control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    with running_operator(tmp_path_factory, shared_control_plane, engine) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def operator(
     request: pytest.FixtureRequest,
+    extra_crds: list[Path],
+    engine: str,
     control_plane: ControlPlane,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
-    """One operator for all tests that do not disturb it."""
-    started = Operator(tmp_path_factory.mktemp("operator"), control_plane.env, request.param)
+    """One operator for all tests of a cluster that do not disturb it."""
+    if not extra_crds:
+        yield request.getfixturevalue("shared_operator")
+        return
+    with running_operator(tmp_path_factory, control_plane, engine) as started:
+        yield started
+
+
+@contextmanager
+def running_operator(
+    tmp_path_factory: pytest.TempPathFactory, plane: ControlPlane, engine: str
+) -> Iterator[Operator]:
+    started = Operator(tmp_path_factory.mktemp("operator"), plane.env, engine)
     started.start()
     started.wait_until_said("Starting workers")
     yield started

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import crd_files
 from control_plane import ControlPlane, Kubectl, audit, envoy_gateway
 from control_plane.plane import progress_to_stderr
 from control_plane.process import Process
-from e2e.conftest import ENGINES
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter, minimal
 from eventually import eventually
@@ -31,32 +30,11 @@ KINDS = (
 
 
 @pytest.fixture(scope="module")
-def control_plane(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[ControlPlane]:
+def extra_crds(pytestconfig: pytest.Config) -> list[Path]:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     # Uncaptured: the first run downloads modules, and minutes of silence look like a hang.
     with capture.global_and_fixture_disabled():
-        crds = [*crd_files(), *envoy_gateway.crd_files()]
-    with ControlPlane.start(tmp_path_factory.mktemp("gateway"), crds=crds) as plane:
-        yield plane
-
-
-@pytest.fixture(scope="module")
-def kubectl(control_plane: ControlPlane) -> Kubectl:
-    return Kubectl(control_plane.kubectl, control_plane.env)
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def operator(
-    request: pytest.FixtureRequest,
-    control_plane: ControlPlane,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Operator]:
-    started = Operator(tmp_path_factory.mktemp("operator"), control_plane.env, request.param)
-    started.start()
-    yield started
-    assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
+        return envoy_gateway.crd_files()
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,11 @@ into a Route's status.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import crd_files
-from control_plane import ControlPlane, Kubectl, audit, crds
-from e2e.conftest import ENGINES
+from control_plane import ControlPlane, audit, crds
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
@@ -25,29 +23,8 @@ BY_EVENT = 20
 
 
 @pytest.fixture(scope="module")
-def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    routes = crds.module_file(*crds.OPENSHIFT_ROUTES)
-    with ControlPlane.start(
-        tmp_path_factory.mktemp("openshift"), crds=[*crd_files(), routes]
-    ) as plane:
-        yield plane
-
-
-@pytest.fixture(scope="module")
-def kubectl(control_plane: ControlPlane) -> Kubectl:
-    return Kubectl(control_plane.kubectl, control_plane.env)
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def operator(
-    request: pytest.FixtureRequest,
-    control_plane: ControlPlane,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Operator]:
-    started = Operator(tmp_path_factory.mktemp("operator"), control_plane.env, request.param)
-    started.start()
-    yield started
-    assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
+def extra_crds() -> list[Path]:
+    return [crds.module_file(*crds.OPENSHIFT_ROUTES)]
 
 
 @pytest.fixture
