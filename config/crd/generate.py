@@ -1,6 +1,8 @@
 """Composes bases/vllm.ai_semanticrouters.yaml from semanticrouter.yaml and core-v1.json.
 
-    python config/crd/generate.py                  writes the CRD
+schema.json is the CRD's schema once more, for the operator: JSON is loaded in 2 ms, YAML in 50.
+
+    python config/crd/generate.py                  writes both
     python config/crd/generate.py --core SWAGGER   first takes core-v1.json anew from Kubernetes'
                                                    api/openapi-spec/swagger.json
 
@@ -21,6 +23,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE / "semanticrouter.yaml"
 CORE = HERE / "core-v1.json"
 CRD = HERE / "bases" / "vllm.ai_semanticrouters.yaml"
+SCHEMA = HERE / "schema.json"
 
 CORE_PREFIX = "io.k8s.api.core.v1."
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
@@ -175,14 +178,16 @@ def composed(schema: Any, core: Schema) -> Any:
     return opened(own) if "$open" in schema else own
 
 
-def generated() -> str:
-    """The text of the CRD."""
+def generated() -> dict[Path, str]:
+    """The text of each file."""
     source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     del source["definitions"]
     crd = composed(source, json.loads(CORE.read_text(encoding="utf-8")))
-    return HEADER + yaml.dump(
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    text = yaml.dump(
         crd, Dumper=Dumper, sort_keys=False, width=100, allow_unicode=True, explicit_start=True
     )
+    return {CRD: HEADER + text, SCHEMA: json.dumps(schema, indent=0) + "\n"}
 
 
 def main() -> None:
@@ -194,7 +199,8 @@ def main() -> None:
         names = core_types(yaml.safe_load(SOURCE.read_text(encoding="utf-8")))
         extracted = extract(json.loads(swagger.read_text(encoding="utf-8")), names)
         CORE.write_text(json.dumps(extracted, indent=1) + "\n", encoding="utf-8")
-    CRD.write_text(generated(), encoding="utf-8")
+    for file, text in generated().items():
+        file.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

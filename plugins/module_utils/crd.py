@@ -7,6 +7,7 @@ across fields are in ``rules.py``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
@@ -17,20 +18,9 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import API_VERSION, KIND
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 
-CRD_FILE = Path(__file__).parents[2] / "config" / "crd" / "bases" / "vllm.ai_semanticrouters.yaml"
+CRD_DIRECTORY = Path(__file__).parents[2] / "config" / "crd"
 
 Schema = dict[str, Any]
-
-# Leaves that the API server always fills in and that people do not write by hand. Looking at a few
-# costs nothing; looking at all would mean loading the CRD (50 ms) in every run.
-_WITNESSES = (
-    ("service", "grpc", "protocol"),
-    ("envoy", "image", "tag"),
-    ("openshift", "routes", "enabled"),
-    ("autoscaling", "maxReplicas"),
-    ("startupProbe", "failureThreshold"),
-    ("resources",),
-)
 
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -45,14 +35,8 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 @cache
 def schema() -> Schema:
     """openAPIV3Schema of v1alpha1. Shared: do not change it."""
-    # Not above: modules import this file too, on hosts that may have no PyYAML and read no CRD.
-    import yaml
-
-    # The C parser is eight times as fast, and PyYAML may be built without it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    crd = yaml.load(CRD_FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
-    version = crd["spec"]["versions"][0]
-    return dict(version["schema"]["openAPIV3Schema"])
+    loaded: Schema = json.loads((CRD_DIRECTORY / "schema.json").read_text(encoding="utf-8"))
+    return loaded
 
 
 def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,13 +44,6 @@ def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     defaulted = deepcopy(dict(spec))
     _fill(defaulted, schema()["properties"]["spec"])
     return defaulted
-
-
-def is_defaulted(spec: Mapping[str, Any]) -> bool:
-    """True when an API server with this CRD has filled in the defaults."""
-    return all(_has(spec, path) for path in _WITNESSES) and all(
-        "weight" in endpoint for endpoint in spec.get("vllmEndpoints") or []
-    )
 
 
 def validate(resource: Mapping[str, Any]) -> list[Problem]:
@@ -113,14 +90,6 @@ def _unlisted(value: Any, node: Schema, path: str) -> Iterator[Problem]:
                 yield _problem(f"{path}.{name}", "there is no such field", hint)
             else:
                 yield from _unlisted(item, properties.get(name, others), f"{path}.{name}")
-
-
-def _has(value: Any, path: tuple[str, ...]) -> bool:
-    for name in path:
-        if not isinstance(value, Mapping) or name not in value:
-            return False
-        value = value[name]
-    return True
 
 
 def _fill(value: Any, node: Schema) -> None:

@@ -54,11 +54,10 @@ class Router:
     def spec(self) -> dict[str, Any]:
         """The spec with every default of the CRD filled in.
 
-        The API server has done that already unless the object comes from a file, or the cluster
-        carries another operator's CRD of the same name.
+        Most come from the API server. It knows only those of the CRD that the cluster carries,
+        which may be older than the operator or another operator's; a file has none.
         """
-        spec = self.resource.get("spec") or {}
-        return spec if crd.is_defaulted(spec) else crd.with_defaults(spec)
+        return crd.with_defaults(self.resource.get("spec") or {})
 
     @property
     def owner_reference(self) -> dict[str, Any]:

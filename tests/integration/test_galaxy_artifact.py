@@ -19,8 +19,8 @@ MY_ROUTER = CHECKOUT / "config/samples/vllm.ai_v1alpha1_semanticrouter_my-router
 # Everything at the top, so that what somebody adds to the checkout is a decision.
 PARTS = {
     "FILES.json", "MANIFEST.json",
-    "CONTRIBUTING.md", "LICENSE", "README.md", "changelogs", "config", "docs", "meta", "playbooks",
-    "plugins", "roles", "watches.yaml",
+    "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "changelogs", "config", "docs",
+    "meta", "playbooks", "plugins", "roles", "watches.yaml",
 }  # fmt: skip
 LIMIT = 1_000_000
 
@@ -72,6 +72,7 @@ def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> 
     assert {
         "watches.yaml",
         "config/crd/bases/vllm.ai_semanticrouters.yaml",
+        "config/crd/schema.json",
         "playbooks/reconcile.yml",
         "roles/workload/vars/main.yml",
         "plugins/action/apply.py",
