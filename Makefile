@@ -25,7 +25,7 @@ IN_PAIRS = +@$(MAKE) --no-print-directory --jobs=2
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Run a router on a local control plane, from CR to Running
@@ -79,6 +79,84 @@ docs: lint-docs ## Build the documentation into build/site, warnings as errors
 golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
 	UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit || true
 	git --no-pager diff --stat -- tests/unit/golden
+
+.PHONY: manifests
+manifests: $(READY) ## Generate the CRD and the operator's RBAC from their sources
+	@$(BIN)/python config/crd/generate.py
+	@$(BIN)/python config/rbac/generate.py
+
+.PHONY: generate
+generate: manifests golden ## Generate whatever is generated: manifests and golden files
+
+##@ Build
+
+# The release is that of galaxy.yml, and config/manager has its image.
+VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
+IMAGE = $(or $(IMG),ghcr.io/vllm-project/semantic-router-operator:v$(VERSION))
+KIND_CLUSTER ?= kind
+
+.PHONY: build
+build: $(READY) ## Build the collection that the image installs, into dist/
+	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+.PHONY: docker-build
+docker-build: build ## Build the operator's image (IMG=registry/name:tag)
+	docker build --tag $(IMAGE) .
+
+.PHONY: docker-push
+docker-push: ## Push it
+	docker push $(IMAGE)
+
+.PHONY: podman-build
+podman-build: build ## The same with podman
+	podman build --tag $(IMAGE) .
+
+.PHONY: podman-push
+podman-push: ## The same with podman
+	podman push $(IMAGE)
+
+.PHONY: kind-load
+kind-load: ## Take the image into a kind cluster (KIND_CLUSTER=kind)
+	kind load docker-image $(IMAGE) --name $(KIND_CLUSTER)
+
+.PHONY: build-installer
+build-installer: $(READY) ## Write dist/install.yaml, one file for `kubectl apply -f` (IMG=...)
+	@mkdir -p dist
+	@$(KUSTOMIZE) default --image '$(IMG)' > dist/install.yaml
+
+##@ Install into the cluster of KUBECONFIG
+
+# Built from the modules of hack/ as the control plane is, unless KUBECTL=kubectl asks for another.
+KUBECTL ?= $$(PYTHONPATH=hack $(BIN)/python -m control_plane kubectl)
+# Prints a directory of config/, with another image or in another namespace where one is named.
+KUSTOMIZE := PYTHONPATH=hack $(BIN)/python -m kustomize
+OPERATOR = $(KUSTOMIZE) $(if $(NAMESPACE),namespaced --namespace '$(NAMESPACE)',default) --image '$(IMG)'
+ignore-not-found ?= false
+DELETE = $(KUBECTL) delete --ignore-not-found=$(ignore-not-found) --filename -
+
+.PHONY: install
+install: $(READY) ## Install the CRD
+	@$(KUSTOMIZE) crd | $(KUBECTL) apply --filename -
+
+.PHONY: uninstall
+uninstall: $(READY) ## Remove the CRD, and every SemanticRouter with it (ignore-not-found=true)
+	@$(KUSTOMIZE) crd | $(DELETE)
+
+.PHONY: deploy
+deploy: $(READY) ## Install the CRD and the operator (IMG=...); NAMESPACE=... for one namespace, without the CRD
+	@$(OPERATOR) | $(KUBECTL) apply --filename -
+
+.PHONY: undeploy
+undeploy: $(READY) ## Remove what `deploy` installed, the CRD too (ignore-not-found=true)
+	@$(OPERATOR) | $(DELETE)
+
+.PHONY: openshift-deploy
+openshift-deploy: $(READY) ## Subscribe to the operator with OLM
+	@$(KUSTOMIZE) openshift | $(KUBECTL) apply --filename -
+
+.PHONY: openshift-undeploy
+openshift-undeploy: $(READY) ## End the subscription and remove the operator
+	@$(KUSTOMIZE) openshift | $(DELETE)
 
 ##@ Test
 
@@ -159,4 +237,4 @@ sanity-2.18: $(READY_2_18)
 
 .PHONY: clean
 clean: demo-stop ## Remove the Python environments and everything built in the tree
-	rm -rf $(VENVS) .demo build
+	rm -rf $(VENVS) .demo build dist

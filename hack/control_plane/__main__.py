@@ -1,4 +1,4 @@
-"""`python -m control_plane build|up|down|status`: the plane from a terminal and from make."""
+"""`python -m control_plane build|kubectl|up|down|status`: the plane from a terminal and from make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from control_plane import programs
 from control_plane.errors import ControlPlaneError
-from control_plane.plane import ControlPlane
+from control_plane.plane import ControlPlane, progress_to_stderr
 
 
 def say(text: str) -> None:
@@ -20,6 +20,10 @@ def build(_: argparse.Namespace) -> None:
     started = time.monotonic()
     found = programs.ensure(say)
     say(f"{found.kube_apiserver.parent}: complete ({time.monotonic() - started:.1f} s)")
+
+
+def kubectl(_: argparse.Namespace) -> None:
+    say(str(programs.ensure_kubectl(progress_to_stderr)))
 
 
 def up(arguments: argparse.Namespace) -> None:
@@ -52,13 +56,14 @@ def main() -> int:
     commands = parser.add_subparsers(required=True)
     for function, text in (
         (build, "find the programs, build the missing ones"),
+        (kubectl, "show where kubectl is, built if missing"),
         (up, "start a plane and leave it running; nothing happens if it is up"),
         (down, "end what `up` started in this directory, and nothing else"),
         (status, "show what is running; fails unless the plane is up"),
     ):
         command = commands.add_parser(function.__name__, help=text, description=text)
         command.set_defaults(function=function)
-        if function is not build:
+        if function not in (build, kubectl):
             command.add_argument("--state", type=Path, required=True, metavar="DIR")
         if function is up:
             command.add_argument(

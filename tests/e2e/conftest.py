@@ -77,7 +77,7 @@ def operator(
 def running_operator(
     tmp_path_factory: pytest.TempPathFactory, plane: ControlPlane, engine: str
 ) -> Iterator[Operator]:
-    started = Operator(tmp_path_factory.mktemp("operator"), plane.env, engine)
+    started = Operator(tmp_path_factory.mktemp("operator"), plane, engine)
     started.start()
     started.wait_until_said("Starting workers")
     yield started
@@ -88,7 +88,7 @@ def running_operator(
 @pytest.fixture
 def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Operator]:
     """An operator that the test starts, stops and kills itself; it must not use `operator` too."""
-    mine = Operator(tmp_path / "operator", control_plane.env, "embedded")
+    mine = Operator(tmp_path / "operator", control_plane, "embedded")
     yield mine
     if mine.running:
         mine.kill()

@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from control_plane import ControlPlane
+from e2e import installation
 from eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -18,16 +19,19 @@ STOP_DEADLINE = 60.0
 
 
 class Operator:
-    """`wrapper-runner run` against one control plane; its log is one JSON object a line."""
+    """`wrapper-runner run` on one control plane, as the ServiceAccount that config/ gives it.
 
-    def __init__(self, directory: Path, env: Mapping[str, str], engine: str) -> None:
+    Its log is one JSON object a line.
+    """
+
+    def __init__(self, directory: Path, plane: ControlPlane, engine: str) -> None:
         self.directory = directory
         self.log = directory / "operator.log"
         self.runtime = directory / "runtime"
         binaries = Path(sys.executable).parent
         self._env = {
             **{name: value for name, value in os.environ.items() if name != "ANSIBLE_OPERATOR_BIN"},
-            **env,
+            **installation.environment(plane),
             "PATH": f"{binaries}:{os.environ['PATH']}",
         }
         if engine == "stock":
