@@ -1,4 +1,4 @@
-"""`python -m control_plane build|kubectl|up|down|status`: the plane from a terminal and from make."""
+"""`python -m control_plane build|kubectl|up|down|status`: the plane from a terminal and make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's ServiceAccount on a control plane, with what config/default grants it and no more."""
+"""The operator's ServiceAccount on a control plane, with what config/default grants it."""
 
 from __future__ import annotations
 
