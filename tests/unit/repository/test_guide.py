@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from guide import CHECKOUT, PAGES, commands, name, routers
 
-CHECKOUT = Path(__file__).parents[3]
-PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")])
 TROUBLESHOOTING = CHECKOUT / "docs" / "troubleshooting.md"
 SECURITY = CHECKOUT / "SECURITY.md"
 
-EXAMPLE = re.compile(r"^( *)```yaml\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-COMMANDS = re.compile(r"^( *)```bash\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-
-
-def name(page: Path) -> str:
-    return str(page.relative_to(CHECKOUT))
-
-
-def examples(page: Path) -> Iterator[Any]:
-    """Every document of every YAML block of a page."""
-    for _, block in EXAMPLE.findall(page.read_text(encoding="utf-8")):
-        yield from yaml.safe_load_all(block)
-
-
-def routers(page: Path) -> Iterator[dict[str, Any]]:
-    """Its SemanticRouters; a lone ``spec`` is a fragment of one."""
-    for found in examples(page):
-        if "spec" in found and found.get("kind", "SemanticRouter") == "SemanticRouter":
-            yield {
-                "apiVersion": "vllm.ai/v1alpha1",
-                "kind": "SemanticRouter",
-                "metadata": {"name": "my-router"},
-                **found,
-            }
-
-
-def commands(page: Path) -> str:
-    return "\n".join(block for _, block in COMMANDS.findall(page.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -57,7 +26,7 @@ def test_every_example_of_a_router_is_right(page: Path) -> None:
 
 def test_an_example_that_is_wrong_would_be_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("```yaml\nspec:\n  replica: 2\n```\n", encoding="utf-8")
+    page.write_text("- see\n\n  ```yaml\n  spec:\n    replica: 2\n  ```\n", encoding="utf-8")
     (wrong,) = routers(page)
     assert [problem.field for problem in rules.check(Router(wrong), Facts())] == ["spec.replica"]
 
@@ -68,7 +37,7 @@ def test_the_guide_has_examples() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_playbooks_and_files_of_commands_exist(page: Path) -> None:
-    shown = commands(page)
+    shown = "\n".join(commands(page))
     for playbook in re.findall(r"ansible-playbook vllm\.semantic_router\.(\w+)", shown):
         assert (CHECKOUT / "playbooks" / f"{playbook}.yml").is_file(), playbook
     for file in re.findall(r"(?:-f|-k) ((?:config|bundle|deploy)/\S+)", shown):
