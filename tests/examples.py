@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 
 PLATFORMS = ("kubernetes", "openshift")
 SAMPLES_DIRECTORY = Path(__file__).parents[1] / "config" / "samples"
-SAMPLES = {
-    path.stem: path
-    for path in sorted(SAMPLES_DIRECTORY.glob("*.yaml"))
-    if path.name != "kustomization.yaml"
-}
+SAMPLE_FILES = [
+    path for path in sorted(SAMPLES_DIRECTORY.glob("*.yaml")) if path.name != "kustomization.yaml"
+]
 
 LLAMA_STACK_PORT = 8321
 _CAPABILITIES = {
@@ -45,9 +45,26 @@ def router(**spec: Any) -> Router:
     return Router(resource(**spec))
 
 
+def sample_documents(stem: str) -> list[dict[str, Any]]:
+    """The SemanticRouters in a file of config/samples."""
+    text = (SAMPLES_DIRECTORY / f"{stem}.yaml").read_text(encoding="utf-8")
+    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+
+
+def _samples() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in SAMPLE_FILES:
+        first, *more = sample_documents(path.stem)
+        yield path.stem, first
+        yield from ((f"{path.stem}.{other['metadata']['name']}", other) for other in more)
+
+
+# By file name; further documents of a file by their own name too.
+SAMPLES = dict(_samples())
+
+
 def sample(name: str) -> Router:
-    """A file of config/samples."""
-    return Router(yaml.safe_load(SAMPLES[name].read_text(encoding="utf-8")))
+    """A SemanticRouter of config/samples."""
+    return Router(deepcopy(SAMPLES[name]))
 
 
 def facts(found: Router, platform: str) -> Facts:
@@ -83,8 +100,9 @@ def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
     elif backend["type"] == "llamastack":
         service, port, scheme = f"{entry['name']}-found", LLAMA_STACK_PORT, "http"
     else:
-        service, port, scheme = backend["service"]["name"], backend["service"]["port"], "http"
-        namespace = backend["service"].get("namespace") or namespace
+        wanted = backend["service"]
+        service, port, scheme = wanted["name"], wanted["port"], wanted.get("scheme", "http")
+        namespace = wanted.get("namespace") or namespace
     return Endpoint(
         name=entry["name"],
         model=entry["model"],

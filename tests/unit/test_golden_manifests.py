@@ -49,7 +49,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
-from examples import PLATFORMS, SAMPLES, facts, sample
+from examples import PLATFORMS, SAMPLE_FILES, SAMPLES, SAMPLES_DIRECTORY, facts, sample
 
 GOLDEN = Path(__file__).parent / "golden" / "manifests"
 
@@ -201,7 +201,6 @@ def test_platforms_differ_in_security_contexts_and_the_route_alone(name: str):
 
 
 def test_every_sample_is_in_the_kustomization():
-    directory = next(iter(SAMPLES.values())).parent
-    listed = yaml.safe_load((directory / "kustomization.yaml").read_text())["resources"]
+    text = (SAMPLES_DIRECTORY / "kustomization.yaml").read_text(encoding="utf-8")
 
-    assert set(listed) == {path.name for path in SAMPLES.values()}
+    assert set(yaml.safe_load(text)["resources"]) == {path.name for path in SAMPLE_FILES}

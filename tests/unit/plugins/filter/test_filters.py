@@ -23,7 +23,7 @@ DIRECTORY = Path(__file__).parents[4] / "plugins" / "filter"
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'id') }}"
 
-MY_ROUTER = yaml.safe_load(SAMPLES["vllm.ai_v1alpha1_semanticrouter_my-router"].read_text())
+MY_ROUTER = SAMPLES["vllm.ai_v1alpha1_semanticrouter_my-router"]
 # What my-router does not ask for.
 ASKED = {
     "horizontal_pod_autoscaler": {

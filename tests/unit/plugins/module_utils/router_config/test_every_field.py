@@ -5,7 +5,7 @@ The fields come from the CRD, so a new one without a place fails here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, r
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
-
-Steps = tuple[str, ...]
+from schema_walk import Steps, leaves
 
 # Fields that change no document, and why that is right.
 EXPLAINED = {
@@ -24,19 +23,6 @@ EXPLAINED = {
     "reasoning_families.*.type": "0.4 keeps families with the models that use them",
     "reasoning_families.*.parameter": "0.4 keeps families with the models that use them",
 }
-
-
-def leaves(node: dict[str, Any], steps: Steps = ()) -> Iterator[tuple[Steps, dict[str, Any]]]:
-    """Every field with a value of its own: "[]" an entry of a list, "*" any key."""
-    if node.get("properties"):
-        for name, child in node["properties"].items():
-            yield from leaves(child, (*steps, name))
-    elif node.get("items"):
-        yield from leaves(node["items"], (*steps, "[]"))
-    elif isinstance(node.get("additionalProperties"), dict):
-        yield from leaves(node["additionalProperties"], (*steps, "*"))
-    else:
-        yield steps, node
 
 
 CONFIG = crd.schema()["properties"]["spec"]["properties"]["config"]
