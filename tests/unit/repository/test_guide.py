@@ -45,12 +45,12 @@ def test_playbooks_and_files_of_commands_exist(page: Path) -> None:
 
 
 def told_reasons() -> list[str]:
-    """The reasons of the troubleshooting tables: the words behind True, False or Event."""
+    """The reasons of the troubleshooting tables: the words behind True, False or Entry."""
     told = []
     for line in TROUBLESHOOTING.read_text(encoding="utf-8").splitlines():
         cells = line.strip("|").split("|")
         if len(cells) == 3:
-            told += re.findall(r"(?:True, |False, |Unknown, |Event |or )`([A-Z]\w+)`", cells[1])
+            told += re.findall(r"(?:True, |False, |Unknown, |Entry |or )`([A-Z]\w+)`", cells[1])
     return told
 
 
