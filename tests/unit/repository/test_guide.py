@@ -44,6 +44,13 @@ def test_playbooks_and_files_of_commands_exist(page: Path) -> None:
         assert (CHECKOUT / file).exists(), file
 
 
+def test_every_sample_is_listed_where_one_is_chosen() -> None:
+    samples = {file.name for file in CHECKOUT.glob("config/samples/*.yaml")}
+    text = (CHECKOUT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[.+\]\(\.\./config/samples/(\S+)\) \| ", text, re.MULTILINE)
+    assert sorted(listed) == sorted(samples - {"kustomization.yaml"})
+
+
 def told_reasons() -> list[str]:
     """The reasons of the troubleshooting tables: the words behind True, False or Entry."""
     told = []
