@@ -77,8 +77,7 @@ def _offline(src: str, platform: str) -> dict[str, Any]:
     problems = crd.validate(resource)
     if not problems:
         router = Router(resource)
-        unread = [discovery.Sighting() for _ in discovery.endpoint_entries(router)]
-        facts = discovery.facts(router, discovery.Reading([], backends=unread), platform)
+        facts = discovery.offline_facts(router, platform)
         problems = rules.check(router, facts)
     blocking = [problem for problem in problems if problem.blocking]
     if blocking:

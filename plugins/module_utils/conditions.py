@@ -557,6 +557,19 @@ def _openshift_features(
     return {"openshiftFeatures": {"routesEnabled": workload.route is not None, **host}}
 
 
+def backend_problem(number: int, endpoint: Endpoint) -> Problem:
+    """Why an entry of spec.vllmEndpoints, counted from 0, is not resolved, and what to do."""
+    field, remedy = _BACKEND_REMEDIES.get(endpoint.reason, ("backend", "Correct the entry"))
+    return Problem(
+        reason=endpoint.reason,
+        field=f"spec.vllmEndpoints[{number}].{field}",
+        found=endpoint.message,
+        remedy=remedy,
+        retry=True,
+        blocking=False,
+    )
+
+
 def _endpoints(
     facts: Facts, problems: list[Problem], previous: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
@@ -586,15 +599,15 @@ def _unresolved_reason(facts: Facts) -> str:
 
 def _explained(facts: Facts) -> str:
     return " ".join(
-        _why_unresolved(f"spec.vllmEndpoints[{number}]", endpoint)
+        _why_unresolved(number, endpoint)
         for number, endpoint in enumerate(facts.endpoints)
         if not endpoint.ready
     )
 
 
-def _why_unresolved(path: str, endpoint: Endpoint) -> str:
-    field, remedy = _BACKEND_REMEDIES.get(endpoint.reason, ("backend", "Correct the entry"))
-    return f"{path}.{field} ({endpoint.name}): {endpoint.message}. {remedy}."
+def _why_unresolved(number: int, endpoint: Endpoint) -> str:
+    problem = backend_problem(number, endpoint)
+    return f"{problem.field} ({endpoint.name}): {problem.found}. {problem.remedy}."
 
 
 def _joined(problems: list[Problem]) -> str:

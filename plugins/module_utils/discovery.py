@@ -139,6 +139,12 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
     )
 
 
+def offline_facts(router: Router, platform: str) -> Facts:
+    """What is known when no cluster is asked: the addresses that the spec itself gives."""
+    unread = [Sighting() for _ in endpoint_entries(router)]
+    return facts(router, Reading([], backends=unread), platform)
+
+
 def problems(router: Router, reading: Reading) -> list[Problem]:
     """What the cluster lacks of what the spec asks for."""
     return [

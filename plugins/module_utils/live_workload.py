@@ -77,7 +77,7 @@ def troubles_of(workload: Workload) -> list[Trouble]:
     """What the live objects complain of, worst first."""
     found = [*_claim_troubles(workload), *_deployment_troubles(workload.deployment)]
     if not is_rolled_out(workload.deployment):
-        found += _pod_troubles(workload.pods)
+        found += pod_troubles(workload.pods)
     return sorted(dict.fromkeys(found), key=lambda trouble: not trouble.failing)
 
 
@@ -115,7 +115,8 @@ def _deployment_troubles(deployment: Manifest | None) -> list[Trouble]:
     return found
 
 
-def _pod_troubles(pods: list[Manifest]) -> list[Trouble]:
+def pod_troubles(pods: list[Manifest]) -> list[Trouble]:
+    """What keeps these pods from running."""
     found = []
     for pod in pods:
         found += [

@@ -1,0 +1,1 @@
+"""`kubectl semantic-router`: asks and shows. What it knows of routers is the collection's."""

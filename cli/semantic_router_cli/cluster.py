@@ -1,0 +1,175 @@
+"""One API server, asked as kubectl would ask it: kubeconfig, context, namespace.
+
+Secrets are never read. Whether one exists is asked in a form of answer that has metadata only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
+    Connection,
+    connect,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+    read_groups,
+    router_path,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_VERSION,
+    PLURAL,
+    Manifest,
+)
+from kubernetes.config import ConfigException, list_kube_config_contexts
+
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Objects, or why the API server keeps them to itself."""
+
+    items: tuple[Manifest, ...] = ()
+    denied: str = ""
+
+    @property
+    def first(self) -> Manifest | None:
+        return self.items[0] if self.items else None
+
+
+class Cluster:
+    """What the commands read. ``namespace`` is the one that a command works in."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
+        options = {"kubeconfig": kubeconfig, "context": context}
+        self._connection: Connection = connect(options)
+        self.client = Client(self._connection)
+        self.namespace = namespace or _namespace_of(kubeconfig, context)
+
+    @property
+    def url(self) -> str:
+        return self._connection.url
+
+    @cached_property
+    def groups(self) -> list[Manifest]:
+        """The API groups that are served."""
+        return read_groups(self.client)
+
+    def version(self) -> dict[str, Any]:
+        return self.client.get("/version") or {}
+
+    def routers(self, name: str | None = None, everywhere: bool = False) -> list[Manifest]:
+        """One by name, all of the namespace, or all there are; [] when the kind is unknown."""
+        if name:
+            found = self.client.get(router_path(name, self.namespace))
+            return [found] if found else []
+        scope = "" if everywhere else f"/namespaces/{self.namespace}"
+        return list(self.look(f"/apis/{API_VERSION}{scope}/{PLURAL}", must=True).items)
+
+    def look(self, path: str, selector: str = "", must: bool = False, **params: str) -> Answer:
+        """A list. Refusals are answers unless they ``must`` not be; an unknown kind is empty."""
+        return _answer(lambda: self.client.list(path, selector, params), must)
+
+    def find(self, path: str) -> Answer:
+        """One object or none."""
+
+        def ask() -> list[Manifest]:
+            found = self.client.get(path)
+            return [found] if found else []
+
+        return _answer(ask, must=False)
+
+    def secret_exists(self, namespace: str, name: str) -> bool | None:
+        """None: one may not know. The answer carries no data, whoever asks."""
+        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        status, _ = self.raw("GET", path, accept=_METADATA_ONLY)
+        return {200: True, 404: False}.get(status)
+
+    def log(self, namespace: str, pod: str, container: str = "", lines: int = 2000) -> str:
+        """The end of a container's log, "" when it cannot be read."""
+        query = {"tailLines": str(lines), **({"container": container} if container else {})}
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{urlencode(query)}"
+        status, text = self.raw("GET", path, accept="*/*")
+        return text if status == 200 else ""
+
+    def pod_json(self, namespace: str, pod: str, port: int, path: str) -> dict[str, Any]:
+        """What a pod's own HTTP server says, through the API server; {} when it says nothing."""
+        where = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}"
+        status, text = self.raw("GET", where, accept="application/json")
+        try:
+            said = json.loads(text) if status == 200 else {}
+        except ValueError:
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    def rehearse_router(self, resource: Manifest) -> tuple[Manifest, Manifest | None]:
+        """(as the API server would store it, as it is now). Nothing is stored.
+
+        A replacement, for what is no longer in the file to be gone.
+        """
+        described = resource["metadata"]
+        namespace = described.get("namespace") or self.namespace
+        path = router_path(described["name"], namespace)
+        body = {**resource, "metadata": {**described, "namespace": namespace}}
+        live = self.client.get(path)
+        if live is None:
+            collection = path.rpartition("/")[0]
+            return self.client.post(collection, body, {"dryRun": "All"}), None
+        body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        status, text = self.raw("PUT", f"{path}?dryRun=All", body=body)
+        answer = json.loads(text) if text.startswith("{") else {}
+        if status >= 300:
+            raise ApiError(status, str(answer.get("reason", "")), str(answer.get("message", text)))
+        return answer, live
+
+    def raw(
+        self, method: str, path: str, body: Manifest | None = None, accept: str = "application/json"
+    ) -> tuple[int, str]:
+        """(HTTP status, text); (0, "") when there is no answer."""
+        headers = {**self._connection.headers(), "Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = self._connection.pool.request(
+                method,
+                self.url + path,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                retries=False,
+                timeout=_SECONDS,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError:
+            return 0, ""
+        return answer.status, answer.data.decode(errors="replace")
+
+
+def _answer(ask: Callable[[], list[Manifest]], must: bool) -> Answer:
+    try:
+        return Answer(tuple(ask()))
+    except ApiError as error:
+        if error.status == 404:
+            return Answer()
+        if error.status == 403 and not must:
+            return Answer(denied=error.message.strip().rstrip("."))
+        raise
+
+
+def _namespace_of(kubeconfig: str | None, context: str | None) -> str:
+    try:
+        contexts, active = list_kube_config_contexts(config_file=kubeconfig)
+    except (ConfigException, OSError):
+        return "default"
+    chosen = next((item for item in contexts if item["name"] == context), active)
+    return str((chosen or {}).get("context", {}).get("namespace") or "default")

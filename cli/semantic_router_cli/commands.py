@@ -1,0 +1,265 @@
+"""The commands and their options. What they do is in the module of the same noun.
+
+Exit codes: 0 all is well; 1 the answer is no (something is broken, invalid, different, or not yet
+so); 2 the command line or a file cannot be used; 3 the cluster cannot be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, discovery, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    PLATFORM_OPENSHIFT,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+    Problem,
+    RouterError,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from rich.padding import Padding
+from rich.text import Text
+
+from semantic_router_cli import display, files, objects, tree, validation
+from semantic_router_cli.display import Output
+from semantic_router_cli.tree import State
+from semantic_router_cli.validation import Verdict
+
+if TYPE_CHECKING:
+    from semantic_router_cli.cluster import Cluster
+    from semantic_router_cli.difference import Change
+
+NO = 1
+UNUSABLE = 2
+UNREACHABLE = 3
+
+
+class Platform(StrEnum):
+    """Where the objects are for."""
+
+    KUBERNETES = PLATFORM_KUBERNETES
+    OPENSHIFT = PLATFORM_OPENSHIFT
+
+
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", help="Namespace; else the context's.")
+]
+Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
+Kubeconfig = Annotated[
+    str | None, typer.Option("--kubeconfig", help="File; else KUBECONFIG, else ~/.kube/config.")
+]
+Form = Annotated[Output | None, typer.Option("-o", "--output", help="For programs.")]
+File = Annotated[str, typer.Argument(help="YAML or JSON; - is standard input.", metavar="FILE")]
+ForPlatform = Annotated[Platform, typer.Option("--platform", help="What the cluster would be.")]
+
+app = typer.Typer(
+    name="kubectl semantic-router",
+    help="Looks into SemanticRouters, finds what is wrong, and checks files before you apply them.",
+    epilog="Exit codes: 0 all is well, 1 the answer is no, 2 unusable arguments or file, "
+    "3 the cluster cannot be asked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _cluster(kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
+    # Only here: the kubernetes client takes half a second to import, and many commands need none.
+    from semantic_router_cli.cluster import Cluster
+
+    return Cluster(kubeconfig, context, namespace)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors that a person can do something about, without a traceback."""
+    try:
+        yield
+    except files.FileError as error:
+        display.error(str(error))
+        raise typer.Exit(UNUSABLE) from error
+    except RouterError as error:
+        display.error(str(error.problem))
+        raise typer.Exit(UNREACHABLE) from error
+
+
+@app.command("status")
+def show_status(
+    name: Annotated[str | None, typer.Argument(help="One router; else all.")] = None,
+    namespace: Namespace = None,
+    everywhere: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")
+    ] = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    output: Form = None,
+) -> None:
+    """Show routers, their objects, pods and backends, and why a link is broken."""
+    from semantic_router_cli import status
+
+    with _told():
+        cluster = _cluster(kubeconfig, context, namespace)
+        found = cluster.routers(name, everywhere)
+        _require_some(found, cluster, name, everywhere)
+        now = datetime.now(UTC)
+        trees = [tree.tree(status.view(cluster, resource), now) for resource in found]
+    if output:
+        display.data([node.as_dict() for node in trees], output)
+    else:
+        for number, node in enumerate(trees):
+            display.show(*([""] if number else []), display.as_tree(node))
+    broken = any(link.state is State.BROKEN for node in trees for link in node.all())
+    raise typer.Exit(NO if broken else 0)
+
+
+def _require_some(
+    found: list[dict[str, Any]], cluster: Cluster, name: str | None, everywhere: bool
+) -> None:
+    if found:
+        return
+    what = f'SemanticRouter "{name}"' if name else "any SemanticRouter"
+    where = "" if everywhere else f' in namespace "{cluster.namespace}"'
+    display.error(f"There is not {what}{where}. `kubectl sr status -A` shows all there are.")
+    raise typer.Exit(NO)
+
+
+@app.command("render")
+def render(
+    file: File,
+    platform: ForPlatform = Platform.KUBERNETES,
+    output: Annotated[Output, typer.Option("-o", "--output", help="Form.")] = Output.YAML,
+) -> None:
+    """Print the manifests that the operator makes of a file. Asks no cluster."""
+    built: list[dict[str, Any]] = []
+    with _told():
+        for resource in files.routers(file):
+            router = _usable(resource, platform)
+            built += objects.manifests(router, discovery.offline_facts(router, platform))
+    display.manifests(built, output)
+
+
+def _usable(resource: dict[str, Any], platform: str) -> Router:
+    problems = crd.validate(resource)
+    router = Router(resource)
+    if not problems:
+        problems = rules.check(router, discovery.offline_facts(router, platform))
+    for problem in problems:
+        if not problem.blocking:
+            display.remark(str(problem))
+    blocking = [str(problem) for problem in problems if problem.blocking]
+    if blocking:
+        for text in blocking:
+            display.error(text)
+        raise typer.Exit(NO)
+    return router
+
+
+@app.command("diff")
+def show_diff(
+    file: File,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    output: Form = None,
+) -> None:
+    """Show what applying a file would change. Server-side dry runs: nothing is written."""
+    from semantic_router_cli import difference
+
+    with _told():
+        resources = files.routers(file)
+        cluster = _cluster(kubeconfig, context, namespace)
+        found = [difference.difference(cluster, resource) for resource in resources]
+    changes = [change for item in found for change in item.changes]
+    problems = [problem for item in found for problem in item.problems]
+    if output:
+        display.data(
+            {
+                "changes": [change.as_dict() for change in changes],
+                "problems": [problem.as_dict() for problem in problems],
+            },
+            output,
+        )
+    else:
+        _print_difference(changes, problems)
+    raise typer.Exit(NO if changes or any(problem.blocking for problem in problems) else 0)
+
+
+def _print_difference(changes: list[Change], problems: list[Problem]) -> None:
+    for problem in problems:
+        (display.error if problem.blocking else display.remark)(str(problem))
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for change in changes:
+        rolls = "  its pods are replaced" if change.rolls else ""
+        display.show(Text.assemble((change.title, "bold"), f" {change.action}", (rolls, "yellow")))
+        for line in change.lines()[2:]:
+            display.show_unfolded(Text(f"  {line}", style=styles.get(line[0], "bright_black")))
+    if not changes:
+        display.show("Nothing would change.")
+
+
+@app.command("validate")
+def validate(
+    file: File,
+    platform: ForPlatform = Platform.KUBERNETES,
+    vllm_sr: Annotated[
+        str | None, typer.Option("--vllm-sr", help="The router's validator; else on PATH.")
+    ] = None,
+    envoy: Annotated[str | None, typer.Option("--envoy", help="Envoy; else on PATH.")] = None,
+    output: Form = None,
+) -> None:
+    """Hold a file against the CRD, the rules, the router's validator and Envoy. Asks no cluster."""
+    with _told():
+        resources = files.routers(file)
+    found = validation.programs(vllm_sr, envoy)
+    results = []
+    failed = False
+    for resource in resources:
+        name = str((resource.get("metadata") or {}).get("name") or "without a name")
+        if not output:
+            display.show(Text.assemble("SemanticRouter ", (name, "bold")))
+        judgements = []
+        for judgement in validation.judge(resource, platform, found):
+            judgements.append(judgement)
+            failed = failed or judgement.verdict is Verdict.FAILED
+            if not output:
+                _print_judgement(judgement)
+        results.append({"name": name, "judgements": [item.as_dict() for item in judgements]})
+    if output:
+        display.data(results, output)
+    raise typer.Exit(NO if failed else 0)
+
+
+_STATE_OF = {
+    Verdict.PASSED: State.OK,
+    Verdict.WARNED: State.WARNING,
+    Verdict.FAILED: State.BROKEN,
+    Verdict.NOT_ASKED: State.UNKNOWN,
+}
+
+
+def _print_judgement(judgement: validation.Judgement) -> None:
+    state = _STATE_OF[judgement.verdict]
+    head = Text.assemble("  ", display.mark(state), " ", (f"{judgement.judge:<7}", "bold"))
+    head.append(f"{judgement.verdict:<10}")
+    if judgement.verdict is Verdict.FAILED:
+        own_words = [Padding(Text(judgement.said), (0, 0, 0, 4))] if judgement.said else []
+        display.show(head, *own_words)
+    else:
+        display.show(head.append(judgement.said, "bright_black"))
+    for problem in judgement.problems:
+        display.show(*_of_problem(problem))
+
+
+def _of_problem(problem: Problem) -> list[Padding]:
+    where = f"{problem.field}: " if problem.field else ""
+    found = Text.assemble((where, "cyan"), problem.found)
+    remedy = Text.assemble(display.arrow(), f" {problem.remedy}")
+    return [Padding(line, (0, 0, 0, 4)) for line in (found, remedy)]

@@ -1,0 +1,45 @@
+"""Reads SemanticRouters, and what may become one, from files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_VERSION,
+    KIND,
+)
+
+
+class FileError(Exception):
+    """A file that cannot be used; says why and what to give instead."""
+
+
+def documents(source: str) -> list[dict[str, Any]]:
+    """The mappings of a YAML or JSON file, or of standard input for ``-``."""
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        found = [item for item in yaml.safe_load_all(text) if item is not None]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FileError(f"{source}: {error}. Name a readable YAML file.") from error
+    for item in found:
+        if not isinstance(item, dict):
+            raise FileError(f"{source} holds a {type(item).__name__}. Give Kubernetes objects.")
+    return found
+
+
+def routers(source: str) -> list[dict[str, Any]]:
+    """The SemanticRouters of a file, other objects left out; FileError when there is none."""
+    found = documents(source)
+    chosen = [
+        item for item in found if (item.get("apiVersion"), item.get("kind")) == (API_VERSION, KIND)
+    ]
+    if not chosen:
+        what = ", ".join(str(item.get("kind") or "something without kind") for item in found)
+        raise FileError(
+            f"{source} holds no {KIND} of {API_VERSION} (it holds: {what or 'nothing'}). "
+            "`kubectl sr migrate` makes one of Helm values."
+        )
+    return chosen

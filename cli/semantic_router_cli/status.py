@@ -1,0 +1,109 @@
+"""Reads what `kubectl sr status` shows; what it means is ``tree.py``."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    discover,
+    ownership,
+    resources,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+from semantic_router_cli.cluster import Answer, Cluster
+from semantic_router_cli.tree import Backend, View
+
+_PARALLEL_READS = 4
+_SERVICE_NAME = "kubernetes.io/service-name"
+
+
+def view(cluster: Cluster, resource: Manifest) -> View:
+    """One router and what hangs on it. What one may not read is said and left out."""
+    router = Router(resource)
+    core = f"/api/v1/namespaces/{router.namespace}"
+    kinds = resources.served(discovery.capabilities(cluster.groups))
+    selector = ownership.label_selector(router)
+    pod_selector = discovery.label_selector(metadata.selector(router.name))
+    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        listed = [
+            pool.submit(cluster.look, resources.collection_path(kind, router.namespace), selector)
+            for kind in kinds
+        ]
+        pods = pool.submit(cluster.look, f"{core}/pods", pod_selector)
+        events = pool.submit(cluster.look, f"{core}/events", fieldSelector="type=Warning")
+        backends = pool.submit(_backends, cluster, router)
+        answers = [item.result() for item in listed]
+    objects = _in_order(chain.from_iterable(answer.items for answer in answers))
+    every = [*answers, pods.result(), events.result()]
+    return View(
+        router=router,
+        objects=objects,
+        workload=_workload(router, objects, list(pods.result().items)),
+        pods=list(pods.result().items),
+        events=list(events.result().items),
+        backends=backends.result(),
+        denied=list(dict.fromkeys(answer.denied for answer in every if answer.denied)),
+    )
+
+
+def _in_order(objects: chain[Manifest]) -> list[Manifest]:
+    return sorted(
+        objects, key=lambda item: (resources.resource_of(item).rank, item["kind"] != "Service")
+    )
+
+
+def _workload(router: Router, objects: list[Manifest], pods: list[Manifest]) -> Workload:
+    by_kind = {(item["kind"], item["metadata"]["name"]): item for item in objects}
+    claim_name = metadata.models_claim_name(router.name)
+    claim = by_kind.get(("PersistentVolumeClaim", claim_name))
+    return Workload(
+        deployment=by_kind.get(("Deployment", router.name)),
+        claim=claim,
+        claim_name=claim_name if claim else "",
+        pods=pods,
+    )
+
+
+def _backends(cluster: Cluster, router: Router) -> list[Backend]:
+    entries = discovery.endpoint_entries(router)
+    known = router.status.get("endpoints") or []
+    found = discover.resolve(cluster.client, router.namespace, entries, known)
+    return [
+        Backend(endpoint, entry["backend"]["type"], _ready_addresses(cluster, endpoint))
+        for endpoint, entry in zip(found, entries, strict=True)
+    ]
+
+
+def _ready_addresses(cluster: Cluster, endpoint: Endpoint) -> int | None:
+    """Behind the Service; None when nobody can tell, as of a Service outside the cluster."""
+    if not endpoint.ready:
+        return None
+    name, _, rest = endpoint.host.partition(".")
+    namespace = rest.partition(".")[0]
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    try:
+        slices = cluster.look(path, f"{_SERVICE_NAME}={name}")
+    except ApiError:
+        return None
+    if slices.denied or _is_external(cluster, namespace, name):
+        return None
+    return sum(_is_ready(item) for found in slices.items for item in found.get("endpoints") or [])
+
+
+def _is_external(cluster: Cluster, namespace: str, name: str) -> bool:
+    answer: Answer = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+    return bool(answer.first and answer.first["spec"].get("type") == "ExternalName")
+
+
+def _is_ready(endpoint: Manifest) -> bool:
+    # The API: an unknown state (null) counts as ready.
+    return bool((endpoint.get("conditions") or {}).get("ready", True)) and bool(
+        endpoint.get("addresses")
+    )

