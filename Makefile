@@ -163,7 +163,7 @@ openshift-undeploy: $(READY) ## End the subscription and remove the operator
 # The slowest first, for the pairs to come out even.
 LINT := lint-ansible lint-types lint-docs lint-yaml lint-python
 UNIT := unit-2.19 unit-2.18
-CLUSTER := e2e-2.19 integration e2e-2.18
+CLUSTER := e2e-2.19 integration molecule e2e-2.18
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
@@ -227,6 +227,15 @@ e2e-2.19: $(READY)
 # What depends on ansible-core: how a router reaches the playbook and what Jinja makes of it. The rest is Python.
 e2e-2.18: $(READY_2_18)
 	@$(ANSIBLE_2_18)/bin/pytest tests/integration/test_playbooks.py tests/e2e/test_{lifecycle,literal_text}.py $(SAY)
+
+# In build/, since molecule's own choice goes by the name of the checkout's directory, which another one may have.
+MOLECULE = PATH="$(CURDIR)/$(BIN):$$PATH" MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/build/molecule" \
+  MOLECULE_GLOB='molecule/*/molecule.yml' molecule
+
+# What a run that was killed has left is removed first.
+molecule: $(READY) ## The scenarios in molecule/ (one of them: SCENARIO=discovery)
+	@[[ ! -d build/molecule ]] || $(MOLECULE) destroy --no-report > /dev/null
+	@$(MOLECULE) test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all) --no-command-borders $(SAY)
 
 sanity-2.19: $(READY)
 	@$(BIN)/python tests/sanity/run.py $(SAY)

@@ -1,15 +1,21 @@
-"""`python -m control_plane build|kubectl|up|down|status`: the plane from a terminal and make."""
+"""`python -m control_plane build|kubectl|up|down|status|crds`: the plane from a terminal."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from control_plane import programs
+from control_plane import crds, envoy_gateway, programs
 from control_plane.errors import ControlPlaneError
 from control_plane.plane import ControlPlane, progress_to_stderr
+
+PUBLISHED_CRDS: Mapping[str, Callable[[], list[Path]]] = {
+    "gateway-api": envoy_gateway.gateway_api_crd_files,
+    "openshift-routes": lambda: [crds.module_file(*crds.OPENSHIFT_ROUTES)],
+}
 
 
 def say(text: str) -> None:
@@ -51,9 +57,18 @@ def status(arguments: argparse.Namespace) -> None:
     say(f"ready at {plane.url}")
 
 
+def crd_files(arguments: argparse.Namespace) -> None:
+    for file in PUBLISHED_CRDS[arguments.project]():
+        say(str(file))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="control_plane", description=__doc__)
     commands = parser.add_subparsers(required=True)
+    text = "say where the CRDs are that another project publishes"
+    command = commands.add_parser("crds", help=text, description=text)
+    command.add_argument("project", choices=PUBLISHED_CRDS)
+    command.set_defaults(function=crd_files)
     for function, text in (
         (build, "find the programs, build the missing ones"),
         (kubectl, "show where kubectl is, built if missing"),

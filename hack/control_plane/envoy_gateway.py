@@ -57,13 +57,16 @@ provider:
 
 
 def crd_files() -> list[Path]:
-    """The Gateway API's own CRDs (standard channel), then Envoy Gateway's."""
-    standard = crds.module_directory(GATEWAY_API, PINS) / "config" / "crd" / "standard"
+    """The Gateway API's own CRDs, then Envoy Gateway's."""
     chart = crds.module_directory(ENVOY_GATEWAY, PINS) / "charts" / "gateway-helm"
-    files = [
-        *sorted(standard.glob("gateway.networking.k8s.io_*s.yaml")),
-        *sorted((chart / "charts" / "crds" / "crds" / "generated").glob("*.yaml")),
-    ]
+    generated = chart / "charts" / "crds" / "crds" / "generated"
+    return [*gateway_api_crd_files(), *sorted(generated.glob("*.yaml"))]
+
+
+def gateway_api_crd_files() -> list[Path]:
+    """The Gateway API's own CRDs (standard channel)."""
+    standard = crds.module_directory(GATEWAY_API, PINS) / "config" / "crd" / "standard"
+    files = sorted(standard.glob("gateway.networking.k8s.io_*s.yaml"))
     # The safe upgrade policy is for clusters that somebody upgrades.
     return [file for file in files if "vap_" not in file.name]
 
