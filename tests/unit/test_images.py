@@ -1,0 +1,71 @@
+"""Every image that the operator starts: from the registry that the user names, and in the guide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from examples import SAMPLES, facts, router, sample
+
+CHECKOUT = Path(__file__).parents[2]
+GUIDE = CHECKOUT / "docs" / "guide" / "air-gapped.md"
+INSTALLATION = CHECKOUT / "config" / "manager" / "kustomization.yaml"
+GOLDEN = Path(__file__).parent / "golden" / "manifests"
+
+
+def images(found: Router) -> list[str]:
+    """The images of the router's pods, without those of spec.extraContainers."""
+    (deployment,) = workload.deployment(found, facts(found, "kubernetes"))
+    pod = deployment["spec"]["template"]["spec"]
+    theirs = {extra["name"] for extra in found.spec.get("extraContainers", [])}
+    return [
+        container["image"]
+        for kind in ("initContainers", "containers", "ephemeralContainers")
+        for container in pod.get(kind, [])
+        if container["name"] not in theirs
+    ]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_image_of_the_pod_comes_from_the_registry_that_the_user_names(name: str):
+    mirrored = sample(name)
+    mirrored.resource["spec"].setdefault("image", {})["imageRegistry"] = "mirror.test"
+
+    assert images(mirrored)
+    assert [image for image in images(mirrored) if not image.startswith("mirror.test/")] == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_deployment_alone_has_images(name: str):
+    text = (GOLDEN / f"{name}.kubernetes.yaml").read_text(encoding="utf-8")
+    kinds = {
+        manifest["kind"]
+        for manifest in yaml.load_all(text, Loader=yaml.CSafeLoader)
+        if "image" in set(keys(manifest))
+    }
+
+    assert kinds == {"Deployment"}
+
+
+def keys(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from keys(item)
+
+
+def test_the_guide_lists_all_images():
+    (operator,) = yaml.safe_load(INSTALLATION.read_text(encoding="utf-8"))["images"]
+    told = re.findall(r"^\| `(\S+/\S+:\S+)` \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert sorted(told) == sorted(
+        [*images(router()), f"{operator['newName']}:{operator['newTag']}"]
+    )
