@@ -97,3 +97,26 @@ def removed(value: Any, place: Place) -> Any:
 def spelled(steps: Steps) -> str:
     """The field as `kubectl explain` and messages spell it, below spec."""
     return "spec" + "".join(step if step == "[]" else f".{step}" for step in steps)
+
+
+def filled(node: Schema, name: str = "") -> Any:
+    """The least value: what is required, and nothing else."""
+    if node.get("properties"):
+        return {key: filled(node["properties"][key], key) for key in node.get("required", [])}
+    if node.get("items"):
+        return []
+    if node.get("enum"):
+        return node["enum"][0]
+    return {} if node.get("type") == "object" else name
+
+
+def with_leaf(node: Schema, steps: Steps, value: Any, name: str = "") -> Any:
+    """The least value that has this one leaf."""
+    if not steps:
+        return value
+    if steps[0] == "[]":
+        return [with_leaf(node["items"], steps[1:], value, name)]
+    if steps[0] == "*":
+        return {"any": with_leaf(node["additionalProperties"], steps[1:], value, name)}
+    child = with_leaf(node["properties"][steps[0]], steps[1:], value, steps[0])
+    return {**filled(node, name), steps[0]: child}

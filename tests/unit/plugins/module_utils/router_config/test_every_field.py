@@ -13,7 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, r
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
-from schema_walk import Steps, leaves
+from schema_walk import Steps, leaves, with_leaf
 
 # Fields that change no document, and why that is right.
 EXPLAINED = {
@@ -43,29 +43,6 @@ def two_values(steps: Steps, node: dict[str, Any]) -> tuple[Any, Any]:
     if kind == "string" and steps[-1] not in ("[]",):
         return "one", "two"
     return ("0.25", "0.75") if kind is None or "buckets" in steps[-2] else ("one", "two")
-
-
-def filled(node: dict[str, Any], name: str = "") -> Any:
-    """The least value: what is required, and nothing else."""
-    if node.get("properties"):
-        return {key: filled(node["properties"][key], key) for key in node.get("required", [])}
-    if node.get("items"):
-        return []
-    if node.get("enum"):
-        return node["enum"][0]
-    return {} if node.get("type") == "object" else name
-
-
-def with_leaf(node: dict[str, Any], steps: Steps, value: Any, name: str = "") -> Any:
-    """The least value that has this one leaf."""
-    if not steps:
-        return value
-    if steps[0] == "[]":
-        return [with_leaf(node["items"], steps[1:], value, name)]
-    if steps[0] == "*":
-        return {"any": with_leaf(node["additionalProperties"], steps[1:], value, name)}
-    child = with_leaf(node["properties"][steps[0]], steps[1:], value, steps[0])
-    return {**filled(node, name), steps[0]: child}
 
 
 @pytest.mark.parametrize("contract", sorted(router_config.CONTRACTS))
