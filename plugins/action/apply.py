@@ -28,6 +28,7 @@ class ActionModule(RouterAction):
         "objects": {"type": "list", "elements": "dict", "required": True},
         "prune": {"type": "bool", "default": True},
         "capabilities": {"type": "dict"},
+        "dry_run": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,
     }
 
@@ -42,6 +43,7 @@ class ActionModule(RouterAction):
             arguments["objects"],
             check_mode=arguments.check_mode,
             diff=arguments.diff,
+            dry_run=arguments["dry_run"],
             prune=arguments["prune"],
             capabilities=arguments["capabilities"],
         ).as_dict()

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, discovery, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    crd,
+    discovery,
+    rules,
+    writing,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     discover,
@@ -39,6 +44,7 @@ class ActionModule(RouterAction):
         "namespace": {"type": "str", "default": "default"},
         "src": {"type": "path"},
         "platform": {"type": "str", "choices": ["kubernetes", "openshift"]},
+        "secret_versions": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,
     }
 
@@ -47,13 +53,15 @@ class ActionModule(RouterAction):
             return _offline(arguments["src"], arguments["platform"] or PLATFORM_KUBERNETES)
         client = Client.from_options(arguments.values)
         router = _router(client, arguments)
-        found = discover(client, router, arguments["platform"] or "")
+        found = discover(client, router, arguments["platform"] or "", arguments["secret_versions"])
         problems = list(found.problems)
         # Rules about facts that could not be read would accuse the spec of the cluster's silence.
         if not found.failed:
             problems = [*rules.check(router, found.facts), *problems]
+        problems += writing.problems(router)
         return {
             "changed": False,
+            "mode": writing.mode(router),
             "router": _without_managed_fields(router.resource),
             "facts": found.facts.as_dict(),
             "problems": [problem.as_dict() for problem in problems],

@@ -26,6 +26,7 @@ class ActionModule(RouterAction):
         "facts": {"type": "dict", "default": {}},
         "problems": {"type": "list", "elements": "dict", "default": []},
         "objects": {"type": "list", "elements": "dict", "default": []},
+        "plan": {"type": "dict", "default": {}},
         "failure": {"type": "str"},
         **CONNECTION_OPTIONS,
     }
@@ -36,6 +37,7 @@ class ActionModule(RouterAction):
             Router(arguments["router"]),
             Facts.from_dict(arguments["facts"]),
             _problems(arguments),
+            plan=arguments["plan"],
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             check_mode=arguments.check_mode,
         )

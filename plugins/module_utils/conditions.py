@@ -7,6 +7,7 @@ Pure: the clock is an argument, the live objects come in as a Workload
 Phase: the first line that holds.
 
 ==============  ===================================================================================
+Paused          somebody asked that nothing be written, see writing.py
 Degraded        a blocking problem: the spec is not in effect, the last good objects stay
 Pending         no Deployment yet, or no pod available because the volume claim is not bound
 Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
@@ -30,6 +31,8 @@ Conditions, on purpose:
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
+- **Paused** and **DryRun** are there only while their annotation is set. The others go on to say
+  what the cluster shows; Ready is False for a generation that has not been written.
 """
 
 from __future__ import annotations
@@ -45,6 +48,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     live_http_route,
     live_route,
     live_workload,
+    router_config,
+    writing,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_route import Admission
@@ -53,6 +58,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload
     Workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    ANNOTATION_CONFIG_HASH,
+    ANNOTATION_DRY_RUN,
+    ANNOTATION_PAUSED,
     ANNOTATION_REPLICAS_SET_ASIDE,
     Manifest,
 )
@@ -66,6 +74,8 @@ DEGRADED = "Degraded"
 BACKENDS_RESOLVED = "BackendsResolved"
 CONFIG_VALID = "ConfigValid"
 ROUTE_READY = "RouteReady"
+PAUSED = "Paused"
+DRY_RUN = "DryRun"
 CONDITION_TYPES = (
     READY,
     AVAILABLE,
@@ -74,6 +84,8 @@ CONDITION_TYPES = (
     BACKENDS_RESOLVED,
     CONFIG_VALID,
     ROUTE_READY,
+    PAUSED,
+    DRY_RUN,
 )
 
 PHASE_PENDING = "Pending"
@@ -99,6 +111,14 @@ REASONS = {
     "ConfigAccepted": "Every field of the spec is understood and in effect.",
     "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
+    "InvalidAnnotation": "An annotation has a value that means nothing; it is off.",
+    # nothing is written
+    "Paused": "The annotation vllm.ai/paused is set: nothing is written.",
+    "DryRun": "The annotation vllm.ai/dry-run is set: nothing is written.",
+    "Resumed": "Objects are written again.",
+    "DryRunChanges": "A write would change objects; status.dryRun says which.",
+    "DryRunNoChanges": "A write would change nothing.",
+    "DryRunRefused": "A write would be refused.",
     # on the way
     "DeploymentMissing": "There is no Deployment yet.",
     "RolloutInProgress": "Pods are being created or replaced.",
@@ -201,10 +221,12 @@ _GOOD = {
     BACKENDS_RESOLVED: TRUE,
     CONFIG_VALID: TRUE,
     ROUTE_READY: TRUE,
+    PAUSED: FALSE,
+    DRY_RUN: FALSE,
 }
 
 # What a condition that is as one hopes has to say all the same.
-_WARNINGS = ("FieldsIgnored", "PlainTextCredential")
+_WARNINGS = ("PlainTextCredential", "InvalidAnnotation", "FieldsIgnored")
 
 _NO_MISTAKES = (
     "FeatureNotAvailable",
@@ -224,27 +246,35 @@ def status(
     workload: Workload,
     now: str,
     previous: Mapping[str, Any],
+    plan: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The whole status; ``now`` is RFC 3339, ``previous`` the status that is in the cluster."""
+    """The whole status.
+
+    now: RFC 3339. previous: the status that is in the cluster. plan: what a dry run found.
+    """
     troubles = live_workload.troubles_of(workload)
     deployment_status = live_workload.status_of(workload.deployment)
     built: dict[str, Any] = {
-        "phase": phase(facts, problems, workload, troubles),
+        "phase": phase(router, facts, problems, workload, troubles),
         "replicas": int(deployment_status.get("replicas") or 0),
         "readyReplicas": int(deployment_status.get("readyReplicas") or 0),
         "observedGeneration": router.generation,
+        **_written(router, problems, workload, previous),
+        **_dry_run(router, problems, previous, plan),
         "gatewayMode": gateway_mode.mode(router.spec),
         **_openshift_features(facts, problems, workload, previous),
         "endpoints": _endpoints(facts, problems, previous),
     }
     conditions = [
-        _ready(facts, problems, workload, troubles),
+        _in_effect(router, built, _ready(facts, problems, workload, troubles)),
         _available(router, workload),
         _progressing(problems, workload, troubles),
         _degraded(facts, problems, workload, troubles),
         _backends_resolved(router, facts, problems),
         _config_valid(problems),
         *_route_ready(facts, problems, workload),
+        *_paused(router),
+        *_planned(problems, built),
     ]
     known = {item.get("type"): item for item in previous.get("conditions") or []}
     built["conditions"] = [
@@ -254,9 +284,15 @@ def status(
 
 
 def phase(
-    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
+    router: Router,
+    facts: Facts,
+    problems: list[Problem],
+    workload: Workload,
+    troubles: list[Trouble],
 ) -> str:
     """One word; the table is in the module's docstring."""
+    if writing.mode(router) != writing.WRITE:
+        return PHASE_PAUSED
     if any(problem.blocking for problem in problems):
         return PHASE_DEGRADED
     if workload.deployment is None or _waits_for_volume(workload, troubles):
@@ -271,7 +307,9 @@ def phase(
     return PHASE_PROGRESSING if admission and not admission.ready else PHASE_RUNNING
 
 
-def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> str:
+def requeue_after(
+    facts: Facts, problems: list[Problem], workload: Workload, writes: bool = True
+) -> str:
     """When to look again, as a Go duration. What waiting may cure is looked at soon.
 
     Changes of the router's own objects wake the operator by themselves; backends and StorageClasses
@@ -279,7 +317,9 @@ def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> 
     """
     if any(problem.retry for problem in problems) or _unresolved(facts):
         return REQUEUE_RETRY
-    blocked = any(problem.blocking for problem in problems)
+    # What nobody is going to write, nobody needs to wait for.
+    expected = writes or workload.deployment is not None
+    blocked = any(problem.blocking for problem in problems) or not expected
     if not blocked and not live_workload.is_rolled_out(workload.deployment):
         return REQUEUE_PROGRESSING
     # The stock operator does not tell of a change that is in a Route's status alone, and who
@@ -290,15 +330,15 @@ def requeue_after(facts: Facts, problems: list[Problem], workload: Workload) -> 
 
 
 def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Condition]:
-    """The conditions worth an Event: those that flipped, and new warnings; of a new object, what is
-    wrong or Ready.
+    """The conditions worth an Event: those that flipped, new warnings and new plans; of a new
+    object, what is wrong or Ready.
 
     One mistake flips several conditions for one reason: the most specific one speaks.
     """
     before = {item.get("type"): item.get("status") for item in previous.get("conditions") or []}
     warned = {item.get("reason") for item in previous.get("conditions") or []}
     by_type = {item["type"]: item for item in current["conditions"]}
-    told: dict[str, Condition] = {}
+    told = {item["reason"]: item for item in _switched(previous, by_type)}
     order = (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY, ROUTE_READY, AVAILABLE, PROGRESSING)
     for name in order:
         condition = by_type.get(name)
@@ -314,10 +354,30 @@ def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list
     return list(told.values())
 
 
+def _switched(previous: Mapping[str, Any], current: Mapping[str, Condition]) -> list[Condition]:
+    """Pausing, resuming, and each dry run that found something else than the one before."""
+    before = {item.get("type"): item for item in previous.get("conditions") or []}
+    told = []
+    if PAUSED in current and PAUSED not in before:
+        told.append(current[PAUSED])
+    if PAUSED in before and PAUSED not in current:
+        told.append(_condition(PAUSED, FALSE, "Resumed", REASONS["Resumed"]))
+    planned = current.get(DRY_RUN)
+    if planned and planned["message"] != before.get(DRY_RUN, {}).get("message"):
+        told.append(planned)
+    return told
+
+
 def is_good(condition: Mapping[str, Any]) -> bool:
     """The condition has the value one hopes for."""
     hoped_for = _GOOD[str(condition["type"])] == str(condition["status"])
     return hoped_for and condition["reason"] not in _WARNINGS
+
+
+def is_news(condition: Mapping[str, Any]) -> bool:
+    """Neither good nor bad: somebody asked for it, or a rollout begins."""
+    asked = condition["type"] in (PAUSED, DRY_RUN) and condition["reason"] != "DryRunRefused"
+    return asked or bool(condition["type"] == PROGRESSING)
 
 
 def messages(facts: Facts, problems: list[Problem], current: Mapping[str, Any]) -> list[str]:
@@ -361,6 +421,59 @@ def _ready(
     if live_workload.wanted_replicas(workload.deployment) == 0:
         return _condition(READY, TRUE, "ScaledToZero", REASONS["ScaledToZero"])
     return _condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
+
+
+def _in_effect(router: Router, built: Mapping[str, Any], ready: Condition) -> Condition:
+    """Ready, unless this generation waits for somebody to let the operator write."""
+    waits = writing.mode(router) != writing.WRITE
+    applied = built.get("appliedGeneration")
+    if not waits or ready["status"] != TRUE or applied == router.generation:
+        return ready
+    ran = f"generation {applied} runs" if applied else "no generation was ever written"
+    message = f"Generation {router.generation} is not in effect, {ran}: nothing is written. "
+    return _condition(READY, FALSE, _why_paused(router), message + _resume(router))
+
+
+def _why_paused(router: Router) -> str:
+    return "Paused" if writing.is_paused(router) else "DryRun"
+
+
+def _resume(router: Router) -> str:
+    set_ones = [
+        name
+        for name, is_set in (
+            (ANNOTATION_PAUSED, writing.is_paused(router)),
+            (ANNOTATION_DRY_RUN, writing.is_dry_run(router)),
+        )
+        if is_set
+    ]
+    return f"To go on, remove the annotation {' and '.join(set_ones)}."
+
+
+def _paused(router: Router) -> list[Condition]:
+    if writing.mode(router) == writing.WRITE:
+        return []
+    reason = _why_paused(router)
+    return [_condition(PAUSED, TRUE, reason, f"{REASONS[reason]} {_resume(router)}")]
+
+
+def _planned(problems: list[Problem], built: Mapping[str, Any]) -> list[Condition]:
+    """The dry run in words; [] when there is none, or nothing could be read."""
+    planned = built.get("dryRun")
+    if not planned:
+        return []
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return [_condition(DRY_RUN, TRUE, "DryRunRefused", _joined(blocking))]
+    reason = "DryRunChanges" if planned["changes"] else "DryRunNoChanges"
+    objects = [_change_in_words(item) for item in planned["changes"]]
+    told = f"Generation {planned['observedGeneration']}: {planned['summary']}. "
+    return [_condition(DRY_RUN, TRUE, reason, told + " ".join(objects))]
+
+
+def _change_in_words(change: Mapping[str, Any]) -> str:
+    fields = f" ({', '.join(change['fields'])})" if change.get("fields") else ""
+    return f"{change['action']} {change['kind']} {change['name']}{fields}."
 
 
 def _available(router: Router, workload: Workload) -> Condition:
@@ -457,8 +570,8 @@ def _config_valid(problems: list[Problem]) -> Condition:
     if blocking:
         return _condition(CONFIG_VALID, FALSE, blocking[0].reason, _joined(mistakes))
     if mistakes:
-        exposed = any(problem.reason == "PlainTextCredential" for problem in mistakes)
-        reason = "PlainTextCredential" if exposed else "FieldsIgnored"
+        found = {problem.reason for problem in mistakes}
+        reason = next((item for item in _WARNINGS if item in found), "FieldsIgnored")
         return _condition(CONFIG_VALID, TRUE, reason, _joined(mistakes))
     return _condition(CONFIG_VALID, TRUE, "ConfigAccepted", REASONS["ConfigAccepted"])
 
@@ -542,6 +655,48 @@ def _finished(
 def _is_blind(problems: list[Problem]) -> bool:
     """The cluster could not be read, so the facts are empty and say nothing."""
     return any(problem.reason == "DiscoveryFailed" for problem in problems)
+
+
+def _written(
+    router: Router, problems: list[Problem], workload: Workload, previous: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is in effect: of the last run that wrote, or found everything written."""
+    blocked = any(problem.blocking for problem in problems) or _is_blind(problems)
+    if blocked or writing.mode(router) != writing.WRITE:
+        # Of a status from before this field: what it had observed.
+        observed = previous.get("appliedGeneration", previous.get("observedGeneration"))
+        kept = {"appliedGeneration": observed, "config": previous.get("config")}
+        return {name: value for name, value in kept.items() if value}
+    template = ((workload.deployment or {}).get("spec") or {}).get("template") or {}
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    config = {
+        "contract": router_config.contract(router.spec),
+        "schema": router_config.schema_name(router.spec),
+        "hash": str(annotations.get(ANNOTATION_CONFIG_HASH, "")),
+    }
+    return {
+        "appliedGeneration": router.generation,
+        "config": {name: value for name, value in config.items() if value},
+    }
+
+
+def _dry_run(
+    router: Router,
+    problems: list[Problem],
+    previous: Mapping[str, Any],
+    plan: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    if not writing.is_dry_run(router):
+        return {}
+    if _is_blind(problems):
+        known = previous.get("dryRun")
+        return {"dryRun": known} if known else {}
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking or not plan:
+        found = {"summary": "it would be refused, see condition DryRun", "changes": []}
+    else:
+        found = {"summary": plan["summary"], "changes": list(plan["changes"])}
+    return {"dryRun": {"observedGeneration": router.generation, **found}}
 
 
 def _openshift_features(

@@ -26,13 +26,23 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_OPENSHIFT,
     Endpoint,
     Facts,
+    Rollout,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
     wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    ANNOTATION_SECRETS_SEEN,
+    API_GROUP,
+    Manifest,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.references import (
+    config_maps_digest,
+    references,
+    secrets_digest,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 GROUP_ROUTE = "route.openshift.io"
@@ -107,6 +117,7 @@ class Reading:
     gateway: None in standalone mode.
     deployment: the router's; None when there is none.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
+    config_maps, secrets: those that the pods use, by name; a Secret without its data.
     """
 
     groups: list[Manifest]
@@ -116,6 +127,8 @@ class Reading:
     gateway: GatewayReading | None = None
     deployment: Manifest | None = None
     budgets: Sighting = field(default_factory=Sighting)
+    config_maps: dict[str, Manifest | None] = field(default_factory=dict)
+    secrets: dict[str, Manifest | None] = field(default_factory=dict)
 
 
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
@@ -136,6 +149,26 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
         gateway=gateways.facts_of(router, reading.gateway),
         scale=live_scaling.scale_of(reading.deployment),
         foreign_budgets=live_scaling.foreign_budgets(router, reading.budgets.objects),
+        rollout=_rollout(router, reading),
+    )
+
+
+def _rollout(router: Router, reading: Reading) -> Rollout:
+    used = references(router.spec)
+    deployment = reading.deployment or {"metadata": {}, "spec": {}}
+    template = (deployment["spec"].get("template") or {}).get("metadata") or {}
+    annotations = deployment["metadata"].get("annotations") or {}
+    return Rollout(
+        uses_config_maps=bool(used.config_maps),
+        uses_secrets=bool(used.secrets),
+        config_maps=config_maps_digest(used.config_maps, reading.config_maps),
+        secrets=secrets_digest(used.secrets, reading.secrets),
+        template={
+            name: str(value)
+            for name, value in (template.get("annotations") or {}).items()
+            if name.startswith(f"{API_GROUP}/")
+        },
+        secrets_seen=str(annotations.get(ANNOTATION_SECRETS_SEEN, "")),
     )
 
 

@@ -53,6 +53,24 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """What decides whether pods are replaced, beside the spec.
+
+    uses_config_maps, uses_secrets: the pods take something from ConfigMaps or Secrets of the user.
+    config_maps, secrets: digests of those; "" when one is not there or may not be looked at.
+    template: the live pod template's annotations.
+    secrets_seen: digest of the Secrets at the last look, as the live Deployment has it.
+    """
+
+    uses_config_maps: bool = False
+    uses_secrets: bool = False
+    config_maps: str = ""
+    secrets: str = ""
+    template: Mapping[str, str] = field(default_factory=dict)
+    secrets_seen: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """The second argument of every builder.
 
@@ -63,6 +81,7 @@ class Facts:
     gateway: what gateways.py knows of spec.gateway.existingRef; {} in standalone mode.
     scale: of the live Deployment; None when there is none, or nobody looked.
     foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
+    rollout: of ConfigMaps, Secrets and the live pod template.
     """
 
     platform: str = PLATFORM_KUBERNETES
@@ -73,6 +92,7 @@ class Facts:
     gateway: Mapping[str, Any] = field(default_factory=dict)
     scale: Scale | None = None
     foreign_budgets: list[str] = field(default_factory=list)
+    rollout: Rollout = field(default_factory=Rollout)
 
     @property
     def is_openshift(self) -> bool:
@@ -88,4 +108,5 @@ class Facts:
         """The inverse of as_dict."""
         endpoints = [Endpoint(**endpoint) for endpoint in value.get("endpoints", [])]
         scale = Scale(**value["scale"]) if value.get("scale") else None
-        return cls(**{**value, "endpoints": endpoints, "scale": scale})
+        rollout = Rollout(**value.get("rollout") or {})
+        return cls(**{**value, "endpoints": endpoints, "scale": scale, "rollout": rollout})

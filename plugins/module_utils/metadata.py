@@ -22,12 +22,21 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 APP_NAME = "semantic-router"
 COMPONENT_ROUTER = "router"
 
-# On the pod template: new content, new pods.
+# On the pod template, see objects/rollout.py: new content, new pods.
 ANNOTATION_CONFIG_HASH = "vllm.ai/config-hash"
+ANNOTATION_ENVOY_CONFIG_HASH = "vllm.ai/envoy-config-hash"
+ANNOTATION_CONFIG_MAPS_HASH = "vllm.ai/config-maps-hash"
+ANNOTATION_SECRETS_HASH = "vllm.ai/secrets-hash"
+# On the Deployment: versions of the Secrets at the last look.
+ANNOTATION_SECRETS_SEEN = "vllm.ai/secrets-seen"
 # On every object: what was asked for when it was last applied.
 ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
 # On the Deployment: the spec.replicas that an autoscaler has replaced, see objects/scaling.py.
 ANNOTATION_REPLICAS_SET_ASIDE = "vllm.ai/replicas-set-aside"
+
+# On the SemanticRouter, by its user; see writing.py.
+ANNOTATION_PAUSED = "vllm.ai/paused"
+ANNOTATION_DRY_RUN = "vllm.ai/dry-run"
 
 # Of the names of environment variables that hold credentials of spec.config.
 CREDENTIAL_PREFIX = "SR_"

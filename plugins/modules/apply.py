@@ -43,6 +43,12 @@ options:
       - Kinds that not every cluster serves, such as C(HTTPRoute), are then looked for only where
         they are served. Left out, each is asked for.
     type: dict
+  dry_run:
+    description:
+      - Write nothing, and return in RV(plan) what a write would do, for the status of O(router).
+      - Check mode does the same for whoever runs a play, and shows values with C(--diff).
+    type: bool
+    default: false
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
 attributes:
@@ -108,6 +114,17 @@ objects:
       name: my-router-config
       namespace: default
       action: created
+plan:
+  description: What a write would do, without any value. Empty unless O(dry_run) is set.
+  returned: always
+  type: dict
+  sample:
+    summary: 1 to change
+    changes:
+      - kind: Deployment
+        name: my-router
+        action: change
+        fields: [spec.replicas]
 problems:
   description:
     - What keeps the cluster from holding the objects.

@@ -41,6 +41,13 @@ options:
     description: Take this for the platform instead of what the API server's groups say.
     type: str
     choices: [kubernetes, openshift]
+  secret_versions:
+    description:
+      - Also look whether the Secrets that the pods use have changed, which then replaces the pods.
+      - Asks the API server for their metadata only, which needs the permission to get Secrets.
+        Without that nothing happens.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -78,6 +85,13 @@ router:
   description: The SemanticRouter that was looked at.
   returned: success
   type: dict
+mode:
+  description:
+    - Whether the objects may be written, by the annotations C(vllm.ai/paused) and
+      C(vllm.ai/dry-run) of the SemanticRouter. One of V(write), V(dry-run) and V(paused).
+  returned: when a cluster was asked
+  type: str
+  sample: write
 facts:
   description: What the builders of objects may know of the cluster.
   returned: success
@@ -114,6 +128,18 @@ facts:
           ready: true
           reason: ""
           message: ""
+    rollout:
+      description:
+        - Digests of the ConfigMaps and Secrets that the pods take something from, and annotations
+          of the live pod template.
+      type: dict
+      sample:
+        uses_config_maps: true
+        uses_secrets: false
+        config_maps: 1f6c0e2d9ab34c57
+        secrets: ""
+        template: {}
+        secrets_seen: ""
 problems:
   description:
     - What is wrong, with field and remedy, whether waiting may cure it, and whether it forbids

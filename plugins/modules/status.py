@@ -12,8 +12,8 @@ description:
   - Reads the live Deployment, volume claim and, while they are not ready, pods.
   - Writes phase, replicas, endpoints and conditions to the SemanticRouter's status in one
     patch, and only when something differs.
-  - Creates a Kubernetes Event for each condition that flipped. A cluster that refuses Events
-    gets none.
+  - Creates a Kubernetes Event for each condition that flipped, new warning and new plan. A cluster
+    that refuses Events gets none.
   - Leaves an object alone that was deleted or replaced meanwhile, or that a later run has
     reported about.
 author:
@@ -43,6 +43,12 @@ options:
     type: list
     elements: dict
     default: []
+  plan:
+    description:
+      - RV(vllm.semantic_router.apply#module:plan), for a SemanticRouter with the annotation
+        C(vllm.ai/dry-run).
+    type: dict
+    default: {}
   failure:
     description: Message of a task that failed.
     type: str

@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from control_plane import ControlPlane, Kubectl
+from eventually import eventually
 
 ANSIBLE = Path(sys.executable).parent
 
@@ -296,3 +297,39 @@ def test_the_operator_would_find_the_period_where_it_looks(
         {"vllm.semantic_router.requeue_after": {"after": "15s"}, "register": "result"},
     )
     assert result["period"] == "15s"
+
+
+def test_secrets_are_looked_at_only_when_asked_for_and_only_by_their_version(
+    client: Client, control_plane: ControlPlane, kubectl: Kubectl, namespace: str
+) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "token"},
+        "stringData": {"t": "canary"},
+    }
+    create(kubectl, namespace, secret)
+    reference = {"name": "token", "key": "t"}
+    spec = {"env": [{"name": "T", "valueFrom": {"secretKeyRef": reference}}]}
+    router = Router(semantic_router(namespace, **spec))
+
+    def digest(asking: Client, secret_versions: bool = True) -> str:
+        found = discover(asking, router, secret_versions=secret_versions)
+        assert not found.failed
+        assert "canary" not in json.dumps(found.facts.as_dict())
+        return found.facts.rollout.secrets
+
+    user = "nobody-special"
+    stranger = Client.from_options({"kubeconfig": str(control_plane.kubeconfig_for(user))})
+    assert digest(client, secret_versions=False) == ""
+    assert digest(stranger) == "", "who may not look learns nothing, and that is no error"
+    first = digest(client)
+    assert first
+    assert digest(client) == first
+    kubectl("create", "role", "look", "-n", namespace, "--verb=get", "--resource=secrets")
+    kubectl("create", "rolebinding", "look", "-n", namespace, "--role=look", f"--user={user}")
+    assert eventually(lambda: digest(stranger), message="the permission to be in force") == first
+    create(kubectl, namespace, {**secret, "stringData": {"t": "canary2"}})
+    assert digest(client) not in ("", first)
+    metadata = client.get_metadata(f"/api/v1/namespaces/{namespace}/secrets/token")
+    assert set(metadata or {}) == {"metadata"}

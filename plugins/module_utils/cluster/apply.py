@@ -16,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import metada
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     compare,
     ownership,
+    plan,
     refusal,
     resources,
 )
@@ -43,11 +44,15 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """What was done (or would be, in check mode), object by object, and what stood in the way."""
+    """What was done (or would be, in check mode), object by object, and what stood in the way.
+
+    plan: of a dry run, and only of one; objects is empty then.
+    """
 
     objects: list[dict[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     diff: list[dict[str, Any]] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -61,6 +66,7 @@ class ApplyResult:
             "objects": self.objects,
             "problems": [problem.as_dict() for problem in self.problems],
             "diff": self.diff,
+            "plan": self.plan,
         }
 
 
@@ -89,11 +95,14 @@ def apply(
     *,
     check_mode: bool = False,
     diff: bool = False,
+    dry_run: bool = False,
     prune: bool = True,
     capabilities: Mapping[str, list[str]] | None = None,
 ) -> ApplyResult:
     """Write what differs and nothing else; nothing at all if any object is refused.
 
+    check_mode, dry_run: write nothing; the first says of each object what would become of it, as
+        Ansible wants it, the second makes a plan for the SemanticRouter's status.
     capabilities: Facts.capabilities; the kinds that a cluster lacks are then not even asked for.
     What the cluster says against it is in the result's problems. RouterError is for a caller who
     asks for what can never be: an object of an unknown kind, or of another namespace.
@@ -113,6 +122,8 @@ def apply(
             settled = [step for step in steps if step.action == UNCHANGED]
             return _result(settled, [], problems, diff)
         unwanted = pruning.unwanted(live, desired, router) if prune else []
+        if dry_run:
+            return ApplyResult(problems=problems, plan=_plan(steps, unwanted))
         if not check_mode:
             steps, failures = requests.written(steps)
             unwanted, leftovers = ([], []) if failures else requests.pruned(unwanted)
@@ -286,6 +297,16 @@ def _result(
             *(compare.difference(step.live, step.after) for step in changes),
             *(compare.difference(live, None) for live in pruned if diff),
         ],
+    )
+
+
+def _plan(steps: list[_Step], unwanted: list[Manifest]) -> dict[str, Any]:
+    changed = [step for step in sorted(steps, key=_rank) if step.action != UNCHANGED]
+    return plan.as_dict(
+        [
+            *(plan.change(step.live, step.after) for step in changed),
+            *(plan.change(live, None) for live in unwanted),
+        ]
     )
 
 

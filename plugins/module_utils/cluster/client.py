@@ -34,6 +34,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.problem impor
 Manifests = list[Manifest]
 Params = Mapping[str, Any]
 
+JSON = "application/json"
+# Without a second, plainer form to fall back to.
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -132,6 +135,17 @@ class Client:
                 return None
             raise
 
+    def get_metadata(self, path: str) -> Manifest | None:
+        """The metadata of one object: the rest of it never leaves the API server."""
+        try:
+            answer = self._request("GET", path, accept=METADATA_ONLY)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        # A server that does not know this form would send the whole object.
+        return {"metadata": answer["metadata"]}
+
     def list(self, path: str, label_selector: str = "", params: Params | None = None) -> Manifests:
         """All objects of a collection, each with the apiVersion and kind that lists leave out.
 
@@ -185,10 +199,11 @@ class Client:
         path: str,
         params: Params | None = None,
         body: Manifest | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Manifest:
         connection = self._connection
-        headers = {**connection.headers(), "Accept": "application/json", "User-Agent": user_agent()}
+        headers = {**connection.headers(), "Accept": accept, "User-Agent": user_agent()}
         if body is not None:
             headers["Content-Type"] = content_type
         try:

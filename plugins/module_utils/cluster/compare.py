@@ -49,7 +49,7 @@ def is_same(rehearsed: Manifest, live: Manifest) -> bool:
 
     It is so on a cluster whose admission rewrites a field of ours each time that we apply it.
     """
-    return _shown(rehearsed) == _shown(live) and _our_fields(rehearsed) == _our_fields(live)
+    return shown(rehearsed) == shown(live) and _our_fields(rehearsed) == _our_fields(live)
 
 
 def difference(before: Manifest | None, after: Manifest | None) -> dict[str, Any]:
@@ -59,8 +59,8 @@ def difference(before: Manifest | None, after: Manifest | None) -> dict[str, Any
     return {
         "before_header": header,
         "after_header": header,
-        "before": _without_credentials(_shown(before)) if before else {},
-        "after": _without_credentials(_shown(after)) if after else {},
+        "before": _without_credentials(shown(before)) if before else {},
+        "after": _without_credentials(shown(after)) if after else {},
     }
 
 
@@ -80,7 +80,8 @@ def _hash(manifest: Manifest) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _shown(manifest: Manifest) -> Manifest:
+def shown(manifest: Manifest) -> Manifest:
+    """What an object is meant to be, without the API server's bookkeeping and ours."""
     described = manifest["metadata"]
     annotations = _without(described.get("annotations") or {}, {ANNOTATION_APPLIED_HASH})
     kept = {**_without(described, _BOOKKEEPING), "annotations": annotations}

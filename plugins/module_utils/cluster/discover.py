@@ -37,6 +37,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.problem impor
     Problem,
     RouterError,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.references import references
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 GROUPS_PATH = "/apis"
@@ -59,18 +60,25 @@ class Discovery:
     failed: bool = False
 
 
-def discover(client: Client, router: Router, platform: str = "") -> Discovery:
-    """Everything a reconcile wants to know; ``platform`` overrides what the API server serves."""
+def discover(
+    client: Client, router: Router, platform: str = "", secret_versions: bool = False
+) -> Discovery:
+    """Everything a reconcile wants to know.
+
+    platform: overrides what the API server serves.
+    secret_versions: look for changed Secrets; by their metadata, which is all that is asked for.
+    """
     try:
-        reading = read(client, router)
+        reading = read(client, router, secret_versions)
     except ApiError as error:
         return _failed(error)
     facts = discovery.facts(router, reading, platform)
     return Discovery(facts, discovery.problems(router, reading), discovery.messages(facts))
 
 
-def read(client: Client, router: Router) -> Reading:
+def read(client: Client, router: Router, secret_versions: bool = False) -> Reading:
     """Every read that one router needs; ApiError when one of them got no answer."""
+    used = references(router.spec)
     wants_claim = discovery.wants_claim(router)
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         groups = pool.submit(read_groups, client)
@@ -83,6 +91,14 @@ def read(client: Client, router: Router) -> Reading:
             pool.submit(_read_backend, client, router.namespace, entry)
             for entry in discovery.endpoint_entries(router)
         ]
+        config_maps = {
+            name: pool.submit(_read_config_map, client, router.namespace, name)
+            for name in used.config_maps
+        }
+        secrets = {
+            name: pool.submit(_read_secret_version, client, router.namespace, name)
+            for name in (used.secrets if secret_versions else [])
+        }
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, client, router) if in_gateway_mode else None
         return Reading(
@@ -91,8 +107,10 @@ def read(client: Client, router: Router) -> Reading:
             claim_exists=bool(claim and claim.result()),
             backends=[backend.result() for backend in backends],
             gateway=gateway.result() if gateway else None,
-            deployment=next(iter(deployment.result().objects), None),
+            deployment=_first(deployment.result()),
             budgets=budgets.result() if budgets else Sighting(),
+            config_maps={name: _first(found.result()) for name, found in config_maps.items()},
+            secrets={name: _first(found.result()) for name, found in secrets.items()},
         )
 
 
@@ -170,6 +188,14 @@ def _read_backend(client: Client, namespace: str, entry: discovery.Entry) -> Sig
     return Sighting()
 
 
+def _read_config_map(client: Client, namespace: str, name: str) -> Sighting:
+    return _seen(lambda: _one(client.get(f"{_core(namespace)}/configmaps/{name}")))
+
+
+def _read_secret_version(client: Client, namespace: str, name: str) -> Sighting:
+    return _seen(lambda: _one(client.get_metadata(f"{_core(namespace)}/secrets/{name}")))
+
+
 def _read_gateway(client: Client, router: Router) -> GatewayReading:
     return read_gateway(client, router, discovery.grant_namespaces(router))
 
@@ -180,6 +206,10 @@ def _core(namespace: str) -> str:
 
 def _one(found: Manifest | None) -> list[Manifest]:
     return [] if found is None else [found]
+
+
+def _first(sighting: Sighting) -> Manifest | None:
+    return next(iter(sighting.objects), None)
 
 
 def _seen(ask: Callable[[], list[Manifest]]) -> Sighting:

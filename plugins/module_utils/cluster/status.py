@@ -7,6 +7,7 @@ What a status says is ``conditions.py``. One merge patch per run at most, none w
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     gateway_mode,
     gateways,
     live_workload,
+    writing,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     ownership,
@@ -68,18 +70,22 @@ def report(
     problems: list[Problem],
     now: str,
     check_mode: bool = False,
+    plan: Mapping[str, Any] | None = None,
 ) -> Report:
     """Compute the status from what is live, and write it if it differs.
 
-    ``now`` is RFC 3339 with microseconds: an Event wants them, a condition drops them.
+    now: RFC 3339 with microseconds: an Event wants them, a condition drops them.
+    plan: what a dry run found.
     """
     workload = read_workload(client, router, facts)
-    requeue_after = conditions.requeue_after(facts, problems, workload)
+    requeue_after = conditions.requeue_after(
+        facts, problems, workload, writing.mode(router) == writing.WRITE
+    )
     seconds = f"{now[:19]}Z"
     for _ in range(_ATTEMPTS):
         live = client.get(router_path(router.name, router.namespace))
         previous = dict((live or {}).get("status") or {})
-        status = conditions.status(router, facts, problems, workload, seconds, previous)
+        status = conditions.status(router, facts, problems, workload, seconds, previous, plan)
         changed = live is not None and _is_ours(live, router) and status != previous
         if live is None or not changed or check_mode:
             break
@@ -226,7 +232,9 @@ def _event(router: Router, condition: conditions.Condition, now: str) -> Manifes
         "kind": "Event",
         "metadata": {"name": f"{router.name}.{suffix}", "namespace": router.namespace},
         "eventTime": now,
-        "type": "Normal" if conditions.is_good(condition) or _is_news(condition) else "Warning",
+        "type": "Normal"
+        if conditions.is_good(condition) or conditions.is_news(condition)
+        else "Warning",
         "reason": condition["reason"][:128],
         "action": f"{condition['type']}{condition['status']}",
         "note": _note(condition["message"]),
@@ -245,8 +253,3 @@ def _event(router: Router, condition: conditions.Condition, now: str) -> Manifes
 def _note(message: str) -> str:
     text = message.encode()[:NOTE_LIMIT]
     return text.decode(errors="ignore")
-
-
-def _is_news(condition: conditions.Condition) -> bool:
-    """A rollout that begins is not a warning."""
-    return bool(condition["type"] == conditions.PROGRESSING)

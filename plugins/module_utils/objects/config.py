@@ -50,10 +50,18 @@ def _envoy_config_map(router: Router, facts: Facts) -> list[Manifest]:
     return [_config_map(router, envoy_config_map_name(router.name), document)]
 
 
-def config_hash(router: Router, facts: Facts) -> str:
-    """Changes exactly when the content of a ConfigMap does."""
-    data = [config_map["data"] for config_map in config_maps(router, facts)]
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+def config_hashes(router: Router, facts: Facts) -> tuple[str, str]:
+    """Of the router's ConfigMap and of Envoy's: each changes exactly when its content does.
+
+    The second is "" where no Envoy runs in the pod.
+    """
+    hashes = [_content_hash(config_map) for config_map in config_maps(router, facts)]
+    return hashes[0], hashes[1] if len(hashes) > 1 else ""
+
+
+def _content_hash(config_map: Manifest) -> str:
+    canonical = json.dumps(config_map["data"], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def yaml_text(document: dict[str, Any]) -> str:

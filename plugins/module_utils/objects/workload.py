@@ -15,19 +15,19 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode 
     is_gateway_mode,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
-    ANNOTATION_CONFIG_HASH,
     Manifest,
     metadata,
     pod_labels,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
-    config_hash,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     ROUTER,
     envoy_container,
     router_container,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.rollout import (
+    seen_annotations,
+    template_annotations,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.scaling import (
     deployment_annotations,
@@ -75,7 +75,9 @@ def deployment(router: Router, facts: Facts) -> list[Manifest]:
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": metadata(
-                router.name, router.namespace, annotations=deployment_annotations(router, facts)
+                router.name,
+                router.namespace,
+                annotations={**deployment_annotations(router, facts), **seen_annotations(facts)},
             ),
             "spec": {
                 **deployment_replicas(router, facts),
@@ -124,7 +126,7 @@ def _pod_annotations(router: Router, facts: Facts) -> dict[str, str]:
         **given(router.spec, "podAnnotations").get("podAnnotations", {}),
         # `kubectl logs deployment/<name>` shows the router, not the first container it finds.
         "kubectl.kubernetes.io/default-container": ROUTER,
-        ANNOTATION_CONFIG_HASH: config_hash(router, facts),
+        **template_annotations(router, facts),
     }
 
 

@@ -29,6 +29,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     contract_0_4,
     credentials,
     document,
+    schema,
     sections,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.schema import (
@@ -42,6 +43,7 @@ __all__ = (
     "contract",
     "problems",
     "render",
+    "schema_name",
     "schema_version",
     "secret_environment",
     "tools_database",
@@ -61,6 +63,13 @@ def contract(spec: dict[str, Any]) -> str:
     if asked:
         return str(asked)
     return "0.3" if _RELEASE_OF_0_3.fullmatch(spec["image"]["tag"]) else NEWEST
+
+
+def schema_name(spec: dict[str, Any]) -> str:
+    """The schema that this spec's config.yaml is checked against, as "vllm-sr 0.4.0"; "": none."""
+    used = CONTRACTS.get(contract(spec))
+    version = schema_version() if used and used.has_schema else None
+    return f"{schema.PACKAGE} {version}" if version else ""
 
 
 def render(router: Router, facts: Facts) -> dict[str, Any]:

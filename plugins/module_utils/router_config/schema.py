@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,16 @@ _LIMIT = 300
 
 def schema_version() -> str | None:
     """Version of the installed router package whose schema is in use; None: nothing is checked."""
-    loaded = _load()
-    return loaded[0] if loaded else None
+    distribution = _distribution()
+    return distribution.version if distribution else None
 
 
 def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Where the schema refuses the document, and why; nothing when there is no schema."""
-    loaded = _load()
-    if not loaded:
+    validator = _load()
+    if validator is None:
         return
-    for error in loaded[1].iter_errors(document):
+    for error in validator.iter_errors(document):
         path = tuple(error.absolute_path)
         if error.validator == "additionalProperties":
             known = error.schema.get("properties", {})
@@ -44,19 +45,29 @@ def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 
 @cache
-def _load() -> tuple[str, Any] | None:
-    try:
-        distribution = metadata.distribution(PACKAGE)
-        # Imported here: jsonschema is optional, and slow to import for who does not need it.
-        from jsonschema import Draft202012Validator, validators  # type: ignore[import-untyped]
-    except (ImportError, metadata.PackageNotFoundError):
+def _distribution() -> metadata.Distribution | None:
+    # Asked for by every status; loading schema and validator would cost it as much as the rest.
+    if not find_spec("jsonschema"):
         return None
+    try:
+        return metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def _load() -> Any:
+    distribution = _distribution()
+    if distribution is None:
+        return None
+    # Imported here: jsonschema is optional, and slow to import for who does not need it.
+    from jsonschema import Draft202012Validator, validators  # type: ignore[import-untyped]
+
     for file in distribution.files or []:
         if _SCHEMA_FILE.fullmatch(file.name):
-            schema = json.loads(Path(file.locate()).read_text(encoding="utf-8"))
+            schema = json.loads(Path(str(file.locate())).read_text(encoding="utf-8"))
             checker = _type_checker(Draft202012Validator.TYPE_CHECKER)
-            validator = validators.extend(Draft202012Validator, type_checker=checker)
-            return distribution.version, validator(schema)
+            return validators.extend(Draft202012Validator, type_checker=checker)(schema)
     return None
 
 

@@ -143,6 +143,8 @@ def test_a_router_with_all_pods_and_backends_is_running() -> None:
         "replicas": 2,
         "readyReplicas": 2,
         "observedGeneration": 3,
+        "appliedGeneration": 3,
+        "config": {"contract": "0.4"},
         "gatewayMode": "standalone",
     }
     assert {item["type"]: item["status"] for item in said["conditions"]} == {

@@ -259,3 +259,14 @@ def test_impersonation_is_asked_for_in_headers(server: Server) -> None:
     client.get(PATH)
     headers = server.seen[0].headers
     assert (headers["Impersonate-User"], headers["Impersonate-Group"]) == ("jane", "dev")
+
+
+def test_of_metadata_nothing_else_is_asked_for_or_kept(server: Server) -> None:
+    secret = {"kind": "Secret", "metadata": {"resourceVersion": "7"}, "data": {"a": "c2VjcmV0"}}
+    server.says(200, secret)
+    server.says(404, status(404, "NotFound", "no such thing"))
+    client = server.client()
+    assert client.get_metadata(PATH) == {"metadata": {"resourceVersion": "7"}}
+    accepted = server.seen[0].headers["Accept"]
+    assert accepted == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    assert client.get_metadata(PATH) is None

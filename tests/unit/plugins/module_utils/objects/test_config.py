@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
-    config_hash,
+    config_hashes,
     config_maps,
     yaml_text,
 )
@@ -53,13 +53,13 @@ def test_files_are_what_their_readers_parse() -> None:
 
 
 def test_hash_follows_the_content_and_nothing_else() -> None:
-    before = config_hash(router(), Facts())
-    assert config_hash(router(), Facts()) == before
-    assert config_hash(router(replicas=3), Facts()) == before
-    assert config_hash(router(config={"strategy": "priority"}), Facts()) != before
-    assert config_hash(router(toolsDb=[{"name": "f"}]), Facts()) != before
+    before = config_hashes(router(), Facts())
+    assert config_hashes(router(), Facts()) == before
+    assert config_hashes(router(replicas=3), Facts()) == before
+    assert config_hashes(router(config={"strategy": "priority"}), Facts()) != before
+    assert config_hashes(router(toolsDb=[{"name": "f"}]), Facts()) != before
     endpoint = Endpoint("a", "one", 1, "a.default.svc", 8000, "http", ready=True)
-    assert config_hash(router(), Facts(endpoints=[endpoint])) != before
+    assert config_hashes(router(), Facts(endpoints=[endpoint])) != before
 
 
 def test_hash_does_not_follow_readiness() -> None:
@@ -67,7 +67,7 @@ def test_hash_does_not_follow_readiness() -> None:
     backend = {"type": "service", "service": {"name": "a", "port": 8000}}
     subject = router(vllmEndpoints=[{"name": "a", "model": "one", "backend": backend}])
     hashes = {
-        config_hash(
+        config_hashes(
             subject,
             Facts(endpoints=[Endpoint("a", "one", 1, "a.default.svc", 8000, "http", ready=ready)]),
         )
@@ -79,7 +79,9 @@ def test_hash_does_not_follow_readiness() -> None:
 def test_order_of_keys_in_the_object_does_not_matter() -> None:
     one = {"tools": {"enabled": True, "top_k": 2}, "prompt_guard": {"enabled": False}}
     other = {"prompt_guard": {"enabled": False}, "tools": {"top_k": 2, "enabled": True}}
-    assert config_hash(router(config=one), Facts()) == config_hash(router(config=other), Facts())
+    assert config_hashes(router(config=one), Facts()) == config_hashes(
+        router(config=other), Facts()
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""When pods are replaced: by which edits, by whose ConfigMaps, and by other people's restarts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from control_plane import Kubectl
+from e2e.operator_process import Operator
+from e2e.semantic_router import SemanticRouter
+from eventually import eventually
+
+
+def template(router: SemanticRouter) -> dict[str, Any]:
+    found: dict[str, Any] = router.read("deployment", router.name)["spec"]["template"]
+    return found
+
+
+def config_yaml(router: SemanticRouter) -> str:
+    return str(router.read("configmap", f"{router.name}-config")["data"]["config.yaml"])
+
+
+def effort(router: SemanticRouter, value: str) -> None:
+    """Change config.yaml and nothing else."""
+    router.spec["config"] = {"default_reasoning_effort": value}
+    router.apply()
+    router.wait_for("Ready")
+    assert f": {value}" in config_yaml(router)
+
+
+def test_new_configuration_replaces_pods_under_rollout_and_not_under_hot_reload(
+    operator: Operator, router: SemanticRouter
+) -> None:
+    router.create_service()
+    effort(router, "low")
+    first = template(router)
+
+    router.spec["configRolloutPolicy"] = "HotReload"
+    effort(router, "medium")
+    assert template(router) == first, "going over and a new config.yaml leave the pods alone"
+
+    router.spec["configRolloutPolicy"] = "Rollout"
+    router.apply()
+    eventually(lambda: template(router) != first, 60, "pods that have been overtaken to go")
+    second = template(router)
+    effort(router, "high")
+    assert template(router) != second
+
+
+def test_a_changed_config_map_of_the_users_own_replaces_the_pods(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    def settings(level: str) -> None:
+        config_map = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "settings"},
+            "data": {"LOG_LEVEL": level},
+        }
+        kubectl("apply", "-n", router.namespace, "-f", "-", stdin=json.dumps(config_map))
+
+    settings("info")
+    router.create_service()
+    router.spec["envFrom"] = [{"configMapRef": {"name": "settings"}}]
+    router.apply()
+    router.wait_for("Ready")
+    before = template(router)
+    assert before["metadata"]["annotations"]["vllm.ai/config-maps-hash"]
+
+    settings("debug")
+    # Nobody tells the operator of it: the next run, whatever starts it, finds it.
+    kubectl("annotate", "sr", router.name, "-n", router.namespace, "example.com/look=now")
+    eventually(lambda: template(router) != before, 60, "new pods")
+
+    kubectl("delete", "configmap", "settings", "-n", router.namespace)
+    after = template(router)
+    effort(router, "low")
+    name = "vllm.ai/config-maps-hash"
+    kept = template(router)["metadata"]["annotations"][name]
+    assert kept == after["metadata"]["annotations"][name]
+
+
+def test_a_restart_by_hand_and_what_reloaders_add_stay(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    router.create_service()
+    router.apply()
+    router.wait_for("Ready")
+    kubectl("rollout", "restart", f"deployment/{router.name}", "-n", router.namespace)
+    restarted = "kubectl.kubernetes.io/restartedAt"
+    moment = template(router)["metadata"]["annotations"][restarted]
+    # As a reloader does: its mark on the Deployment, and a variable of its own in the container.
+    added = {"name": "RELOADED", "value": "1"}
+    patch = {"spec": {"template": {"spec": {"containers": [
+        {"name": "semantic-router", "env": [added]}
+    ]}}}}  # fmt: skip
+    kubectl(
+        "patch", "deployment", router.name, "-n", router.namespace, "-p", json.dumps(patch),
+    )  # fmt: skip
+    kubectl(
+        "annotate", "deployment", router.name, "-n", router.namespace, "example.com/reload=true"
+    )
+
+    effort(router, "low")
+    router.spec["podAnnotations"] = {"changed": "yes"}
+    router.apply()
+    eventually(
+        lambda: "changed" in template(router)["metadata"]["annotations"], 60, "the next template"
+    )
+    router.wait_for("Ready")
+    live = router.read("deployment", router.name)
+    assert live["metadata"]["annotations"]["example.com/reload"] == "true"
+    assert live["spec"]["template"]["metadata"]["annotations"][restarted] == moment
+    assert added in live["spec"]["template"]["spec"]["containers"][0]["env"]
