@@ -102,7 +102,7 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(
 
     annotate(router, f"{DRY_RUN}=true")
     assert router.wait_for("DryRun")["reason"] == "DryRunNoChanges"
-    router.spec |= {"replicas": 2, "service": {"type": "NodePort"}}
+    router.spec.update({"replicas": 2, "service": {"type": "NodePort"}})
     connection["password"] = f"{password}-2"
     router.apply()
 

@@ -4,7 +4,7 @@
 A hash of what the pods read at their start stands in the template; new content, new hash, new
 pods. Of Secrets nobody tells us unless the administrator has allowed it, and allowing it or taking
 it back must not replace pods: so the first look only remembers (on the Deployment), and a later
-look that differs goes into the template. Why: docs/adr/0013-secret-rotation.md.
+look that differs goes into the template. Why: docs/adr/0012-secret-rotation.md.
 """
 
 from __future__ import annotations
