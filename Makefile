@@ -243,6 +243,12 @@ sanity-2.19: $(READY)
 sanity-2.18: $(READY_2_18)
 	@$(ANSIBLE_2_18)/bin/python tests/sanity/run.py $(SAY)
 
+##@ Measure
+
+.PHONY: bench
+bench: $(READY) ## Measure reconciles beside a conventional playbook (25 minutes on a quiet machine)
+	@PYTHONPATH=hack:runner:. $(BIN)/python -m benchmarks
+
 ##@ Clean up
 
 .PHONY: clean

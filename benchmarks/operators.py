@@ -1,0 +1,130 @@
+"""Many routers at once, through an operator: ours in an engine of ours, or any other."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import processes
+from benchmarks.processes import MemoryPeak
+from benchmarks.routers import BenchmarkError, Namespace, wait
+
+START_DEADLINE = 60.0
+STOP_DEADLINE = 60.0
+RUNNING_DEADLINE = 1800.0
+# Each look lists all routers, which the API server has to do beside its other work.
+POLL_INTERVAL = 0.2
+RECONCILED = b'"Reconciled"'
+
+
+@dataclass(frozen=True)
+class Command:
+    """How an operator is started, and how to see that it is done with its routers.
+
+    done: how many routers of a namespace are; reads the phase where the operator writes one.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    done: Callable[[Namespace], int] = Namespace.running
+
+
+@dataclass(frozen=True)
+class Load:
+    """What N routers at once took."""
+
+    seconds: float
+    cpu_seconds: float
+    peak: Mapping[str, float]
+
+
+class Operator:
+    """A running operator; everything that it starts is below it."""
+
+    def __init__(self, command: Command, log: Path) -> None:
+        self.command = command
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command.arguments,
+                env={**os.environ, **command.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def reconciles(self) -> int:
+        """How many have ended well, by its log."""
+        return self._log.read_bytes().count(RECONCILED)
+
+    def wait_until_started(self) -> None:
+        """Until it says that it works; a peer may say so in its own words."""
+        words = (b"Starting workers", b"starting workers")
+        wait(lambda: self._said(words), START_DEADLINE, f"{self.command.name} to start")
+
+    def load(self, namespace: Namespace, count: int, prefix: str) -> Load:
+        """Create routers at once and wait until all of them run."""
+        cpu = processes.cpu_seconds(self.pid)
+        done_before = self.command.done(namespace)
+        with MemoryPeak(self.pid) as memory:
+            started = time.monotonic()
+            for number in range(count):
+                namespace.create(f"{prefix}-{number}")
+
+            def all_run() -> bool:
+                return self.command.done(namespace) >= done_before + count
+
+            wait(all_run, RUNNING_DEADLINE, f"{count} routers to run", POLL_INTERVAL)
+            seconds = time.monotonic() - started
+        return Load(seconds, processes.cpu_seconds(self.pid) - cpu, memory.peak)
+
+    def churn(self, namespace: Namespace, names: Sequence[str], until: int) -> None:
+        """Wake it for one router after the other, as fast as it can, for `until` reconciles."""
+        ring = itertools.cycle(names)
+        asked = itertools.count()
+        target = self.reconciles() + until
+        while self.reconciles() < target:
+            behind = target - self.reconciles()
+            for name in itertools.islice(ring, min(len(names), behind)):
+                annotations = {"bench.example.com/round": str(next(asked))}
+                namespace.edit(name, {"metadata": {"annotations": annotations}})
+            before = self.reconciles()
+            wait(lambda: self.reconciles() > before, START_DEADLINE, "a reconcile")  # noqa: B023
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _said(self, words: Sequence[bytes]) -> bool:
+        said = self._log.read_bytes()
+        if self._process.poll() is not None:
+            text = said[-4000:].decode(errors="replace")
+            raise BenchmarkError(f"{self.command.name} ended by itself: {text}")
+        return any(word in said for word in words)
+
+
+@contextmanager
+def running(command: Command, log: Path) -> Iterator[Operator]:
+    operator = Operator(command, log)
+    try:
+        operator.wait_until_started()
+        yield operator
+    finally:
+        operator.stop()

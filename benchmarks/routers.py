@@ -1,0 +1,133 @@
+"""The SemanticRouters that are measured: the user's document's example, sized for a laptop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from control_plane import Kubectl
+from wrapper_runner.cluster import Cluster
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+POLL_INTERVAL = 0.05
+DELETE_DEADLINE = 300.0
+
+
+class BenchmarkError(Exception):
+    """A subject did not do what is to be measured."""
+
+
+def router(name: str, namespace: str) -> dict[str, Any]:
+    """One replica with small requests, so that hundreds find room on three simulated nodes."""
+    resource: dict[str, Any] = yaml.safe_load(SAMPLE.read_text())
+    resource["metadata"] = {"name": name, "namespace": namespace}
+    resource["spec"]["replicas"] = 1
+    resource["spec"]["resources"]["requests"] = {"cpu": "10m", "memory": "64Mi"}
+    resource["spec"]["podAnnotations"] = {"revision": "1"}
+    return resource
+
+
+class Namespace:
+    """A namespace with a backend, and the SemanticRouters in it."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    def path(self, plural: str, group: str = "vllm.ai/v1alpha1", name: str = "") -> str:
+        root = "/api/v1" if group == "v1" else f"/apis/{group}"
+        return f"{root}/namespaces/{self.name}/{plural}{'/' + name if name else ''}"
+
+    def create(self, name: str) -> dict[str, Any]:
+        return self.cluster.create(self.path("semanticrouters"), router(name, self.name))
+
+    def read(self, name: str) -> dict[str, Any]:
+        return self.cluster.get(self.path("semanticrouters", name=name))
+
+    def edit(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
+        return self.cluster.merge(self.path("semanticrouters", name=name), patch)
+
+    def running(self) -> int:
+        """How many have the phase Running."""
+        found = self.cluster.get(self.path("semanticrouters"))["items"]
+        return sum(item.get("status", {}).get("phase") == "Running" for item in found)
+
+    def available(self) -> int:
+        """How many Deployments have their pods, of subjects that write no status."""
+        found = self.cluster.get(self.path("deployments", "apps/v1"))["items"]
+        return sum(item.get("status", {}).get("availableReplicas", 0) > 0 for item in found)
+
+    def is_available(self, name: str) -> bool:
+        """Its pods run, and of the current revision."""
+        found = self._deployment(name)
+        status = found.get("status", {})
+        return bool(
+            status.get("observedGeneration") == found["metadata"]["generation"]
+            and status.get("updatedReplicas", 0) == found["spec"]["replicas"]
+            and status.get("availableReplicas", 0) == found["spec"]["replicas"]
+            and status.get("replicas", 0) == found["spec"]["replicas"]
+        )
+
+    def revision(self, name: str) -> str:
+        """What the pods are told: spec.podAnnotations.revision."""
+        annotations = self._deployment(name)["spec"]["template"]["metadata"]["annotations"]
+        return str(annotations["revision"])
+
+    def _deployment(self, name: str) -> dict[str, Any]:
+        return self.cluster.get(self.path("deployments", "apps/v1", name))
+
+    def objects(self, instance: str) -> set[str]:
+        """Kind/name of what a router has."""
+        found = set()
+        for group, kind in (
+            ("v1", "ConfigMap"),
+            ("v1", "PersistentVolumeClaim"),
+            ("v1", "Service"),
+            ("v1", "ServiceAccount"),
+            ("apps/v1", "Deployment"),
+        ):
+            query = {"labelSelector": f"app.kubernetes.io/instance={instance}"}
+            items = self.cluster.get(self.path(f"{kind.lower()}s", group), query)["items"]
+            found |= {f"{kind}/{item['metadata']['name']}" for item in items}
+        return found
+
+
+@contextmanager
+def namespace(cluster: Cluster, kubectl: Kubectl, name: str) -> Iterator[Namespace]:
+    """Made with a backend that is ready; gone with everything in it afterwards."""
+    cluster.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    made = Namespace(cluster, name)
+    backends = made.path("inferenceservices", "serving.kserve.io/v1beta1")
+    backend = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "llama-3-8b"},
+        "spec": {"predictor": {}},
+    }
+    cluster.create(backends, backend)
+    status = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    cluster.merge(f"{backends}/llama-3-8b/status", status)
+    predictor = {"metadata": {"name": "llama-3-8b-predictor"}, "spec": {"ports": [{"port": 8443}]}}
+    cluster.create(made.path("services", "v1"), predictor)
+    try:
+        yield made
+    finally:
+        # Waited for: what is being deleted would slow down the next measurement.
+        kubectl("delete", "namespace", name, timeout=DELETE_DEADLINE)
+
+
+def wait(
+    condition: Callable[[], bool], timeout: float, what: str, interval: float = POLL_INTERVAL
+) -> float:
+    """Until it holds; how many seconds that took."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > timeout:
+            raise BenchmarkError(f"waited {timeout:g} s for {what}")
+        time.sleep(interval)
+    return time.monotonic() - started

@@ -1,0 +1,114 @@
+"""Who is measured, in single runs and as an operator: only this knows how each is started."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from control_plane import ControlPlane
+
+from benchmarks import conventional
+from benchmarks.operators import Command
+from benchmarks.plays import Subject
+from benchmarks.routers import ROOT, Namespace
+
+# The name by which the audit log tells the subjects' requests from the benchmark's own.
+USER = "bench-subject"
+BINARIES = Path(sys.executable).parent
+RECONCILE = ROOT / "playbooks" / "reconcile.yml"
+FLOOR = Path(__file__).parent / "floor" / "playbook.yml"
+PEER = "BENCH_PEER_CMD"
+STOCK = "ANSIBLE_OPERATOR_BIN"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a run of the benchmark happens: its control plane and its directory."""
+
+    plane: ControlPlane
+    directory: Path
+    kubeconfig: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in {STOCK, PEER}}
+        kubeconfig = str(self.kubeconfig)
+        return {
+            **kept,
+            "KUBECONFIG": kubeconfig,
+            "K8S_AUTH_KUBECONFIG": kubeconfig,
+            "PATH": f"{BINARIES}:{os.environ['PATH']}",
+        }
+
+    @property
+    def templates(self) -> Path:
+        return self.directory / "templates"
+
+
+def single(site: Site, name: str, playbook: Path) -> Subject:
+    """A subject that the real ansible-runner starts anew for each run."""
+    return Subject(
+        name=name,
+        playbook=playbook,
+        environment=site.environment,
+        directory=site.directory / "runs" / name,
+        user=USER,
+        audit_log=site.plane.audit_log,
+        variables={"templates": str(site.templates)} if name == "conventional" else {},
+    )
+
+
+@contextmanager
+def singles(site: Site) -> Iterator[list[Subject]]:
+    """All subjects for single runs; the warm one has its server for as long as this lasts."""
+    yield [
+        single(site, "floor", FLOOR),
+        single(site, "conventional", conventional.PLAYBOOK),
+        single(site, "cold", RECONCILE),
+    ]
+
+
+def operators(site: Site) -> list[Command]:
+    """Ours, warm and cold; the conventional playbook in our engine; a peer where one is named."""
+    commands = [
+        Command("warm", _wrapper_runner(site, "warm", ROOT / "watches.yaml"), site.environment),
+        Command("cold", _wrapper_runner(site, "cold", ROOT / "watches.yaml"), site.environment),
+        Command(
+            "conventional",
+            _wrapper_runner(site, "conventional", _conventional_watches(site)),
+            site.environment,
+            Namespace.available,
+        ),
+    ]
+    if os.environ.get(PEER):
+        command = shlex.split(os.environ[PEER])
+        commands.append(Command("peer", command, site.environment, Namespace.available))
+    return commands
+
+
+def _wrapper_runner(site: Site, name: str, watches: Path) -> list[str]:
+    return [
+        str(BINARIES / "wrapper-runner"),
+        "run",
+        "--engine=embedded",
+        f"--watches-file={watches}",
+        f"--runner-dir={site.directory / 'operators' / name}",
+        "--metrics-bind-address=0",
+        "--health-probe-bind-address=0",
+    ]
+
+
+def _conventional_watches(site: Site) -> Path:
+    """Ours, with the other playbook: what wakes it up is the same."""
+    watches = yaml.safe_load((ROOT / "watches.yaml").read_text())
+    watches[0]["playbook"] = str(conventional.PLAYBOOK)
+    watches[0]["vars"] = {"templates": str(site.templates)}
+    path = site.directory / "watches.yaml"
+    path.write_text(yaml.safe_dump(watches))
+    return path
