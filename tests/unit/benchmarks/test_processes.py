@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from benchmarks import processes
 
 # A child that has worked for a while and ended, and a grandchild that lives.
-WORK = """
+WORK = r"""
 import subprocess, sys
 subprocess.run([sys.executable, "-c", "sum(n * n for n in range(3_000_000))"])
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
