@@ -58,6 +58,7 @@ NOT_SHOWN = {
 # Fields, as patterns, that change no object, and why that is right.
 WITHOUT_EFFECT = {
     r"spec\.config\.classifier\.pii_model\.use_modernbert": UNREAD,
+    r"spec\.configRolloutPolicy": "it decides about pods that run already: objects/test_rollout.py",
     r"spec\.vllmEndpoints\[\]\.backend\.discoveryLabels\.\*": "discovery looks for it",
     r"spec\.toolsDb\[\]\.tool\.type": "it has one value, which goes without saying",
 }
