@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from control_plane import ControlPlane
+from e2e.semantic_router import SemanticRouter
 
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 
@@ -35,3 +37,21 @@ class Playbook:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
+
+
+class Reconcile:
+    """The playbook of the operator, for many routers in one go."""
+
+    def __init__(self, directory: Path, plane: ControlPlane) -> None:
+        self._playbook = Playbook(directory, plane)
+
+    def __call__(self, routers: list[SemanticRouter]) -> None:
+        plays = [
+            {
+                "import_playbook": "vllm.semantic_router.reconcile",
+                "vars": {"router_name": router.name, "router_namespace": router.namespace},
+            }
+            for router in routers
+        ]
+        (self._playbook.directory / "all.yml").write_text(yaml.safe_dump(plays))
+        self._playbook("all.yml", timeout=900)

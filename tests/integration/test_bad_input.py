@@ -11,16 +11,14 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import bad_input
 import pytest
-import yaml
 from bad_input import Case
 from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SemanticRouter
-from playbook import Playbook
+from playbook import Reconcile
 
 # All cases go through their steps in one fixture: minutes of work for two cores.
 pytestmark = pytest.mark.timeout(1800)
@@ -58,25 +56,6 @@ def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("create", "namespace", name)
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
-
-
-class Reconcile:
-    """The playbook of the operator, for many routers in one go."""
-
-    def __init__(self, directory: Path, plane: ControlPlane) -> None:
-        self._directory = directory
-        self._playbook = Playbook(directory, plane)
-
-    def __call__(self, routers: list[SemanticRouter]) -> None:
-        plays = [
-            {
-                "import_playbook": "vllm.semantic_router.reconcile",
-                "vars": {"router_name": router.name, "router_namespace": router.namespace},
-            }
-            for router in routers
-        ]
-        (self._directory / "all.yml").write_text(yaml.safe_dump(plays))
-        self._playbook("all.yml", timeout=900)
 
 
 @pytest.fixture(scope="module")
