@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import bad_input
 import documents
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils import crd
+from bad_input import systematic
 from control_plane import Kubectl
 
 Resource = dict[str, Any]
@@ -43,6 +45,29 @@ def test_wrong_objects_are_refused_with_the_field(
     answer = kubectl.run(*DRY_RUN, stdin=json.dumps(case.resource(namespace=namespace)))
     assert answer.returncode != 0
     assert case.said in answer.stderr
+
+
+def test_every_limit_that_is_broken_is_refused_with_the_field(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    """All in one kubectl: each alone would take as long as its process takes to start."""
+    wrong = {f"wrong-{number}": case for number, case in enumerate(systematic.cases())}
+    resources = [case.resource(name, namespace) for name, case in wrong.items()]
+    answer = kubectl.run(
+        "create", "--dry-run=server", "--validate=ignore", "--filename=-",
+        stdin="\n---\n".join(map(json.dumps, resources)),
+    )  # fmt: skip
+    said = dict(
+        re.findall(
+            r'"(wrong-\d+)" is invalid: ?(.*?)(?=\n(?:Error|The SemanticRouter) |\Z)',
+            answer.stderr,
+            re.DOTALL,
+        )
+    )
+    accepted = [str(case) for name, case in wrong.items() if name not in said]
+    assert accepted == []
+    misplaced = [str(case) for name, case in wrong.items() if case.field not in said[name]]
+    assert misplaced == []
 
 
 @pytest.mark.parametrize("case", bad_input.cases(bad_input.OPERATOR), ids=str)
