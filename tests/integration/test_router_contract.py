@@ -219,9 +219,12 @@ def installed_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (packages,) = (CHECKOUT / ".venv-router-0.4" / "lib").glob("python3.*/site-packages")
     # Last: the operator's own packages stay in front.
     monkeypatch.setattr(sys, "path", [*sys.path, str(packages)])
-    schema._load.cache_clear()
+    caches = (schema._distribution, schema._load)
+    for cache in caches:
+        cache.cache_clear()
     yield
-    schema._load.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 @pytest.mark.usefixtures("installed_release")
@@ -250,6 +253,79 @@ def test_schema_of_the_release_refuses_what_it_does_not_know() -> None:
         "spec.config.global.router.clear_route_cach",
         "spec.config.routing.signals.keywords[0].keywords",
     }
+
+
+DECISION = {
+    "name": "all",
+    "rules": {"operator": "AND", "conditions": [{"type": "keyword", "name": "urgent"}]},
+    "modelRefs": [{"model": "m"}],
+}
+ROUTING = {"signals": {"keywords": [{"name": "urgent", "operator": "OR", "keywords": ["now"]}]}}
+EASY_AND_HARD = {"easy": {"candidates": ["hi"]}, "hard": {"candidates": ["prove"]}}
+
+
+@pytest.mark.usefixtures("installed_release")
+@pytest.mark.parametrize(
+    ("config", "field", "meant"),
+    [
+        ({"decisions": [{**DECISION, "prority": 1}]}, "decisions[0].prority", "priority"),
+        (
+            {
+                "decisions": [
+                    {**DECISION, "algorithm": {"type": "confidence", "confidence": {"treshold": 1}}}
+                ]
+            },
+            "decisions[0].algorithm.confidence.treshold",
+            "threshold",
+        ),
+        (
+            {"decisions": [{**DECISION, "plugins": [{"type": "piis", "configuration": {}}]}]},
+            "decisions[0].plugins[0].type",
+            "",
+        ),
+        (
+            {"complexity_rules": [{"name": "hard", "treshold": 0.1, **EASY_AND_HARD}]},
+            "complexity_rules[0].treshold",
+            "threshold",
+        ),
+        ({"prompt_guard": {"treshold": 0.7}}, "prompt_guard.treshold", "threshold"),
+        ({"routing": {"sgnals": {}}}, "routing.sgnals", "signals"),
+        ({"global": {"stores": {"memry": {}}}}, "global.stores.memry", "memory"),
+        (
+            {"providers": {"models": [{"name": "x", "backend_refs": [{"endpont": "e"}]}]}},
+            "providers.models[0].backend_refs[0].endpont",
+            "endpoint",
+        ),
+        ({"evaluation": {"nothing": 1}}, "evaluation.nothing", ""),
+    ],
+)
+def test_what_the_release_does_not_know_is_told_with_its_field(
+    config: dict[str, Any], field: str, meant: str
+) -> None:
+    endpoint = {
+        "name": "a",
+        "model": "m",
+        "backend": {"type": "service", "service": {"name": "a", "port": 8000}},
+    }
+    resource = {
+        "apiVersion": "vllm.ai/v1alpha1",
+        "kind": "SemanticRouter",
+        "metadata": {"name": "typo"},
+        "spec": {"vllmEndpoints": [endpoint], "config": {"routing": ROUTING, **config}},
+    }
+    told = {
+        problem.field: problem.remedy
+        for problem in router_config.problems(Router(resource), Facts())
+    }
+    assert f"spec.config.{field}" in told
+    assert f"Did you mean {meant}?" in told[f"spec.config.{field}"] or not meant
+
+
+@pytest.mark.usefixtures("installed_release")
+def test_a_status_names_the_schema_that_was_used() -> None:
+    tagged = {"image": {"tag": "v0.4.0"}}
+    assert router_config.schema_name(tagged) == "vllm-sr 0.4.0"
+    assert router_config.schema_name({"image": {"tag": "v0.3.0"}}) == ""
 
 
 @pytest.mark.usefixtures("installed_release")

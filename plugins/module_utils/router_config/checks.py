@@ -203,7 +203,11 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         yield _problem(
             where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
         )
-    if contract.has_schema:
-        for place, message in violations(built):
+    # Of what we make up ourselves, tests show that the router takes it; and loading costs time.
+    if contract.has_schema and (model.sections or model.canonical):
+        for place, message, meant in violations(built):
             where = origin(place, built, contract, model)
-            yield _problem(where, message, f"Correct it for router contract {contract.name}")
+            remedy = f"Correct it for router contract {contract.name}"
+            yield _problem(
+                where, message, f"Did you mean {meant}? Otherwise remove it" if meant else remedy
+            )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -28,8 +29,11 @@ def schema_version() -> str | None:
     return distribution.version if distribution else None
 
 
-def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where the schema refuses the document, and why; nothing when there is no schema."""
+def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Where the schema refuses the document, why, and what may have been meant ("": no idea).
+
+    Nothing when there is no schema.
+    """
     validator = _load()
     if validator is None:
         return
@@ -39,9 +43,10 @@ def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
             known = error.schema.get("properties", {})
             for key in error.instance:
                 if key not in known:
-                    yield (*path, key), "the router has no such key"
+                    near = get_close_matches(str(key), known, n=1)
+                    yield (*path, key), "the router has no such key", near[0] if near else ""
         else:
-            yield path, str(error.message)[:_LIMIT]
+            yield path, str(error.message)[:_LIMIT], ""
 
 
 @cache
