@@ -6,10 +6,12 @@ so); 2 the command line or a file cannot be used; 3 the cluster cannot be asked.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,11 +20,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_KUBERNETES,
     PLATFORM_OPENSHIFT,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import KIND
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
     Problem,
     RouterError,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -34,6 +38,7 @@ from semantic_router_cli.validation import Verdict
 if TYPE_CHECKING:
     from semantic_router_cli.cluster import Cluster
     from semantic_router_cli.difference import Change
+    from semantic_router_cli.doctor import Finding
 
 NO = 1
 UNUSABLE = 2
@@ -246,14 +251,10 @@ _STATE_OF = {
 
 
 def _print_judgement(judgement: validation.Judgement) -> None:
-    state = _STATE_OF[judgement.verdict]
-    head = Text.assemble("  ", display.mark(state), " ", (f"{judgement.judge:<7}", "bold"))
-    head.append(f"{judgement.verdict:<10}")
-    if judgement.verdict is Verdict.FAILED:
-        own_words = [Padding(Text(judgement.said), (0, 0, 0, 4))] if judgement.said else []
-        display.show(head, *own_words)
-    else:
-        display.show(head.append(judgement.said, "bright_black"))
+    style = "bright_black" if judgement.verdict is Verdict.PASSED else ""
+    head = Text.assemble("  ", display.mark(_STATE_OF[judgement.verdict]), " ")
+    head.append(f"{judgement.judge:<8}", "bold").append(f"{judgement.verdict:<11}")
+    display.show(display.beside(head, Text(judgement.said, style)))
     for problem in judgement.problems:
         display.show(*_of_problem(problem))
 
@@ -263,3 +264,141 @@ def _of_problem(problem: Problem) -> list[Padding]:
     found = Text.assemble((where, "cyan"), problem.found)
     remedy = Text.assemble(display.arrow(), f" {problem.remedy}")
     return [Padding(line, (0, 0, 0, 4)) for line in (found, remedy)]
+
+
+@app.command("doctor")
+def doctor(
+    name: Annotated[str | None, typer.Argument(help="One router; else all.")] = None,
+    namespace: Namespace = None,
+    everywhere: Annotated[
+        bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")
+    ] = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+    output: Form = None,
+) -> None:
+    """Look for everything that the troubleshooting chapter knows: what is wrong, and what to do."""
+    from semantic_router_cli import doctor as examination
+
+    with _told():
+        cluster = _cluster(kubeconfig, context, namespace)
+        routers = cluster.routers(name, everywhere)
+        if name:
+            _require_some(routers, cluster, name, everywhere)
+        found = list(examination.examine(cluster, routers))
+    if output:
+        display.data([finding.as_dict() for finding in found], output)
+    else:
+        _print_findings(found)
+    raise typer.Exit(NO if any(item.state is State.BROKEN for item in found) else 0)
+
+
+def _print_findings(found: list[Finding]) -> None:
+    for router, findings in groupby(found, key=lambda item: item.router):
+        display.show(
+            "",
+            Text.assemble("SemanticRouter ", (router, "bold"))
+            if router
+            else Text("The cluster and the operator", "bold"),
+        )
+        topic = ""
+        for finding in findings:
+            label = finding.topic if finding.topic != topic else ""
+            topic = finding.topic
+            display.show(_of_finding(label, finding))
+    counts = Counter(item.state for item in found)
+    broken, warnings = counts[State.BROKEN], counts[State.WARNING] + counts[State.UNKNOWN]
+    summary = f"{_number(broken, 'problem')}, {_number(warnings, 'warning')}, {len(found)} looks"
+    worst = tree.worst([tree.Node("", "", item.state) for item in found])
+    display.show("", Text.assemble(display.mark(worst), f" {summary}"))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+
+
+def _of_finding(label: str, finding: Finding) -> RenderableType:
+    head = Text.assemble((f"  {label:<10}", "cyan"), display.mark(finding.state), " ")
+    quiet = "bright_black" if finding.state is State.OK else ""
+    lines = [Text(finding.found.rstrip("."), quiet)]
+    if finding.state is not State.OK and (finding.where or finding.remedy):
+        where = f"{finding.where}: " if finding.where and finding.remedy else finding.where
+        remedy = finding.remedy.rstrip(".")
+        lines.append(Text.assemble(display.arrow(), " ", (where, "cyan"), remedy))
+    return display.beside(head, *lines)
+
+
+@app.command("wait")
+def wait(
+    name: Annotated[str, typer.Argument(help="The router.")],
+    goal: Annotated[
+        str,
+        typer.Option(
+            "--for", help="ready, available, backends, route, deleted, or condition=TYPE[=STATUS]."
+        ),
+    ] = "ready",
+    timeout: Annotated[str, typer.Option("--timeout", help="As in 90s, 10m, 1h.")] = "10m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Wait for a router, with its pods and their models' download on the way."""
+    from semantic_router_cli import rollout
+
+    try:
+        wanted, seconds = rollout.Goal.parse(goal), _seconds(timeout)
+    except ValueError as error:
+        display.error(str(error))
+        raise typer.Exit(UNUSABLE) from error
+    with _told():
+        cluster = _cluster(kubeconfig, context, namespace)
+        said = rollout.follow(cluster, name, wanted, seconds, display.ProgressLine(name))
+    if said.reached:
+        display.show(Text.assemble(display.mark(State.OK), f" {name}: {said.step}"))
+        return
+    display.error(f"{name} is not {goal} after {timeout}. {said.step}")
+    display.show_on_stderr(Text(f"`kubectl sr status {name}` and `kubectl sr doctor` say more."))
+    raise typer.Exit(NO)
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(text: str) -> float:
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
+    if not number.isdecimal():
+        raise ValueError(f"--timeout {text}: give a number and s, m or h, as in 10m")
+    return float(int(number) * _UNITS[unit])
+
+
+@app.command("migrate")
+def migrate(
+    file: File,
+    name: Annotated[
+        str, typer.Option("--name", help="For Helm values, which name none: the release.")
+    ] = "semantic-router",
+    namespace: Annotated[
+        str | None, typer.Option("-n", "--namespace", help="For Helm values.")
+    ] = None,
+) -> None:
+    """Make a SemanticRouter of this CRD from Helm values or an older SemanticRouter."""
+    from semantic_router_cli import migration
+
+    with _told():
+        documents = [
+            item
+            for item in files.documents(file)
+            if item.get("kind") == KIND or migration.is_helm_values(item)
+        ]
+        if not documents:
+            advice = f"Give a {KIND} or values of the router's chart"
+            raise files.FileError(f"{file} holds neither. {advice}.")
+    migrated = [migration.migrate(document, name, namespace) for document in documents]
+    display.yaml_file("".join(item.text() for item in migrated))
+    for item in migrated:
+        for place, text in item.remarks:
+            display.remark(f"{place}: {text}.")
+        for problem in item.problems():
+            (display.error if problem.blocking else display.remark)(str(problem))
+    blocking = [p for item in migrated for p in item.problems() if p.blocking]
+    raise typer.Exit(NO if blocking else 0)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from semantic_router_cli.tree import Node, State
+
+if TYPE_CHECKING:
+    from semantic_router_cli import rollout
 
 # Of a pipe or a file, which have none: wide enough for a message, narrow enough for a log.
 _WIDTH_OF_NO_TERMINAL = 120
@@ -63,6 +68,50 @@ def show(*renderables: RenderableType) -> None:
 def show_unfolded(text: Text) -> None:
     """A line that is somebody else's: long ones stay one line."""
     console().print(text, soft_wrap=True)
+
+
+def show_on_stderr(text: Text) -> None:
+    """For people, where the answer itself is an error."""
+    console(stderr=True).print(text)
+
+
+class ProgressLine:
+    """A bar of pods on a terminal; anywhere else a line whenever something moves."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._out = console(stderr=True)
+        self._last = ""
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.fields[router]}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:g}/{task.total:g} pods"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=self._out,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=1, router=name)
+
+    def __enter__(self) -> Callable[[rollout.Progress], None]:
+        if self._out.is_terminal:
+            self._bar.start()
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        if self._out.is_terminal:
+            self._bar.stop()
+
+    def _show(self, said: rollout.Progress) -> None:
+        line = f"{said.pods_ready}/{said.pods} pods  {said.step}"
+        if self._out.is_terminal:
+            self._bar.update(
+                self._task, completed=said.pods_ready, total=said.pods, description=said.step
+            )
+        elif line != self._last and not said.reached:
+            self._out.print(Text(f"{self._name}  {line}"), soft_wrap=True)
+        self._last = line
 
 
 def data(value: Any, output: Output) -> None:
@@ -163,6 +212,16 @@ def _why(node: Node) -> list[RenderableType]:
 
 def _indented(text: Text) -> RenderableType:
     return Padding(text, (0, 0, 0, 2))
+
+
+def beside(head: Text, *lines: Text) -> RenderableType:
+    """Lines that fold under themselves, to the right of a short head."""
+    table = Table.grid(padding=0)
+    table.add_column(width=head.cell_len)
+    table.add_column()
+    for number, line in enumerate(lines):
+        table.add_row("" if number else head, line)
+    return table
 
 
 def arrow() -> Text:

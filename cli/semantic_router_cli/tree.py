@@ -98,7 +98,8 @@ def tree(view: View, now: datetime) -> Node:
         *(
             event
             for event in _events(view, "SemanticRouter", router.name, now)
-            if event.reason not in {item.get("reason") for item in status.get("conditions") or []}
+            # The operator's own words: the conditions say them too, and whether they still hold.
+            if event.reason not in conditions.REASONS
         ),
         _objects(view, now),
         _backends(view),

@@ -1,0 +1,363 @@
+"""`kubectl sr doctor`: the troubleshooting chapter, walked by a program.
+
+What is found comes from the same functions that the operator decides with; what they cannot know,
+the operator itself among it, is looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    conditions,
+    crd,
+    discovery,
+    gateway_mode,
+    live_workload,
+    router_config,
+    rules,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import discover
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import (
+    read_workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_GROUP,
+    PLURAL,
+    Manifest,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+from semantic_router_cli import status
+from semantic_router_cli.cluster import Answer, Cluster
+from semantic_router_cli.tree import Backend, State
+
+OPERATOR = "semantic-router-operator-controller-manager"
+OPERATOR_NAMESPACE = "semantic-router-operator-system"
+OLDEST_MINOR = 24
+
+_CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{API_GROUP}"
+_HF_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+
+# Which chapter of the document a reason belongs to, by how it begins.
+_TOPICS = {
+    "Gateway": ("Gateway", "HTTPRoute", "ExtProc", "ReferenceGrant", "ManagementApi"),
+    "Route": ("Route",),
+    "Image": ("ImagePull",),
+    "Volume": ("StorageClass", "Volume"),
+    "Backends": ("Backend", "KServe", "InferenceService", "NoService", "Service"),
+    "Models": ("CreateContainer",),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One look. where: a field of the router, or an object. router: "" for the cluster's own."""
+
+    topic: str
+    state: State
+    found: str
+    router: str = ""
+    where: str = ""
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain containers, empty ones left out."""
+        values = {**vars(self), "state": str(self.state)}
+        return {key: value for key, value in values.items() if value}
+
+
+def examine(cluster: Cluster, routers: list[Manifest]) -> Iterator[Finding]:
+    """Everything, the cluster first."""
+    yield from _cluster(cluster)
+    deployment = _operator(cluster)
+    yield from _of_the_operator(cluster, deployment, routers)
+    yield from _platform(cluster, deployment)
+    for resource in routers:
+        yield from _router(cluster, Router(resource))
+
+
+def _cluster(cluster: Cluster) -> Iterator[Finding]:
+    said = cluster.version()
+    minor = "".join(filter(str.isdigit, str(said.get("minor", ""))))
+    version = f"Kubernetes {said.get('gitVersion', 'of an unknown version')} at {cluster.url}"
+    if minor.isdecimal() and str(said.get("major")) == "1" and int(minor) < OLDEST_MINOR:
+        remedy = f"Use Kubernetes 1.{OLDEST_MINOR} or newer"
+        yield Finding("Cluster", State.BROKEN, version, remedy=remedy)
+    else:
+        yield Finding("Cluster", State.OK, version)
+    yield from _crd(cluster)
+
+
+def _crd(cluster: Cluster) -> Iterator[Finding]:
+    where = f"CustomResourceDefinition {PLURAL}.{API_GROUP}"
+    if not any(group["name"] == API_GROUP for group in cluster.groups):
+        remedy = "Install it: kubectl apply -f dist/install.yaml, or make install"
+        yield Finding("Cluster", State.BROKEN, "the CRD is not installed", "", where, remedy)
+        return
+    installed = cluster.find(_CRD_PATH)
+    if installed.first is None:
+        yield Finding("Cluster", State.OK, "SemanticRouter is served")
+        return
+    served: dict[str, Any] = installed.first["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    ours = crd.schema()["properties"]["spec"]["properties"]
+    missing = sorted(set(ours) - set(served["properties"]["spec"].get("properties") or {}))
+    if missing:
+        found = f"the cluster's CRD is another one: it lacks spec.{', spec.'.join(missing)}"
+        remedy = "Install the CRD of this version: make install"
+        yield Finding("Cluster", State.WARNING, found, "", where, remedy)
+    else:
+        yield Finding("Cluster", State.OK, "the CRD is installed, with every field")
+
+
+def _operator(cluster: Cluster) -> Manifest | None:
+    """Wherever it was put; who may not look everywhere looks where it belongs."""
+    by_name = f"metadata.name={OPERATOR}"
+    everywhere = cluster.look("/apis/apps/v1/deployments", fieldSelector=by_name)
+    if not everywhere.denied:
+        return everywhere.first
+    return cluster.find(
+        f"/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/{OPERATOR}"
+    ).first
+
+
+def _of_the_operator(
+    cluster: Cluster, deployment: Manifest | None, routers: list[Manifest]
+) -> Iterator[Finding]:
+    unseen = [
+        f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+        for item in routers
+        if int((item.get("status") or {}).get("observedGeneration") or 0)
+        < int(item["metadata"].get("generation") or 0)
+    ]
+    if deployment is None:
+        yield _operator_missing(routers, unseen)
+    else:
+        yield from _operator_deployment(cluster, deployment)
+    if unseen and deployment is not None:
+        found = f"it has not looked at the current spec of {', '.join(unseen)}"
+        remedy = f"kubectl logs -n {deployment['metadata']['namespace']} deployment/{OPERATOR}"
+        yield Finding("Operator", State.BROKEN, found, remedy=remedy)
+
+
+def _operator_missing(routers: list[Manifest], unseen: list[str]) -> Finding:
+    where = f"namespace {OPERATOR_NAMESPACE}"
+    if routers and not unseen:
+        found = "not in this cluster, and every router is looked after: it runs outside"
+        remedy = "Fine while you develop (make run); in production install it: make deploy"
+        return Finding("Operator", State.WARNING, found, "", where, remedy)
+    found = "there is no operator"
+    if unseen:
+        found += f", and nobody has looked at {', '.join(unseen)}"
+    remedy = "Install it: kubectl apply -f dist/install.yaml, or make deploy"
+    return Finding("Operator", State.BROKEN, found, "", where, remedy)
+
+
+def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Finding]:
+    namespace = deployment["metadata"]["namespace"]
+    where = f"Deployment {namespace}/{OPERATOR}"
+    image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+    available = live_workload.availability(deployment).rstrip(".")
+    if live_workload.is_rolled_out(deployment):
+        yield Finding("Operator", State.OK, f"{available}, image {image}", "", where)
+    else:
+        troubles = live_workload.pod_troubles(list(_operator_pods(cluster, deployment).items))
+        why = " ".join(dict.fromkeys(trouble.message for trouble in troubles)) or "It starts"
+        remedy = f"kubectl describe pods -n {namespace}"
+        yield Finding("Operator", State.BROKEN, f"{available}. {why}", "", where, remedy)
+    ours = client.user_agent().rpartition("/")[2]
+    tag = image.partition("@")[0].rpartition(":")[2].removeprefix("v")
+    if tag[:1].isdigit() and tag != ours:
+        found = f"the operator is {tag}, this plugin's collection {ours}"
+        remedy = f"ansible-galaxy collection install vllm.semantic_router:=={tag} --force"
+        yield Finding("Operator", State.WARNING, found, "", where, remedy)
+
+
+def _operator_pods(cluster: Cluster, deployment: Manifest) -> Answer:
+    namespace = deployment["metadata"]["namespace"]
+    labels = deployment["spec"]["selector"].get("matchLabels") or {}
+    return cluster.look(f"/api/v1/namespaces/{namespace}/pods", discovery.label_selector(labels))
+
+
+def _platform(cluster: Cluster, deployment: Manifest | None) -> Iterator[Finding]:
+    served = discovery.platform_of(cluster.groups)
+    what = "serves" if served == "openshift" else "does not serve"
+    yield Finding("Platform", State.OK, f"{served}: the API server {what} {discovery.GROUP_ROUTE}")
+    if deployment is None:
+        return
+    namespace = deployment["metadata"]["namespace"]
+    for pod in _operator_pods(cluster, deployment).items:
+        log = cluster.log(namespace, pod["metadata"]["name"])
+        said = [name for name, line in discovery.PLATFORM_MESSAGES.items() if line in log]
+        if said and served not in said:
+            found = f"the operator says {discovery.PLATFORM_MESSAGES[said[0]]!r}"
+            remedy = f"kubectl rollout restart -n {namespace} deployment/{OPERATOR}"
+            yield Finding("Platform", State.BROKEN, found, "", pod["metadata"]["name"], remedy)
+
+
+def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
+    name = f"{router.namespace}/{router.name}"
+    found = discover(cluster.client, router)
+    problems = list(found.problems)
+    if not found.failed:
+        problems = [*rules.check(router, found.facts), *problems]
+    seen = status.view(cluster, router.resource)
+    findings = [
+        *(_of_problem(name, problem) for problem in problems),
+        *_backends(name, seen.backends),
+        *_gateway(name, router),
+        *_route(name, router, problems),
+        *_workload(cluster, name, router, found.facts),
+        *_secrets(cluster, name, router),
+        *(Finding("Access", State.UNKNOWN, said, name) for said in seen.denied),
+    ]
+    # A finding of the operator's rules and one of ours may be the same.
+    yield from sorted(dict.fromkeys(findings), key=lambda item: _order(item.topic))
+
+
+def _order(topic: str) -> int:
+    order = ("Spec", "Backends", "Gateway", "Route", "Image", "Volume", "Models", "Pods", "Access")
+    return order.index(topic)
+
+
+def _topic(reason: str) -> str:
+    return next((topic for topic, begins in _TOPICS.items() if reason.startswith(begins)), "Spec")
+
+
+def _of_problem(router: str, problem: Problem) -> Finding:
+    state = State.BROKEN if problem.blocking else State.WARNING
+    return Finding(
+        _topic(problem.reason), state, problem.found, router, problem.field, problem.remedy
+    )
+
+
+def _backends(router: str, backends: list[Backend]) -> Iterator[Finding]:
+    well = 0
+    for number, backend in enumerate(backends):
+        endpoint = backend.endpoint
+        if not endpoint.ready:
+            problem = conditions.backend_problem(number, endpoint)
+            found = f"{endpoint.name}: {problem.found}"
+            yield Finding("Backends", State.BROKEN, found, router, problem.field, problem.remedy)
+        elif backend.pods == 0:
+            found = f"{endpoint.name}: no ready pod behind {endpoint.address}"
+            where = f"spec.vllmEndpoints[{number}]"
+            remedy = "Look at the model server's pods: kubectl get endpointslices"
+            yield Finding("Backends", State.WARNING, found, router, where, remedy)
+        else:
+            well += 1
+    if not backends:
+        found, remedy = "there are none", "List the model servers"
+        yield Finding("Backends", State.WARNING, found, router, "spec.vllmEndpoints", remedy)
+    elif well == len(backends):
+        yield Finding("Backends", State.OK, f"all {well} are there, with pods behind them", router)
+
+
+def _gateway(router: str, found: Router) -> Iterator[Finding]:
+    if not gateway_mode.is_gateway_mode(found.spec):
+        return
+    mode = found.status.get("gatewayMode")
+    where = "status.gatewayMode"
+    if mode != gateway_mode.GATEWAY_INTEGRATION:
+        said = f"it is {mode or 'unset'}, should be {gateway_mode.GATEWAY_INTEGRATION}"
+        remedy = "Look at the operator"
+        yield Finding("Gateway", State.BROKEN, said, router, where, remedy)
+    yield from _route_ready("Gateway", router, found)
+
+
+def _route(router: str, found: Router, problems: list[Problem]) -> Iterator[Finding]:
+    wanted = found.spec["openshift"]["routes"]["enabled"]
+    if not wanted or gateway_mode.is_gateway_mode(found.spec):
+        return
+    if not any(problem.reason == "RouteApiMissing" for problem in problems):
+        yield from _route_ready("Route", router, found)
+
+
+def _route_ready(topic: str, router: str, found: Router) -> Iterator[Finding]:
+    listed = found.status.get("conditions") or []
+    said = next((item for item in listed if item["type"] == conditions.ROUTE_READY), None)
+    if said is None:
+        remedy = "Wait, then look at the operator"
+        yield Finding(topic, State.WAITING, "nothing is known of it yet", router, "", remedy)
+    elif said["status"] == "True":
+        yield Finding(topic, State.OK, str(said["message"]), router)
+    else:
+        pending = said["reason"] in ("RouteMissing", "RouteNotAdmitted") or "Pending" in str(
+            said["reason"]
+        )
+        state = State.WAITING if pending else State.BROKEN
+        yield Finding(topic, state, str(said["message"]), router, f"RouteReady={said['status']}")
+
+
+def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterator[Finding]:
+    workload = read_workload(cluster.client, router, facts)
+    troubles = live_workload.troubles_of(workload)
+    for trouble in troubles:
+        topic = _topic(trouble.reason)
+        state = State.BROKEN if trouble.failing else State.WAITING
+        yield Finding(
+            "Pods" if topic == "Spec" else topic, state, trouble.message, name, trouble.reason
+        )
+    if workload.deployment is None:
+        found, remedy = "there is no Deployment yet", "See Spec and Operator"
+        yield Finding("Pods", State.WAITING, found, name, f"Deployment {router.name}", remedy)
+    elif live_workload.is_rolled_out(workload.deployment):
+        yield Finding(
+            "Pods", State.OK, live_workload.rollout(workload.deployment).rstrip("."), name
+        )
+    elif not troubles:
+        found = f"{live_workload.rollout(workload.deployment)} The first start downloads models"
+        remedy = f"kubectl sr wait {router.name} -n {router.namespace}"
+        yield Finding("Pods", State.WAITING, found, name, f"Deployment {router.name}", remedy)
+    if workload.claim and live_workload.status_of(workload.claim).get("phase") == "Bound":
+        yield Finding("Volume", State.OK, f"{workload.claim_name} is bound", name)
+
+
+def _secrets(cluster: Cluster, name: str, router: Router) -> Iterator[Finding]:
+    """Whether those exist that pods need. Their values are never asked for."""
+    for number, item in enumerate(router.spec.get("imagePullSecrets") or []):
+        field = f"spec.imagePullSecrets[{number}]"
+        remedy = f"kubectl create secret docker-registry {item['name']} --docker-server=... "
+        yield from _secret(cluster, "Image", name, router, field, item, remedy.strip())
+    env = [*(router.spec.get("env") or []), *router_config.secret_environment(router.spec)]
+    references = [
+        (entry["name"], (entry.get("valueFrom") or {}).get("secretKeyRef")) for entry in env
+    ]
+    for variable, reference in references:
+        if reference:
+            key = reference.get("key", "")
+            remedy = f"kubectl create secret generic {reference['name']} --from-literal={key}=..."
+            field = f"spec.env {variable}"
+            yield from _secret(cluster, "Models", name, router, field, reference, remedy)
+    if not any(variable in _HF_TOKENS for variable, _ in references) and not any(
+        entry["name"] in _HF_TOKENS for entry in env
+    ):
+        found = "no HF_TOKEN is set: models that ask for a login cannot be downloaded"
+        yield Finding("Models", State.OK, found, name)
+
+
+def _secret(
+    cluster: Cluster,
+    topic: str,
+    name: str,
+    router: Router,
+    field: str,
+    reference: dict[str, Any],
+    remedy: str,
+) -> Iterator[Finding]:
+    secret = str(reference["name"])
+    exists = cluster.secret_exists(router.namespace, secret)
+    if exists:
+        yield Finding(topic, State.OK, f"Secret {secret} exists", name, field)
+    elif exists is None:
+        found = f"whether Secret {secret} exists, you may not know"
+        remedy = f"Ask who may: kubectl get secret {secret} -n {router.namespace}"
+        yield Finding(topic, State.UNKNOWN, found, name, field, remedy)
+    else:
+        state = State.WARNING if reference.get("optional") else State.BROKEN
+        found = f"Secret {secret} does not exist"
+        yield Finding(topic, state, found, name, field, f"{remedy} -n {router.namespace}")

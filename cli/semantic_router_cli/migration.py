@@ -1,0 +1,446 @@
+"""`kubectl sr migrate`: older SemanticRouters and Helm values become one of this CRD. Pure.
+
+What cannot be carried over is named, with what to do instead; nothing is dropped in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, discovery, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_VERSION,
+    KIND,
+    Manifest,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+_CHARTS_SECURITY_CONTEXT = {"runAsNonRoot": False, "allowPrivilegeEscalation": False}
+_PLACEHOLDER = "replace-with-your-model"
+# The chart's keys that have the same name and meaning in a spec.
+_SAME = (
+    "image", "imagePullSecrets", "resources", "autoscaling", "nodeSelector", "tolerations",
+    "affinity", "podAnnotations", "podSecurityContext", "securityContext", "startupProbe",
+    "livenessProbe", "readinessProbe", "persistence", "toolsDb", "args", "ingress", "service",
+    "serviceAccount", "extraVolumes", "extraVolumeMounts",
+)  # fmt: skip
+# What has no place in a spec, and what takes its place.
+_ELSEWHERE = {
+    "rbac": "the operator creates what the pods need",
+    "nameOverride": "metadata.name is the name",
+    "dashboard": "it is not the operator's: keep the chart for it, or deploy it by itself",
+    "dependencies": "run these stores by themselves and give their hosts in spec.config",
+    "safetyGuards": "there is none: keep replicas at 1 while learning state is local",
+    "observability": "see docs/guide/monitoring.md for alerts and dashboards",
+    "knowledgeBases": "mount them with spec.extraVolumes and spec.extraVolumeMounts",
+    "envFromSecrets": "name the Secrets in spec.envFrom",
+}
+_SUBCHARTS = frozenset(
+    {"semantic-cache-redis", "response-api-redis", "semantic-cache-milvus", "jaeger", "prometheus",
+     "grafana"}
+)  # fmt: skip
+_HELM_KEYS = frozenset({*_SAME, *_ELSEWHERE, "replicaCount", "config", "env", "extraEnv"})
+
+# Keys of the router's configuration from before it had providers, routing and global.
+_OLD_FLAT = frozenset(
+    {"vllm_endpoints", "model_config", "default_model", "categories", "keyword_rules",
+     "embedding_rules", "provider_profiles"}
+)  # fmt: skip
+
+_ENDPOINT = re.compile(
+    r"^(?:(?P<scheme>https?)://)?(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)"
+    r"(?:\.(?P<namespace>[a-z0-9]([-a-z0-9]*[a-z0-9])?))?(?:\.svc(?:\.cluster\.local)?)?"
+    r"(?::(?P<port>\d+))?(?:/v1)?/?$"
+)
+_NOT_A_LABEL = re.compile(r"[^a-z0-9-]+")
+
+
+@dataclass
+class Migration:
+    """The new object, and what a person has to look at: (place in the file, what became of it)."""
+
+    resource: Manifest
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+
+    def say(self, place: str, text: str) -> None:
+        """Once each."""
+        if (place, text) not in self.remarks:
+            self.remarks.append((place, text))
+
+    def problems(self) -> list[Problem]:
+        """What is still wrong with the new object."""
+        problems = crd.validate(self.resource)
+        if problems:
+            return problems
+        router = Router(self.resource)
+        return rules.check(router, discovery.offline_facts(router, PLATFORM_KUBERNETES))
+
+    def text(self) -> str:
+        """YAML, the remarks and problems as comments above it."""
+        lines = [f"# {place}: {text}." for place, text in self.remarks]
+        lines += [f"# To do: {problem}" for problem in self.problems()]
+        head = ["# Made by `kubectl sr migrate`.", *(["# Look at:"] if lines else []), *lines]
+        return "---\n" + "".join(f"{line}\n" for line in head) + yaml_text(self.resource)
+
+
+def is_helm_values(document: Mapping[str, Any]) -> bool:
+    """Values of the router's chart, not a Kubernetes object."""
+    return "kind" not in document and bool(_HELM_KEYS & set(document))
+
+
+def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Migration:
+    """Either form; ``name`` is for values, which have none."""
+    if is_helm_values(document):
+        migration = _from_values(deepcopy(dict(document)), name, namespace)
+    else:
+        migration = _from_router(deepcopy(dict(document)))
+    spec = migration.resource["spec"]
+    if config := spec.get("config"):
+        _modernise(config, migration)
+        _extract_backends(spec, config, migration)
+        _hide_passwords(config, migration, ("spec", "config"))
+        if not config:
+            del spec["config"]
+    _drop_unknown(spec, migration)
+    return migration
+
+
+def _from_router(resource: dict[str, Any]) -> Migration:
+    described = resource.get("metadata") or {}
+    annotations = {
+        key: value
+        for key, value in (described.get("annotations") or {}).items()
+        if key != LAST_APPLIED
+    }
+    kept = {key: described[key] for key in ("name", "namespace", "labels") if described.get(key)}
+    if annotations:
+        kept["annotations"] = annotations
+    spec = resource.get("spec") or {}
+    return Migration({"apiVersion": API_VERSION, "kind": KIND, "metadata": kept, "spec": spec})
+
+
+def _from_values(values: dict[str, Any], name: str, namespace: str | None) -> Migration:
+    described = {"name": str(values.pop("fullnameOverride", "") or name)}
+    if namespace:
+        described["namespace"] = namespace
+    spec: dict[str, Any] = {}
+    migration = Migration(
+        {"apiVersion": API_VERSION, "kind": KIND, "metadata": described, "spec": spec}
+    )
+    if "replicaCount" in values:
+        spec["replicas"] = values.pop("replicaCount")
+    for key in _SAME:
+        if key in values and not _is_nothing(value := values.pop(key)):
+            spec[key] = value
+    _image(spec, values.pop("global", None) or {}, migration)
+    _service(spec, migration)
+    _without_empty(spec, "persistence", "ingress", "autoscaling", "serviceAccount")
+    if spec.get("securityContext") == _CHARTS_SECURITY_CONTEXT:
+        del spec["securityContext"]
+        migration.say("securityContext", "was the chart's own: the operator's is stricter")
+    env = [*(values.pop("env", None) or []), *(values.pop("extraEnv", None) or [])]
+    if env:
+        spec["env"] = env
+    config = values.pop("configOverride", None) or values.pop("config", None)
+    values.pop("config", None)
+    if config:
+        spec["config"] = config
+    _skip_processing(spec, values.pop("router", None) or {})
+    _leftovers(values, migration)
+    return migration
+
+
+def _image(spec: dict[str, Any], everywhere: Mapping[str, Any], migration: Migration) -> None:
+    image = spec.get("image") or {}
+    if everywhere.get("imageRegistry"):
+        image["imageRegistry"] = everywhere["imageRegistry"]
+    if "tag" in image and not image["tag"]:
+        del image["tag"]
+        migration.say("image.tag", "was the chart's own version; unset, it is the CRD's default")
+    if image:
+        spec["image"] = image
+
+
+def _service(spec: dict[str, Any], migration: Migration) -> None:
+    service = spec.get("service") or {}
+    if "port" in service:
+        # Charts of old had one port.
+        service.setdefault("api", {})["port"] = service.pop("port")
+        migration.say("service.port", "became spec.service.api.port")
+
+
+def _without_empty(spec: dict[str, Any], *keys: str) -> None:
+    """The chart's "" stands for unset, and what is in a section that is off is an example."""
+    for key in keys:
+        section = spec.get(key)
+        if not isinstance(section, dict):
+            continue
+        kept = {name: value for name, value in section.items() if value not in ("", [], {}, None)}
+        if key in ("ingress", "autoscaling") and not kept.get("enabled"):
+            kept = {}
+        if kept:
+            spec[key] = kept
+        else:
+            del spec[key]
+
+
+def _skip_processing(spec: dict[str, Any], router: Mapping[str, Any]) -> None:
+    wanted = (router.get("skipProcessing") or {}).get("enabled")
+    if wanted is not None:
+        config = spec.setdefault("config", {})
+        section = config.setdefault("global", {}).setdefault("router", {})
+        section["skip_processing"] = {"enabled": wanted}
+
+
+def _leftovers(values: dict[str, Any], migration: Migration) -> None:
+    for key, value in values.items():
+        if _is_nothing(value) or _is_off(value):
+            continue
+        if key in _SUBCHARTS:
+            continue
+        migration.say(key, f"not carried over: {_ELSEWHERE.get(key, 'the CRD has no such field')}")
+
+
+def _is_nothing(value: Any) -> bool:
+    return value in (None, "", [], {})
+
+
+def _is_off(value: Any) -> bool:
+    """A section of the chart in which nothing is switched on."""
+    if not isinstance(value, dict):
+        return False
+    flags = list(_flags(value))
+    return bool(flags) and not any(flags)
+
+
+def _flags(value: Any) -> list[bool]:
+    if not isinstance(value, dict):
+        return []
+    own = [bool(value["enabled"])] if "enabled" in value else []
+    # What is below a switch that is off does not count.
+    if own and not own[0]:
+        return own
+    return own + [flag for item in value.values() for flag in _flags(item)]
+
+
+def _modernise(config: dict[str, Any], migration: Migration) -> None:
+    """Older names of sections and leaves."""
+    bert = config.pop("bert_model", None)
+    if isinstance(bert, dict):
+        _embedding_model(config, bert)
+        migration.say("spec.config.bert_model", "became the embedding model of embedding_models")
+    if "semantic_cache" in config and "response_cache" not in config:
+        config["response_cache"] = config.pop("semantic_cache")
+        migration.say("spec.config.semantic_cache", "is called response_cache now")
+    tracing = (config.get("observability") or {}).get("tracing") or {}
+    for group, alias, now in (
+        ("sampling", "probability", "rate"),
+        ("resource", "environment", "deployment_environment"),
+    ):
+        section = tracing.get(group) or {}
+        if alias in section:
+            section[now] = section.pop(alias)
+            migration.say(
+                f"spec.config.observability.tracing.{group}.{alias}", f"is called {now} now"
+            )
+    if config.pop("listeners", None):
+        migration.say(
+            "spec.config.listeners", "left out: the operator writes them from spec.service"
+        )
+
+
+def _embedding_model(config: dict[str, Any], bert: Mapping[str, Any]) -> None:
+    section = config.setdefault("embedding_models", {})
+    if "use_cpu" in bert:
+        section.setdefault("use_cpu", bert["use_cpu"])
+    if "threshold" in bert:
+        settings = section.setdefault("embedding_config", {})
+        settings.setdefault("min_score_threshold", bert["threshold"])
+    if not section:
+        del config["embedding_models"]
+    if "model_id" in bert:
+        # The CRD's section has no name for it; the router's own document has.
+        place = config
+        for step in ("global", "model_catalog", "embeddings", "semantic"):
+            place = place.setdefault(step, {})
+        place.setdefault("bert_model_path", bert["model_id"])
+
+
+def _extract_backends(spec: dict[str, Any], config: dict[str, Any], migration: Migration) -> None:
+    """Model servers become spec.vllmEndpoints: only those have a way through Envoy."""
+    found = [
+        *_from_flat(config, migration),
+        *_from_providers(config.get("providers") or {}, migration),
+    ]
+    known = {entry["name"] for entry in spec.get("vllmEndpoints") or []}
+    for entry in found:
+        entry["name"] = _unused(entry["name"], known)
+        known.add(entry["name"])
+        spec.setdefault("vllmEndpoints", []).append(entry)
+    _drop_placeholder(config, migration)
+    for key in sorted(_OLD_FLAT & set(config)):
+        del config[key]
+        advice = "`vllm-sr config migrate` turns it into routing and providers, for spec.config"
+        migration.say(f"config.{key}", f"not carried over: {advice}")
+
+
+def _from_flat(config: dict[str, Any], migration: Migration) -> list[dict[str, Any]]:
+    endpoints = config.pop("vllm_endpoints", None) or []
+    models = config.pop("model_config", None) or {}
+    if not endpoints:
+        return []
+    config.pop("default_model", None)
+    found = []
+    for endpoint in endpoints:
+        place = f"config.vllm_endpoints {endpoint.get('name')}"
+        address = f"{endpoint.get('address', '')}:{endpoint.get('port', '')}"
+        backend = _backend(address)
+        if backend is None:
+            migration.say(place, f"not carried over: {_advice(address)}")
+            continue
+        served = [
+            name
+            for name, model in models.items()
+            if endpoint.get("name") in (model.get("preferred_endpoints") or [])
+        ] or list(endpoint.get("models") or [])
+        if not served:
+            migration.say(place, "not carried over: no model names it in preferred_endpoints")
+        for name in served:
+            family = (models.get(name) or {}).get("reasoning_family")
+            weight = endpoint.get("weight")
+            found.append(_entry(str(endpoint.get("name")), name, backend, weight, family))
+    return found
+
+
+def _from_providers(providers: dict[str, Any], migration: Migration) -> list[dict[str, Any]]:
+    found = []
+    kept = []
+    for model in providers.get("models") or []:
+        name = str(model.get("name"))
+        family = model.get("reasoning_family") or (model.get("reasoning") or {}).get("family")
+        stays = []
+        for reference in model.get("backend_refs") or []:
+            address = str(reference.get("endpoint") or reference.get("base_url") or "")
+            backend = _backend(address, reference.get("protocol"))
+            if backend is None:
+                place = f"spec.config.providers.models {name}"
+                migration.say(place, f"{address or 'its backend'}: {_advice(address)}")
+                stays.append(reference)
+                continue
+            label = str(reference.get("name") or name)
+            found.append(_entry(label, name, backend, reference.get("weight"), family))
+        rest = {key: value for key, value in model.items() if key != "backend_refs" or stays}
+        if stays:
+            rest["backend_refs"] = stays
+        elif found:
+            rest.pop("reasoning_family", None)
+        if set(rest) - {"name"}:
+            kept.append(rest)
+    if "models" in providers:
+        providers["models"] = kept
+        if not kept:
+            del providers["models"]
+    return found
+
+
+def _backend(address: str, protocol: Any = None) -> dict[str, Any] | None:
+    """A Service of the cluster, by its DNS name; None for addresses and names of the outside."""
+    match = _ENDPOINT.match(address)
+    if match is None or (match["namespace"] and ".svc" not in address):
+        return None
+    scheme = match["scheme"] or (protocol if protocol in ("http", "https") else None)
+    port = int(match["port"] or (443 if scheme == "https" else 80))
+    service: dict[str, Any] = {"name": match["name"], "port": port}
+    if match["namespace"]:
+        service["namespace"] = match["namespace"]
+    if scheme and (scheme == "https") != (port in discovery.HTTPS_PORTS):
+        service["scheme"] = scheme
+    return {"type": discovery.TYPE_SERVICE, "service": service}
+
+
+def _advice(address: str) -> str:
+    return (
+        f"{address or 'it'} is no Service of the cluster; give it one (of type ExternalName, or "
+        "without a selector) and name that in spec.vllmEndpoints"
+    )
+
+
+def _entry(
+    name: str, model: str, backend: dict[str, Any], weight: Any, family: Any
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": _NOT_A_LABEL.sub("-", name.lower()).strip("-") or "backend",
+        "model": model,
+        "backend": deepcopy(backend),
+    }
+    if family:
+        entry["reasoningFamily"] = family
+    if isinstance(weight, int):
+        entry["weight"] = weight
+    return entry
+
+
+def _unused(name: str, known: set[str]) -> str:
+    number, candidate = 2, name
+    while candidate in known:
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate
+
+
+def _drop_placeholder(config: dict[str, Any], migration: Migration) -> None:
+    """The chart's default values name a model that nobody has."""
+    providers = config.get("providers") or {}
+    defaults = providers.get("defaults") or {}
+    for key in ("default_model", "model"):
+        if defaults.get(key) == _PLACEHOLDER:
+            del defaults[key]
+    cards = (config.get("routing") or {}).get("modelCards") or []
+    if any(card.get("name") == _PLACEHOLDER for card in cards):
+        migration.say("spec.config", f"{_PLACEHOLDER} is the chart's placeholder: name your models")
+        config["routing"]["modelCards"] = [
+            card for card in cards if card.get("name") != _PLACEHOLDER
+        ]
+        if not config["routing"]["modelCards"]:
+            del config["routing"]["modelCards"]
+    if "defaults" in providers and not defaults:
+        del providers["defaults"]
+    if "providers" in config and not providers:
+        del config["providers"]
+
+
+def _hide_passwords(value: Any, migration: Migration, path: tuple[str, ...]) -> None:
+    """A password in a file becomes a reference to a Secret; its value is shown nowhere."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _hide_passwords(item, migration, (*path[:-1], f"{path[-1]}[{index}]"))
+    if not isinstance(value, dict):
+        return
+    if "password" in value and isinstance(value["password"], str):
+        password = value.pop("password")
+        if password:
+            owner = next(step for step in reversed(path) if step not in ("connection", "auth"))
+            router = migration.resource["metadata"].get("name", "router")
+            name = f"{router}-{owner}".replace("_", "-")
+            value.setdefault("password_secret_ref", {"name": name, "key": "password"})
+            migration.say(
+                ".".join((*path, "password")),
+                f"became a reference: create Secret {name} with key password",
+            )
+    for key, item in value.items():
+        _hide_passwords(item, migration, (*path, str(key)))
+
+
+def _drop_unknown(spec: dict[str, Any], migration: Migration) -> None:
+    known = crd.schema()["properties"]["spec"]["properties"]
+    for key in sorted(set(spec) - set(known)):
+        del spec[key]
+        migration.say(f"spec.{key}", "not carried over: the CRD has no such field")

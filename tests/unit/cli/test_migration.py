@@ -1,0 +1,223 @@
+"""Older forms become SemanticRouters that pass, and nothing gets lost in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from documents import DOCUMENT, FORMS, document
+from examples import resource
+from semantic_router_cli.migration import Migration, is_helm_values, migrate
+
+
+def from_config(**config: Any) -> Migration:
+    return migrate(resource(config=config), "unused", None)
+
+
+def from_values(**values: Any) -> Migration:
+    return migrate({"replicaCount": 1, **values}, "release", None)
+
+
+def from_endpoint(endpoint: str, **reference: Any) -> Migration:
+    model = {"name": "m", "backend_refs": [{"name": "b", "endpoint": endpoint, **reference}]}
+    return from_values(config={"version": "v0.3", "providers": {"models": [model]}})
+
+
+def remarks(migration: Migration) -> str:
+    return "\n".join(f"{place}: {text}" for place, text in migration.remarks)
+
+
+@pytest.mark.parametrize("path", [*DOCUMENT, *FORMS], ids=lambda path: path.stem)
+def test_what_was_valid_before_is_valid_after(path: Any) -> None:
+    migrated = migrate(document(path), "unused", None)
+
+    assert [str(problem) for problem in migrated.problems() if problem.blocking] == []
+
+
+def test_bert_model_becomes_the_embedding_model() -> None:
+    bert = {"model_id": "models/mom", "threshold": "0.6", "use_cpu": True}
+    config = from_config(bert_model=bert).resource["spec"]["config"]
+
+    assert "bert_model" not in config
+    assert config["embedding_models"] == {
+        "use_cpu": True,
+        "embedding_config": {"min_score_threshold": "0.6"},
+    }
+    semantic = config["global"]["model_catalog"]["embeddings"]["semantic"]
+    assert semantic == {"bert_model_path": "models/mom"}
+
+
+def test_older_names_get_their_newer_ones() -> None:
+    tracing = {"sampling": {"probability": 0.5}, "resource": {"environment": "prod"}}
+    migrated = from_config(
+        semantic_cache={"enabled": True, "backend_type": "memory"},
+        observability={"tracing": tracing},
+    )
+    config = migrated.resource["spec"]["config"]
+
+    assert config["response_cache"]["enabled"]
+    assert config["observability"]["tracing"] == {
+        "sampling": {"rate": 0.5},
+        "resource": {"deployment_environment": "prod"},
+    }
+    assert "semantic_cache" in remarks(migrated)
+
+
+def test_what_the_api_server_added_to_an_object_is_left_out() -> None:
+    older = resource()
+    older["metadata"] |= {
+        "uid": "1",
+        "resourceVersion": "2",
+        "managedFields": [],
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "1"},
+    }
+    older["status"] = {"phase": "Running"}
+    migrated = migrate(older, "unused", None).resource
+
+    assert "status" not in migrated
+    assert migrated["metadata"] == {
+        "name": "my-router", "namespace": "default", "annotations": {"mine": "1"},
+    }  # fmt: skip
+
+
+def test_a_password_becomes_a_reference_and_is_shown_nowhere() -> None:
+    cache = {"enabled": True, "backend_type": "redis"}
+    cache["redis"] = {"connection": {"host": "redis", "password": "hunter2"}}
+    migrated = from_config(response_cache=cache)
+
+    connection = migrated.resource["spec"]["config"]["response_cache"]["redis"]["connection"]
+    assert connection["password_secret_ref"] == {
+        "name": "my-router-redis", "key": "password",
+    }  # fmt: skip
+    assert "hunter2" not in migrated.text()
+    assert "create Secret my-router-redis" in migrated.text()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "service"),
+    [
+        ("vllm.ai.svc.cluster.local:80", {"name": "vllm", "namespace": "ai", "port": 80}),
+        ("vllm.models.svc:8000", {"name": "vllm", "namespace": "models", "port": 8000}),
+        ("vllm:8000", {"name": "vllm", "port": 8000}),
+        ("http://vllm:8000/v1", {"name": "vllm", "port": 8000}),
+        ("https://vllm:9443", {"name": "vllm", "port": 9443, "scheme": "https"}),
+        ("https://vllm", {"name": "vllm", "port": 443}),
+    ],
+)  # fmt: skip
+def test_a_service_of_the_cluster_becomes_an_endpoint(
+    endpoint: str, service: dict[str, Any]
+) -> None:
+    (entry,) = from_endpoint(endpoint).resource["spec"]["vllmEndpoints"]
+
+    assert entry["backend"] == {"type": "service", "service": service}
+
+
+@pytest.mark.parametrize("endpoint", ["api.openai.com:443", "10.0.0.7:8000", ""])
+def test_an_address_outside_the_cluster_stays_and_is_told(endpoint: str) -> None:
+    migrated = from_endpoint(endpoint)
+
+    assert "vllmEndpoints" not in migrated.resource["spec"]
+    assert "ExternalName" in remarks(migrated)
+    (model,) = migrated.resource["spec"]["config"]["providers"]["models"]
+    assert model["backend_refs"]
+
+
+def test_weights_and_reasoning_families_go_along() -> None:
+    models = [
+        {
+            "name": "m",
+            "reasoning_family": "qwen3",
+            "backend_refs": [
+                {"name": "same", "endpoint": "a:1", "weight": 3},
+                {"name": "same", "endpoint": "b:1"},
+            ],
+        }
+    ]
+    entries = from_values(config={"providers": {"models": models}}).resource["spec"][
+        "vllmEndpoints"
+    ]
+
+    assert [entry["name"] for entry in entries] == ["same", "same-2"]
+    assert [entry.get("weight") for entry in entries] == [3, None]
+    assert {entry["reasoningFamily"] for entry in entries} == {"qwen3"}
+
+
+def test_the_flat_configuration_of_early_routers_gives_its_endpoints() -> None:
+    migrated = from_values(
+        config={
+            "vllm_endpoints": [{"name": "e1", "address": "vllm-qwen", "port": 8000, "weight": 1}],
+            "model_config": {"qwen": {"preferred_endpoints": ["e1"], "reasoning_family": "qwen3"}},
+            "default_model": "qwen",
+            "categories": [{"name": "math"}],
+        }
+    )
+    (entry,) = migrated.resource["spec"]["vllmEndpoints"]
+
+    assert (entry["name"], entry["model"], entry["reasoningFamily"]) == ("e1", "qwen", "qwen3")
+    assert "config" not in migrated.resource["spec"]
+    assert "vllm-sr config migrate" in remarks(migrated)
+
+
+def test_values_of_the_chart_become_the_fields_of_the_same_meaning() -> None:
+    spec = from_values(
+        replicaCount=3,
+        image={"repository": "r", "tag": "", "pullPolicy": "Always"},
+        **{"global": {"imageRegistry": "registry.example.com"}},
+        service={"type": "ClusterIP", "port": 8000},
+        extraEnv=[{"name": "B", "value": "2"}],
+        env=[{"name": "A", "value": "1"}],
+        autoscaling={"enabled": False, "maxReplicas": 10},
+        ingress={"enabled": False, "hosts": [{"host": "example.local"}]},
+        persistence={"enabled": True, "existingClaim": "", "size": "10Gi"},
+    ).resource["spec"]
+
+    assert spec == {
+        "replicas": 3,
+        "image": {
+            "repository": "r",
+            "pullPolicy": "Always",
+            "imageRegistry": "registry.example.com",
+        },
+        "service": {"type": "ClusterIP", "api": {"port": 8000}},
+        "persistence": {"enabled": True, "size": "10Gi"},
+        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dashboard", {"enabled": True}),
+        ("dependencies", {"semanticCache": {"redis": {"enabled": True}}}),
+        ("somethingNew", {"a": 1}),
+    ],
+)
+def test_what_has_no_place_is_named(key: str, value: Any) -> None:
+    assert f"{key}: not carried over" in remarks(from_values(**{key: value}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("dashboard", {"enabled": False, "auth": {"enabled": True}}),
+        ("dependencies", {"semanticCache": {"redis": {"enabled": False}}}),
+        ("nameOverride", ""),
+        ("extraEnv", []),
+    ],
+)
+def test_what_is_off_or_empty_is_not_worth_a_word(key: str, value: Any) -> None:
+    assert key not in remarks(from_values(**{key: value}))
+
+
+def test_the_result_is_yaml_with_its_remarks_as_comments() -> None:
+    text = from_values(dashboard={"enabled": True}).text()
+
+    assert "# dashboard: not carried over" in text
+    assert yaml.safe_load(text)["kind"] == "SemanticRouter"
+
+
+def test_only_values_of_this_chart_are_taken_for_values() -> None:
+    assert is_helm_values({"replicaCount": 1})
+    assert not is_helm_values({"kind": "SemanticRouter", "config": {}})
+    assert not is_helm_values({"foo": 1})
