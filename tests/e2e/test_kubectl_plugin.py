@@ -171,7 +171,8 @@ def test_diff_shows_what_a_file_would_change_and_changes_nothing(
     done = plugin("diff", "-", stdin=json.dumps(router))
 
     assert done.returncode == 1, done.stderr
-    for part in ("+      model: qwen3-8b", "ConfigMap", "Deployment", "its pods are replaced"):
+    assert "+ model: qwen3-8b" in words(done.stdout)
+    for part in ("ConfigMap", "Deployment", "its pods are replaced"):
         assert part in done.stdout
     assert kubectl("get", "deployment,configmap", "-n", namespace, "-o", "json") == before
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from examples import SAMPLES
+from examples import SAMPLES_DIRECTORY
 
 PLUGIN = Path(sys.executable).with_name("kubectl-semantic_router")
-SIMPLE = SAMPLES["vllm.ai_v1alpha1_semanticrouter_simple"]
+SIMPLE = SAMPLES_DIRECTORY / "vllm.ai_v1alpha1_semanticrouter_simple.yaml"
 
 
 def run(
