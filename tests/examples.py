@@ -27,6 +27,7 @@ LLAMA_STACK_PORT = 8321
 _CAPABILITIES = {
     "gateway.networking.k8s.io": ["v1"],
     "gateway.envoyproxy.io": ["v1alpha1"],
+    "monitoring.coreos.com": ["v1"],
 }
 
 

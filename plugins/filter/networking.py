@@ -1,8 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filters that build what carries traffic; the work is done in objects/networking.py."""
+"""Filters that build what carries traffic; the work is done in objects/networking.py
+and objects/network_policy.py."""
 
 from __future__ import annotations
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.network_policy import (
+    network_policy,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     headless_service,
     ingress,
@@ -22,5 +26,6 @@ class FilterModule:
         return {
             "headless_service": filter_of(headless_service),
             "ingress": filter_of(ingress),
+            "network_policy": filter_of(network_policy),
             "service": filter_of(service),
         }

@@ -166,6 +166,7 @@ REASONS = {
     "ReferenceGrantMissing": "A backend's namespace does not let HTTPRoutes of another one in.",
     "ManagementApiExposed": "The router's management API would be open to others.",
     # the cluster
+    "MonitoringApiMissing": "The API server does not serve the Prometheus operator's kinds.",
     "DiscoveryFailed": "The cluster could not be read; nothing was changed.",
     "StorageClassNotFound": "The StorageClass does not exist.",
     "AutoscalerBlind": "A container does not request what the autoscaler measures.",

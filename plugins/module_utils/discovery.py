@@ -88,6 +88,10 @@ ROUTE_API_MISSING = Problem(
     blocking=False,
 )
 
+MONITORING_VERSION = "v1"
+# What the Prometheus operator turns into configuration of Prometheus, by field of spec.monitoring.
+MONITORING_KINDS = {"serviceMonitor": "ServiceMonitor", "prometheusRule": "PrometheusRule"}
+
 _DEFAULT_CLASS_ANNOTATIONS = (
     "storageclass.kubernetes.io/is-default-class",
     "storageclass.beta.kubernetes.io/is-default-class",
@@ -184,6 +188,7 @@ def problems(router: Router, reading: Reading) -> list[Problem]:
         *_storage_problems(router, reading),
         *_route_problems(router, reading),
         *_budget_problems(router, reading),
+        *_monitoring_problems(router, reading),
         *gateways.problems(router, facts(router, reading)),
     ]
 
@@ -207,6 +212,16 @@ def _budget_problems(router: Router, reading: Reading) -> list[Problem]:
     wanted = (router.spec.get("podDisruptionBudget") or {}).get("enabled")
     others = live_scaling.foreign_budgets(router, reading.budgets.objects)
     return [_covered_already(others)] if wanted and others else []
+
+
+def _monitoring_problems(router: Router, reading: Reading) -> list[Problem]:
+    if MONITORING_VERSION in capabilities(reading.groups).get(GROUP_MONITORING, []):
+        return []
+    return [
+        _monitoring_api_missing(field, kind)
+        for field, kind in MONITORING_KINDS.items()
+        if router.spec["monitoring"][field]["enabled"]
+    ]
 
 
 def messages(found: Facts) -> list[str]:
@@ -515,6 +530,18 @@ def _covered_already(others: list[str]) -> Problem:
         found=f"PodDisruptionBudget {_some(others)} covers the router's pods already, and "
         "Kubernetes evicts no pod that two of them cover",
         remedy="Delete that one, or remove this field",
+        retry=True,
+        blocking=False,
+    )
+
+
+def _monitoring_api_missing(field: str, kind: str) -> Problem:
+    return Problem(
+        reason="MonitoringApiMissing",
+        field=f"spec.monitoring.{field}.enabled",
+        found=f"there is no {kind}, for this API server does not serve "
+        f"{GROUP_MONITORING}/{MONITORING_VERSION}",
+        remedy="Install the Prometheus operator, or set it to false",
         retry=True,
         blocking=False,
     )

@@ -61,6 +61,11 @@ def models_claim_name(router_name: str) -> str:
     return f"{router_name}-models"
 
 
+def dashboard_config_map_name(router_name: str) -> str:
+    """ConfigMap with the Grafana dashboard."""
+    return f"{router_name}-dashboard"
+
+
 def models_route_name(router_name: str) -> str:
     """HTTPRoute of the models, in gateway mode with extProc."""
     return f"{router_name}-models"
@@ -104,12 +109,16 @@ def metadata(
     namespace: str,
     name: str | None = None,
     annotations: dict[str, str] | None = None,
+    more_labels: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """The ``metadata`` of an object; ``name`` defaults to the router's own."""
+    """The ``metadata`` of an object; ``name`` defaults to the router's own.
+
+    more_labels: the user's, under which ours are put.
+    """
     built: Manifest = {
         "name": name or router_name,
         "namespace": namespace,
-        "labels": labels(router_name),
+        "labels": {**(more_labels or {}), **labels(router_name)},
     }
     if annotations:
         built["annotations"] = dict(annotations)

@@ -10,6 +10,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
+    monitoring,
+    network_policy,
     networking,
     scaling,
     storage,
@@ -30,6 +32,8 @@ BUILDERS = (
     networking.service,
     networking.headless_service,
     networking.ingress,
+    network_policy.network_policy,
+    monitoring.grafana_dashboard,
 )
 
 

@@ -20,6 +20,9 @@ from ansible_collections.vllm.semantic_router.plugins.filter import (
     gateway as gateway_filters,
 )
 from ansible_collections.vllm.semantic_router.plugins.filter import (
+    monitoring as monitoring_filters,
+)
+from ansible_collections.vllm.semantic_router.plugins.filter import (
     networking as networking_filters,
 )
 from ansible_collections.vllm.semantic_router.plugins.filter import (
@@ -41,6 +44,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata impo
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
     gateway,
+    monitoring,
+    network_policy,
     networking,
     openshift,
     scaling,
@@ -64,9 +69,13 @@ BUILDERS = (
     networking.service,
     networking.headless_service,
     networking.ingress,
+    network_policy.network_policy,
     gateway.http_routes,
     gateway.ext_proc_attachment,
     openshift.route,
+    monitoring.service_monitor,
+    monitoring.prometheus_rule,
+    monitoring.grafana_dashboard,
 )
 FILTER_FILES = (
     config_filters,
@@ -75,6 +84,7 @@ FILTER_FILES = (
     networking_filters,
     gateway_filters,
     openshift_filters,
+    monitoring_filters,
 )
 
 everywhere = pytest.mark.parametrize("platform", PLATFORMS)

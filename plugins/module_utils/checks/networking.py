@@ -1,23 +1,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Do spec.service and spec.ingress make sense?"""
+"""Do spec.service, spec.ingress and spec.networkPolicy make sense?"""
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     DNS_NAME,
     LABEL_KEY,
+    LABEL_VALUE,
     Problems,
     Spec,
     invalid,
+    label_problems,
     no_object_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     shown_ports,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PATH_TYPES = ("Prefix", "Exact", "ImplementationSpecific")
 # A name to the rules of DNS, and an address to everybody.
@@ -86,7 +92,95 @@ def _path(entry: Spec, service: Spec, path: str) -> Problems:
         yield invalid(f"{path}.servicePort", found, f"Give one of {listed}, or leave it out")
 
 
+def _network_policy(spec: Spec) -> Problems:
+    policy = spec["networkPolicy"]
+    for path, peer in _peers(policy):
+        yield from _peer(peer, path)
+    for index, rule in enumerate(policy.get("egress") or []):
+        for place, port in enumerate(rule.get("ports") or []):
+            if port.get("endPort", port["port"]) < port["port"]:
+                yield invalid(
+                    f"spec.networkPolicy.egress[{index}].ports[{place}].endPort",
+                    f"{port['endPort']} is less than port, {port['port']}",
+                    "Swap them",
+                )
+
+
+def _peers(policy: Spec) -> Iterator[tuple[str, Spec]]:
+    for name in ("ingress", "metricsFrom"):
+        for index, peer in enumerate(policy.get(name) or []):
+            yield f"spec.networkPolicy.{name}[{index}]", peer
+    for index, rule in enumerate(policy.get("egress") or []):
+        for place, peer in enumerate(rule.get("to") or []):
+            yield f"spec.networkPolicy.egress[{index}].to[{place}]", peer
+
+
+def _peer(peer: Spec, path: str) -> Problems:
+    selectors = [
+        name for name in ("podSelector", "namespaceSelector") if peer.get(name) is not None
+    ]
+    block = peer.get("ipBlock")
+    if bool(selectors) == (block is not None):
+        found = "it has ipBlock and a selector" if selectors else "it says nothing"
+        remedy = "Give either ipBlock, or podSelector and namespaceSelector or one of them"
+        yield invalid(path, found, remedy)
+    for name in selectors:
+        yield from _selector(peer[name], f"{path}.{name}")
+    if block is not None:
+        yield from _block(block, f"{path}.ipBlock")
+
+
+def _selector(selector: Spec, path: str) -> Problems:
+    yield from label_problems(selector.get("matchLabels") or {}, f"{path}.matchLabels")
+    for index, one in enumerate(selector.get("matchExpressions") or []):
+        where = f"{path}.matchExpressions[{index}]"
+        values = one.get("values") or []
+        if not LABEL_KEY.fullmatch(one["key"]):
+            found = f'"{one["key"]}" is no key of a label'
+            yield invalid(f"{where}.key", found, "Copy it from the object's labels")
+        if (one["operator"] in ("In", "NotIn")) != bool(values):
+            found = f"{one['operator']} goes with {'no values' if values else 'values'}"
+            yield invalid(f"{where}.values", found, "Remove them" if values else "Give some")
+        for value in values:
+            if not LABEL_VALUE.fullmatch(value):
+                found = f'"{value}" is no value of a label'
+                yield invalid(f"{where}.values", found, "Copy it from the object's labels")
+
+
+def _block(block: Spec, path: str) -> Problems:
+    whole = _network(block["cidr"])
+    if whole is None:
+        yield _no_network(f"{path}.cidr", block["cidr"])
+        return
+    for index, text in enumerate(block.get("except") or []):
+        part = _network(text)
+        where = f"{path}.except[{index}]"
+        if part is None:
+            yield _no_network(where, text)
+        elif part == whole or not _is_inside(part, whole):
+            found = f"{text} is no part of cidr, {block['cidr']}"
+            yield invalid(where, found, "Give a range within it, or remove this one")
+
+
+def _no_network(path: str, text: str) -> Problem:
+    return invalid(path, f'"{text}" is no range of addresses', "Give one such as 10.0.0.0/8")
+
+
+def _network(text: str) -> _Network | None:
+    try:
+        return ipaddress.ip_network(text) if "/" in text else None
+    except ValueError:
+        return None
+
+
+def _is_inside(part: _Network, whole: _Network) -> bool:
+    if isinstance(part, ipaddress.IPv4Network):
+        return isinstance(whole, ipaddress.IPv4Network) and part.subnet_of(whole)
+    return isinstance(whole, ipaddress.IPv6Network) and part.subnet_of(whole)
+
+
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _ports,
     _ingress,
+    _network_policy,
 )

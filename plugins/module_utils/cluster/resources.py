@@ -44,11 +44,20 @@ RESOURCES = (
         optional=True,
     ),
     Resource("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters", rank=20, optional=True),
+    # Closed before there is anything behind it.
+    Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", rank=20),
     Resource("apps/v1", "Deployment", "deployments", rank=30),
     # After the Deployment, which first has to let go of its number of pods.
     Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", rank=40),
     Resource("networking.k8s.io/v1", "Ingress", "ingresses", rank=40),
     Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", rank=40, optional=True),
+    # Who watches comes last: an alert must not speak of what is not there yet.
+    Resource(
+        "monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", rank=50, optional=True
+    ),
+    Resource(
+        "monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules", rank=50, optional=True
+    ),
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.filter.monitoring import (
+    FilterModule as Monitoring,
+)
 from ansible_collections.vllm.semantic_router.plugins.filter.networking import (
     FilterModule as Networking,
 )
@@ -24,6 +27,9 @@ ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 TEMPLATE = "{{ lookup('ansible.builtin.pipe', 'id') }}"
 
 MY_ROUTER = SAMPLES["vllm.ai_v1alpha1_semanticrouter_my-router"]
+MONITORING = {
+    part: {"enabled": True} for part in ("serviceMonitor", "prometheusRule", "grafanaDashboard")
+}
 # What my-router does not ask for.
 ASKED = {
     "horizontal_pod_autoscaler": {
@@ -42,10 +48,15 @@ ASKED = {
             "tls": [{"secretName": "router-tls", "hosts": ["router.example.com"]}],
         }
     },
+    "network_policy": {"networkPolicy": {"enabled": True}},
+    "service_monitor": {"monitoring": MONITORING},
+    "prometheus_rule": {"monitoring": MONITORING},
+    "grafana_dashboard": {"monitoring": MONITORING},
 }
+FACTS = {"platform": "kubernetes", "capabilities": {"monitoring.coreos.com": ["v1"]}}
 FILTERS = {
     name: build
-    for module in (Storage, Workload, Networking)
+    for module in (Storage, Workload, Networking, Monitoring)
     for name, build in module().filters().items()
 }
 
@@ -67,6 +78,7 @@ def hostile_router() -> dict[str, Any]:
     for asked in ASKED.values():
         router["spec"].update(deepcopy(asked))
     router["spec"]["ingress"]["annotations"] = {"note": TEMPLATE}
+    router["spec"]["monitoring"]["grafanaDashboard"]["annotations"] = {"note": TEMPLATE}
     return router
 
 
@@ -109,11 +121,18 @@ def test_the_documented_example_gives_what_the_builder_builds(name: str, written
     found = yaml.safe_load(file.read_text())
 
     # Equal with types: a number that became a text, or a template that was evaluated, would differ.
-    assert found == FILTERS[name](hostile_router(), {"platform": "kubernetes"})
+    assert found == FILTERS[name](hostile_router(), FACTS)
 
 
 @pytest.mark.parametrize(
-    "name", ["deployment", "ingress", "service_account", "persistent_volume_claim"]
+    "name",
+    [
+        "deployment",
+        "grafana_dashboard",
+        "ingress",
+        "service_account",
+        "persistent_volume_claim",
+    ],
 )
 def test_a_template_in_a_router_stays_text(name: str, written: Path):
     (file,) = written.glob(f"my-router-{name.replace('_', '-')}.yaml")
@@ -129,7 +148,7 @@ def test_the_documentation_shows_what_is_returned(name: str):
     assert documented["DOCUMENTATION"]["name"] == name
     asked = {**MY_ROUTER, "spec": {**MY_ROUTER["spec"], **ASKED.get(name, {})}}
 
-    assert_contains(FILTERS[name](asked, {}), documented["RETURN"]["_value"]["sample"])
+    assert_contains(FILTERS[name](asked, FACTS), documented["RETURN"]["_value"]["sample"])
 
 
 @pytest.mark.parametrize("name", FILTERS)

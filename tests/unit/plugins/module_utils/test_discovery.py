@@ -410,6 +410,27 @@ def test_a_route_needs_an_api_server_that_serves_routes(
     assert not any(problem.blocking or problem.retry for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("part", "groups", "reasons"),
+    [
+        ("serviceMonitor", [], ["MonitoringApiMissing"]),
+        ("prometheusRule", [group("monitoring.coreos.com", "v1alpha1")], ["MonitoringApiMissing"]),
+        ("prometheusRule", [group("monitoring.coreos.com", "v1alpha1", "v1")], []),
+        ("grafanaDashboard", [], []),
+    ],
+)
+def test_monitoring_needs_an_api_server_that_serves_the_prometheus_operators_kinds(
+    part: str, groups: list[dict[str, Any]], reasons: list[str]
+) -> None:
+    reading = Reading(groups=groups, claim_exists=True)
+    problems = discovery.problems(router(monitoring={part: {"enabled": True}}), reading)
+    assert [problem.reason for problem in problems] == reasons
+    for problem in problems:
+        assert problem.field == f"spec.monitoring.{part}.enabled"
+        assert problem.retry
+        assert not problem.blocking
+
+
 def test_endpoints_keep_the_order_of_the_spec() -> None:
     names = ["c", "a", "b"]
     items = [entry(SERVICE["backend"], name=name) for name in names]

@@ -36,7 +36,9 @@ def test_an_unknown_kind_is_a_key_error() -> None:
 def test_pods_are_written_after_everything_they_need() -> None:
     ranks = {resource.kind: resource.rank for resource in RESOURCES}
     after_the_pods = {kind for kind, rank in ranks.items() if rank > ranks["Deployment"]}
-    assert after_the_pods == {"HorizontalPodAutoscaler", "HTTPRoute", "Ingress"}
+    assert after_the_pods == {
+        "HorizontalPodAutoscaler", "HTTPRoute", "Ingress", "PrometheusRule", "ServiceMonitor",
+    }  # fmt: skip
 
 
 def test_only_the_claim_for_models_outlives_being_unwanted() -> None:
@@ -47,7 +49,10 @@ def test_only_the_claim_for_models_outlives_being_unwanted() -> None:
 def test_a_kind_that_a_cluster_lacks_is_not_asked_for() -> None:
     without = {kind.kind for kind in resources.served({})}
     assert {"Deployment", "Ingress"} <= without
-    assert not {"Route", "HTTPRoute", "EnvoyExtensionPolicy", "EnvoyFilter"} & without
+    assert not {
+        "Route", "HTTPRoute", "EnvoyExtensionPolicy", "EnvoyFilter", "PrometheusRule",
+        "ServiceMonitor",
+    } & without  # fmt: skip
     gateway = resources.served({"gateway.networking.k8s.io": ["v1"], "networking.istio.io": ["v1"]})
     assert {kind.kind for kind in gateway} - without == {"HTTPRoute"}
 

@@ -1,0 +1,26 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Filters that build what watches a router; the work is done in objects/monitoring.py."""
+
+from __future__ import annotations
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
+    grafana_dashboard,
+    prometheus_rule,
+    service_monitor,
+)
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Filter,
+    filter_of,
+)
+
+
+class FilterModule:
+    """One filter per object, named as the object."""
+
+    def filters(self) -> dict[str, Filter]:
+        """Called by Ansible."""
+        return {
+            "grafana_dashboard": filter_of(grafana_dashboard),
+            "prometheus_rule": filter_of(prometheus_rule),
+            "service_monitor": filter_of(service_monitor),
+        }

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does spec.monitoring make sense? Whether the cluster has a Prometheus operator is discovery's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    LABEL_KEY,
+    Problems,
+    Spec,
+    invalid,
+    label_problems,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import labels
+
+_PARTS = ("serviceMonitor", "prometheusRule", "grafanaDashboard")
+_DURATION = re.compile(r"(\d+)(h|ms|m|s)")
+_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+
+
+def _metrics(spec: Spec) -> Problems:
+    is_shown = spec["service"]["metrics"]["enabled"]
+    if spec["monitoring"]["serviceMonitor"]["enabled"] and not is_shown:
+        yield invalid(
+            "spec.monitoring.serviceMonitor.enabled",
+            "it is true but spec.service.metrics.enabled is false, so there is nothing to scrape",
+            "Change one of them",
+        )
+
+
+def _times(spec: Spec) -> Problems:
+    wanted = spec["monitoring"]["serviceMonitor"]
+    interval = _milliseconds(wanted["interval"])
+    if not interval:
+        found, remedy = "it is 0", "Give a time such as 30s"
+        yield invalid("spec.monitoring.serviceMonitor.interval", found, remedy)
+    elif wanted.get("scrapeTimeout") and _milliseconds(wanted["scrapeTimeout"]) > interval:
+        yield invalid(
+            "spec.monitoring.serviceMonitor.scrapeTimeout",
+            f"{wanted['scrapeTimeout']} is longer than interval, {wanted['interval']}",
+            "Lower it or raise interval",
+        )
+
+
+def _milliseconds(duration: str) -> int:
+    return sum(int(number) * _MILLISECONDS[unit] for number, unit in _DURATION.findall(duration))
+
+
+def _labels(spec: Spec) -> Problems:
+    for part in _PARTS:
+        wanted = spec["monitoring"][part].get("labels") or {}
+        path = f"spec.monitoring.{part}.labels"
+        for key in labels("any"):
+            if key in wanted:
+                found = f"{key} is the operator's own label, by which it finds its objects"
+                yield invalid(path, found, "Choose another key")
+        yield from label_problems(wanted, path)
+
+
+def _annotations(spec: Spec) -> Problems:
+    for key in spec["monitoring"]["grafanaDashboard"].get("annotations") or {}:
+        if not LABEL_KEY.fullmatch(key.lower()):
+            found, remedy = f'"{key}" is no annotation key', "Use a key like example.com/name"
+            yield invalid("spec.monitoring.grafanaDashboard.annotations", found, remedy)
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (_metrics, _times, _labels, _annotations)
