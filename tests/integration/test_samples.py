@@ -34,11 +34,13 @@ RUNNING = ("Ready", "RouterReady")
 ALONE = ("BackendsResolved", "NoBackendsResolved")
 NO_GATEWAYS = ("RouteReady", "GatewayApiNotInstalled")
 NO_ROUTES = ("RouteReady", "RouteApiMissing")
+NO_PROMETHEUS = ("Degraded", "MonitoringApiMissing")
 
 # The condition and its reason without and with backends, Secrets, claims and classes. A sample that
 # is not listed waits for its backends alone.
 UNUSUAL: dict[str, tuple[Outcome, Outcome]] = {
     "air_gapped": (("Ready", "VolumeClaimNotFound"), RUNNING),
+    "every_field": (ALONE, NO_PROMETHEUS),
     "every_field.every-field-0-3": (ALONE, NO_ROUTES),
     "every_field.every-field-gateway": (NO_GATEWAYS, NO_GATEWAYS),
     "gateway": (NO_GATEWAYS, NO_GATEWAYS),
