@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from control_plane import ControlPlane, Kubectl
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -23,6 +26,7 @@ PARTS = {
     "meta", "playbooks", "plugins", "roles", "watches.yaml",
 }  # fmt: skip
 LIMIT = 1_000_000
+OPERATOR = "semantic-router-operator-controller-manager"
 
 
 def run(*command: str | Path, **environment: str) -> str:
@@ -73,6 +77,7 @@ def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> 
         "watches.yaml",
         "config/crd/bases/vllm.ai_semanticrouters.yaml",
         "config/crd/schema.json",
+        "playbooks/files/operator.yaml",
         "playbooks/reconcile.yml",
         "roles/workload/vars/main.yml",
         "plugins/action/apply.py",
@@ -96,6 +101,80 @@ def test_the_installed_collection_renders_as_the_checkout_does(
     text = (tmp_path / "installed.yaml").read_text()
     assert "Deployment" in {document["kind"] for document in yaml.safe_load_all(text)}
     assert text == (tmp_path / "checkout.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def empty_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """One of this module's own, without any CRD."""
+    with ControlPlane.start(tmp_path_factory.mktemp("empty")) as plane:
+        yield plane
+
+
+def play(installed: Path, plane: ControlPlane, name: str, *options: str) -> str:
+    return run(
+        BIN / "ansible-playbook", f"vllm.semantic_router.{name}", *options,
+        **only_in(installed), **plane.env,
+    )  # fmt: skip
+
+
+def test_install_reconcile_and_uninstall_work_from_the_installed_collection(
+    installed: Path, empty_cluster: ControlPlane
+) -> None:
+    kubectl = Kubectl(empty_cluster.kubectl, empty_cluster.env)
+    options = (
+        "-e", "operator_image=registry.example.com/operator:v9", "-e", "operator_replicas=2",
+        "-e", "operator_namespace=routing", "-e", '{"operator_pull_secrets": [{"name": "key"}]}',
+    )  # fmt: skip
+    play(installed, empty_cluster, "install", *options)
+    deployment = json.loads(kubectl("get", "deployment", OPERATOR, "-n=routing", "-o=json"))
+    pod = deployment["spec"]["template"]["spec"]
+    assert deployment["status"]["readyReplicas"] == 2
+    assert pod["containers"][0]["image"] == "registry.example.com/operator:v9"
+    assert pod["imagePullSecrets"] == [{"name": "key"}]
+    account = f"system:serviceaccount:routing:{OPERATOR}"
+    assert may(kubectl, account, "list", "semanticrouters.vllm.ai", "--all-namespaces")
+    assert "changed=0" in play(installed, empty_cluster, "install", *options)
+
+    kubectl("create", "--namespace=default", "service", "clusterip", "vllm", "--tcp=8000")
+    kubectl("apply", "--namespace=default", "-f", str(MY_ROUTER))
+    play(installed, empty_cluster, "reconcile", "-e", "router_name=my-router")
+    kubectl("get", "deployment", "my-router", "--namespace=default")
+
+    play(installed, empty_cluster, "uninstall", "-e", "operator_namespace=routing")
+    assert kubectl("get", "deployment,serviceaccount,service", "-n=routing", "-o=name").split() == [
+        "serviceaccount/default"
+    ]
+    assert not may(kubectl, account, "list", "semanticrouters.vllm.ai", "--all-namespaces")
+    kubectl("get", "semanticrouter,deployment", "my-router", "--namespace=default")
+
+    play(installed, empty_cluster, "uninstall", "-e", "remove_crd=true")
+    assert "semanticrouters" not in kubectl("get", "crds", "-o=name")
+
+
+def test_an_operator_of_one_namespace_has_no_right_elsewhere(
+    installed: Path, empty_cluster: ControlPlane
+) -> None:
+    kubectl = Kubectl(empty_cluster.kubectl, empty_cluster.env)
+    for name in ("one", "models"):
+        kubectl("create", "namespace", name)
+    options = ("-e", "operator_namespace=one", "-e", "operator_watch_namespace=models")
+    play(installed, empty_cluster, "install", *options)
+    deployment = json.loads(kubectl("get", "deployment", OPERATOR, "-n=one", "-o=json"))
+    environment = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "WATCH_NAMESPACE", "value": "models"} in environment
+    account = f"system:serviceaccount:one:{OPERATOR}"
+    assert may(kubectl, account, "create", "deployments", "--namespace=models")
+    assert may(kubectl, account, "create", "leases", "--namespace=one")
+    assert not may(kubectl, account, "create", "deployments", "--namespace=one")
+    assert not may(kubectl, account, "list", "semanticrouters.vllm.ai", "--all-namespaces")
+
+    play(installed, empty_cluster, "uninstall", *options)
+    assert not may(kubectl, account, "create", "deployments", "--namespace=models")
+
+
+def may(kubectl: Kubectl, account: str, verb: str, resource: str, where: str) -> bool:
+    answer = kubectl.run("auth", "can-i", verb, resource, where, f"--as={account}")
+    return answer.stdout.startswith("yes")
 
 
 def test_the_installed_collection_is_the_one_that_is_asked(installed: Path, tmp_path: Path) -> None:
