@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
     conditions,
     crd,
     discovery,
@@ -180,7 +181,7 @@ def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Fin
 def _operator_pods(cluster: Cluster, deployment: Manifest) -> Answer:
     namespace = deployment["metadata"]["namespace"]
     labels = deployment["spec"]["selector"].get("matchLabels") or {}
-    return cluster.look(f"/api/v1/namespaces/{namespace}/pods", discovery.label_selector(labels))
+    return cluster.look(f"/api/v1/namespaces/{namespace}/pods", backends.label_selector(labels))
 
 
 def _platform(cluster: Cluster, deployment: Manifest | None) -> Iterator[Finding]:

@@ -11,7 +11,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, discovery, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
+    crd,
+    discovery,
+    rules,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     API_VERSION,
@@ -362,9 +367,9 @@ def _backend(address: str, protocol: Any = None) -> dict[str, Any] | None:
     service: dict[str, Any] = {"name": match["name"], "port": port}
     if match["namespace"]:
         service["namespace"] = match["namespace"]
-    if scheme and (scheme == "https") != (port in discovery.HTTPS_PORTS):
+    if scheme and (scheme == "https") != (port in backends.HTTPS_PORTS):
         service["scheme"] = scheme
-    return {"type": discovery.TYPE_SERVICE, "service": service}
+    return {"type": backends.TYPE_SERVICE, "service": service}
 
 
 def _advice(address: str) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
     conditions,
-    discovery,
     live_workload,
     metadata,
     ports,
@@ -122,7 +122,7 @@ def loading(cluster: Cluster, resource: Manifest) -> str:
     router = Router(resource)
     port = ports.pod_ports(router.spec).listener
     path = f"/api/v1/namespaces/{router.namespace}/pods"
-    pods = cluster.look(path, discovery.label_selector(metadata.selector(router.name))).items
+    pods = cluster.look(path, backends.label_selector(metadata.selector(router.name))).items
     for pod in _starting(pods):
         name = pod["metadata"]["name"]
         if said := models(cluster.pod_json(router.namespace, name, port, "/startup-status")):

@@ -5,7 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
+    discovery,
+    metadata,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     discover,
     ownership,
@@ -30,7 +34,7 @@ def view(cluster: Cluster, resource: Manifest) -> View:
     core = f"/api/v1/namespaces/{router.namespace}"
     kinds = resources.served(discovery.capabilities(cluster.groups))
     selector = ownership.label_selector(router)
-    pod_selector = discovery.label_selector(metadata.selector(router.name))
+    pod_selector = backends.label_selector(metadata.selector(router.name))
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         listed = [
             pool.submit(cluster.look, resources.collection_path(kind, router.namespace), selector)
@@ -38,7 +42,7 @@ def view(cluster: Cluster, resource: Manifest) -> View:
         ]
         pods = pool.submit(cluster.look, f"{core}/pods", pod_selector)
         events = pool.submit(cluster.look, f"{core}/events", fieldSelector="type=Warning")
-        backends = pool.submit(_backends, cluster, router)
+        behind = pool.submit(_backends, cluster, router)
         answers = [item.result() for item in listed]
     objects = _in_order(chain.from_iterable(answer.items for answer in answers))
     every = [*answers, pods.result(), events.result()]
@@ -48,7 +52,7 @@ def view(cluster: Cluster, resource: Manifest) -> View:
         workload=_workload(router, objects, list(pods.result().items)),
         pods=list(pods.result().items),
         events=list(events.result().items),
-        backends=backends.result(),
+        backends=behind.result(),
         denied=list(dict.fromkeys(answer.denied for answer in every if answer.denied)),
     )
 
@@ -72,7 +76,7 @@ def _workload(router: Router, objects: list[Manifest], pods: list[Manifest]) -> 
 
 
 def _backends(cluster: Cluster, router: Router) -> list[Backend]:
-    entries = discovery.endpoint_entries(router)
+    entries = backends.endpoint_entries(router)
     known = router.status.get("endpoints") or []
     found = discover.resolve(cluster.client, router.namespace, entries, known)
     return [

@@ -173,7 +173,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils import backends
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 
@@ -198,9 +198,9 @@ BACKEND_OPTIONS = {
         "type": "str",
         "required": True,
         "choices": [
-            discovery.TYPE_KSERVE,
-            discovery.TYPE_LLAMASTACK,
-            discovery.TYPE_SERVICE,
+            backends.TYPE_KSERVE,
+            backends.TYPE_LLAMASTACK,
+            backends.TYPE_SERVICE,
         ],
     },
     "inferenceServiceName": {"type": "str"},
@@ -216,9 +216,9 @@ ENDPOINT_OPTIONS = {
         "required": True,
         "options": BACKEND_OPTIONS,
         "required_if": [
-            ("type", discovery.TYPE_KSERVE, ("inferenceServiceName",)),
-            ("type", discovery.TYPE_LLAMASTACK, ("discoveryLabels",)),
-            ("type", discovery.TYPE_SERVICE, ("service",)),
+            ("type", backends.TYPE_KSERVE, ("inferenceServiceName",)),
+            ("type", backends.TYPE_LLAMASTACK, ("discoveryLabels",)),
+            ("type", backends.TYPE_SERVICE, ("service",)),
         ],
     },
 }

@@ -12,7 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, gateway_mode
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
+    discovery,
+    gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.backends import Sighting
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
     Client,
@@ -20,10 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.gateways import (
     read_gateway,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import (
-    Reading,
-    Sighting,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import Reading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
@@ -87,9 +89,9 @@ def read(client: Client, router: Router, secret_versions: bool = False) -> Readi
         deployment = pool.submit(_read_deployment, client, router)
         wants_budget = discovery.wants_budget(router)
         budgets = pool.submit(_read_budgets, client, router) if wants_budget else None
-        backends = [
+        sightings = [
             pool.submit(_read_backend, client, router.namespace, entry)
-            for entry in discovery.endpoint_entries(router)
+            for entry in backends.endpoint_entries(router)
         ]
         config_maps = {
             name: pool.submit(_read_config_map, client, router.namespace, name)
@@ -105,7 +107,7 @@ def read(client: Client, router: Router, secret_versions: bool = False) -> Readi
             groups=groups.result(),
             storage=storage.result() if storage else None,
             claim_exists=bool(claim and claim.result()),
-            backends=[backend.result() for backend in backends],
+            backends=[sighting.result() for sighting in sightings],
             gateway=gateway.result() if gateway else None,
             deployment=_first(deployment.result()),
             budgets=budgets.result() if budgets else Sighting(),
@@ -117,13 +119,13 @@ def read(client: Client, router: Router, secret_versions: bool = False) -> Readi
 def resolve(
     client: Client,
     namespace: str,
-    entries: list[discovery.Entry],
+    entries: list[backends.Entry],
     known: list[dict[str, Any]],
 ) -> list[Endpoint]:
     """Only the backends; ApiError when the cluster does not answer."""
     served = discovery.capabilities(read_groups(client))
     return [
-        discovery.endpoint(namespace, entry, _read_backend(client, namespace, entry), served, known)
+        backends.endpoint(namespace, entry, _read_backend(client, namespace, entry), served, known)
         for entry in entries
     ]
 
@@ -169,20 +171,20 @@ def _read_budgets(client: Client, router: Router) -> Sighting:
     return _seen(lambda: client.list(path))
 
 
-def _read_backend(client: Client, namespace: str, entry: discovery.Entry) -> Sighting:
+def _read_backend(client: Client, namespace: str, entry: backends.Entry) -> Sighting:
     backend = entry["backend"]
     name = backend.get("inferenceServiceName")
-    if backend["type"] == discovery.TYPE_KSERVE and name:
-        version = f"{discovery.GROUP_KSERVE}/{discovery.KSERVE_VERSION}"
+    if backend["type"] == backends.TYPE_KSERVE and name:
+        version = f"{backends.GROUP_KSERVE}/{backends.KSERVE_VERSION}"
         path = f"/apis/{version}/namespaces/{namespace}/inferenceservices/{name}"
         return _seen(lambda: _one(client.get(path)))
     labels = backend.get("discoveryLabels")
-    if backend["type"] == discovery.TYPE_LLAMASTACK and labels:
-        selector = discovery.label_selector(labels)
+    if backend["type"] == backends.TYPE_LLAMASTACK and labels:
+        selector = backends.label_selector(labels)
         return _seen(lambda: client.list(f"{_core(namespace)}/services", selector))
     service = backend.get("service") or {}
-    if backend["type"] == discovery.TYPE_SERVICE and service.get("name"):
-        its_namespace = discovery.service_namespace(namespace, entry)
+    if backend["type"] == backends.TYPE_SERVICE and service.get("name"):
+        its_namespace = backends.service_namespace(namespace, entry)
         path = f"{_core(its_namespace)}/services/{service['name']}"
         return _seen(lambda: _one(client.get(path)))
     return Sighting()
@@ -197,7 +199,7 @@ def _read_secret_version(client: Client, namespace: str, name: str) -> Sighting:
 
 
 def _read_gateway(client: Client, router: Router) -> GatewayReading:
-    return read_gateway(client, router, discovery.grant_namespaces(router))
+    return read_gateway(client, router, backends.grant_namespaces(router))
 
 
 def _core(namespace: str) -> str:

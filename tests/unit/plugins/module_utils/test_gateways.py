@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery, gateways
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
+    gateways,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
@@ -283,8 +286,8 @@ def test_grants_are_read_only_where_an_http_route_goes() -> None:
     reference = {"existingRef": {"name": "public", "namespace": "edge"}}
     plain = Router(resource(gateway=reference, vllmEndpoints=endpoints))
     asking = Router(resource(gateway={**reference, "extProc": True}, vllmEndpoints=endpoints))
-    assert discovery.grant_namespaces(plain) == []
-    assert discovery.grant_namespaces(asking) == ["models"]
+    assert backends.grant_namespaces(plain) == []
+    assert backends.grant_namespaces(asking) == ["models"]
 
 
 def test_the_facts_survive_the_way_through_a_playbook() -> None:
