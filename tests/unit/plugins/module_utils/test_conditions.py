@@ -645,7 +645,7 @@ def test_a_field_that_no_router_reads_is_named_and_degrades_nothing() -> None:
 
 
 def test_every_reason_of_an_unresolved_backend_has_a_field_and_a_remedy() -> None:
-    source = ast.parse((ROOT / "plugins/module_utils/discovery.py").read_text())
+    source = ast.parse((ROOT / "plugins/module_utils/backends.py").read_text())
     used = {
         call.args[1].value
         for call in ast.walk(source)
