@@ -14,6 +14,11 @@ OPENSHIFT_ROUTES = (
     "github.com/openshift/api",
     "route/v1/zz_generated.crd-manifests/routes.crd.yaml",
 )
+_PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
+PROMETHEUS_OPERATOR = tuple(
+    (_PROMETHEUS_OPERATOR, f"example/prometheus-operator-crd/monitoring.coreos.com_{plural}.yaml")
+    for plural in ("servicemonitors", "prometheusrules")
+)
 
 
 def module_file(module: str, path: str) -> Path:

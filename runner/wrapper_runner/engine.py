@@ -123,8 +123,18 @@ class Controller:
         except Gone:
             self._reconciler.forget(key)
             self._queue.forget(key)
+            self._metrics.tell(self._watch.kind, key, ())
         else:
             self._queue.succeeded(key, after)
+            self._tell_conditions(key)
+
+    def _tell_conditions(self, key: Key) -> None:
+        try:
+            self._metrics.tell(self._watch.kind, key, self._reconciler.conditions(key))
+        except ClusterError as error:
+            log.debug("The conditions could not be read", name=key.name, error=str(error))
+        except Gone:
+            self._metrics.tell(self._watch.kind, key, ())
 
     def _retry(self, key: Key, error: Exception) -> None:
         delay = self._queue.failed(key)

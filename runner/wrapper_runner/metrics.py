@@ -1,13 +1,19 @@
-"""What /metrics says: ansible-operator's own names where it has one, else controller-runtime's."""
+"""What /metrics says: ansible-operator's own names where it has one, else controller-runtime's.
+
+The stock engine has neither the failures by cause nor the conditions of the objects: what it lacks
+of the latter, config/prometheus/kube-state-metrics.yaml supplies under the same name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Kind
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -35,6 +41,20 @@ class Metrics:
             ["controller", "result"],
             registry=r,
         )
+        self._failures = Counter(
+            "ansible_operator_reconcile_failures",
+            "Total number of failed reconciles by what failed.",
+            ["GVK", "reason"],
+            registry=r,
+        )
+        self._condition = Gauge(
+            "ansible_operator_condition",
+            "1 for each condition that the status of an object has.",
+            ["GVK", "namespace", "name", "type", "status", "reason"],
+            registry=r,
+        )
+        self._told: dict[tuple[Kind, Key], set[tuple[str, str, str]]] = {}
+        self._telling = threading.Lock()
         self._active = Gauge(
             "controller_runtime_active_workers",
             "Number of currently used workers per controller.",
@@ -71,13 +91,29 @@ class Metrics:
         try:
             with self._duration.labels(gvk).time():
                 yield
-        except BaseException:
+        except BaseException as error:
             self._count(kind, "failed", "error")
+            self._failures.labels(gvk, type(error).__name__).inc()
             raise
         else:
             self._count(kind, "succeeded", "success")
         finally:
             active.dec()
+
+    def tell(self, kind: Kind, key: Key, conditions: Iterable[Mapping[str, str]]) -> None:
+        """The conditions that an object has now; none when it is gone."""
+        now = {
+            (item.get("type", ""), item.get("status", ""), item.get("reason", ""))
+            for item in conditions
+        }
+        labels = (str(kind), key.namespace, key.name)
+        with self._telling:
+            for gone in self._told.pop((kind, key), set()) - now:
+                self._condition.remove(*labels, *gone)
+            for found in now:
+                self._condition.labels(*labels, *found).set(1)
+            if now:
+                self._told[kind, key] = now
 
     def _count(self, kind: Kind, result: str, controller_result: str) -> None:
         self._result.labels(str(kind), result).inc()

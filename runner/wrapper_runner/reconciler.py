@@ -89,6 +89,11 @@ class Reconciler:
             return FINALIZE_SOON
         return _period(self._annotated_period(cr, entry))
 
+    def conditions(self, key: Key) -> list[dict[str, str]]:
+        """status.conditions as they are now; Gone, ClusterError."""
+        status = self._read(key).get("status") or {}
+        return [item for item in status.get("conditions") or [] if isinstance(item, dict)]
+
     def forget(self, key: Key) -> None:
         """Keep nothing of an object that is gone."""
         self._said.pop(key, None)
