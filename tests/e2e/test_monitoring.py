@@ -1,4 +1,4 @@
-"""What watches a router and what closes it, without the CRDs of the Prometheus operator and with."""
+"""What watches a router and what closes it, before and after Prometheus' operator is installed."""
 
 from __future__ import annotations
 

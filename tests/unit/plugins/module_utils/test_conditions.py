@@ -547,6 +547,24 @@ def test_recovery_is_told() -> None:
     assert all(conditions.is_good(item) for item in told)
 
 
+# The other two come and go with what asks for them, which is told too.
+FLIPPING = [
+    kind
+    for kind in conditions.CONDITION_TYPES
+    if kind not in (conditions.PAUSED, conditions.DRY_RUN)
+]
+
+
+@pytest.mark.parametrize("kind", FLIPPING)
+@pytest.mark.parametrize(("before", "after"), [("True", "False"), ("False", "True")])
+def test_a_condition_of_any_type_that_flips_is_told(kind: str, before: str, after: str) -> None:
+    def of(value: str) -> dict[str, Any]:
+        return {"conditions": [{"type": kind, "status": value, "reason": f"Was{value}"}]}
+
+    assert conditions.transitions(of(before), of(after)) == of(after)["conditions"]
+    assert conditions.transitions(of(after), of(after)) == []
+
+
 def test_nothing_is_told_when_nothing_flips() -> None:
     assert conditions.transitions(status(), status()) == []
 
