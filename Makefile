@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
 # and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON))
-COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml
+COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml \
+  warm/pyproject.toml
 stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
 STAMPS := $(foreach venv,$(VENVS),$(call stamp,$(venv)))
 READY := $(filter $(VENV)/%,$(STAMPS))
@@ -55,13 +56,13 @@ $(STAMPS):
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
 
-# Not both at once: installations of runner and cli write their egg-info beside the sources.
+# Not both at once: installations of runner, cli and warm write their egg-info beside the sources.
 $(READY_2_18): | $(READY)
 
 pip_install = $(1)/bin/pip install --quiet --quiet --disable-pip-version-check --no-compile
 
 define link_collection
-$(call pip_install,$(1)) --no-deps --editable runner --editable cli; \
+$(call pip_install,$(1)) --no-deps --editable runner --editable cli --editable warm; \
 site=$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 mkdir -p "$$site/ansible_collections/vllm"; \
 ln -sfn "$(CURDIR)" "$$site/ansible_collections/vllm/semantic_router"

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from wrapper_runner import environment, flags, logs, platform, stock
+from wrapper_runner import environment, flags, logs, platform, stock, warm
 from wrapper_runner.problems import StartError
 
 # The pod must start even if the API server is slow to say what it is.
@@ -25,11 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _export_ansible_paths(options)
     try:
         binary = None if options.engine == "embedded" else stock.find(os.environ)
-        if binary:
-            _become_stock(binary, given[1:], options)
-        if options.engine == "stock":
+        if options.engine == "stock" and not binary:
             raise StartError(f"there is no ansible-operator on PATH; set {stock.VARIABLE}")
-        return 0 if _run_embedded(options) else 1
+        with warm.programs(options, os.environ):
+            if binary:
+                _become_stock(binary, given[1:], options)
+            return 0 if _run_embedded(options) else 1
     except StartError as error:
         log.error("Cannot start", error=str(error))
         return 1

@@ -1,4 +1,4 @@
-"""The command line of `wrapper-runner run`: ansible-operator's own flags and defaults, plus three.
+"""The command line of `wrapper-runner run`: ansible-operator's own flags and defaults, plus four.
 
 Both engines get the same command line, so flags that only concern the stock engine are accepted by
 the embedded one, unless ignoring them would leave something less protected than was asked for.
@@ -14,7 +14,7 @@ from pathlib import Path
 from wrapper_runner import durations
 
 # What the stock binary does not know; each takes a value.
-OWN_FLAGS = ("--engine", "--run-timeout", "--runner-dir")
+OWN_FLAGS = ("--engine", "--execution", "--run-timeout", "--runner-dir")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,6 +51,12 @@ def _add_own(group: Group) -> None:
         choices=("auto", "stock", "embedded"),
         default="auto",
         help="auto takes the stock ansible-operator if there is one",
+    )
+    group.add_argument(
+        "--execution",
+        choices=("warm", "cold"),
+        default="warm",
+        help="warm forks playbooks from a process that has Ansible loaded, if it is installed",
     )
     group.add_argument(
         "--run-timeout",

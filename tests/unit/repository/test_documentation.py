@@ -22,7 +22,10 @@ ACTIONS = sorted(file.stem for file in (CHECKOUT / "plugins" / "action").glob("*
 MODULES = sorted(file.stem for file in (CHECKOUT / "plugins" / "modules").glob("*.py"))
 MARKDOWN = sorted(
     file
-    for pattern in ("*.md", "docs/**/*.md", "roles/*/README.md", "runner/*.md", "cli/*.md")
+    for pattern in (
+        *("*.md", "docs/**/*.md", "roles/*/README.md"),
+        *("runner/*.md", "cli/*.md", "warm/*.md"),
+    )
     for file in CHECKOUT.glob(pattern)
 )
 TASK_KEYWORDS = {"name", "register", "when", "loop", "failed_when", "vars", "delegate_to", "until"}

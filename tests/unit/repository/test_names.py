@@ -70,7 +70,7 @@ def test_a_variable_is_found_wherever_it_is_set() -> None:
     assert found <= SPEC_KEYS
 
 
-@pytest.mark.parametrize("folder", ["plugins", "runner", "cli", "hack", "tests", "roles"])
+@pytest.mark.parametrize("folder", ["plugins", "runner", "cli", "warm", "hack", "tests", "roles"])
 def test_no_file_is_named_after_nothing(folder: str) -> None:
     ours = {"module_utils", "plugin_utils"}  # Ansible's names
     for path in (CHECKOUT / folder).rglob("*"):

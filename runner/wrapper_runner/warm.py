@@ -1,0 +1,70 @@
+"""Warm execution: ansible-runner and ansible-playbook found first on PATH, for both engines.
+
+The package warm_runner knows no operator; what this operator's playbooks import is said here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from wrapper_runner import logs
+
+PLUGINS = "ansible_collections.vllm.semantic_router.plugins"
+PRELOAD = (
+    *(f"{PLUGINS}.{kind}.*" for kind in ("action", "filter", "plugin_utils")),
+    # Of the connection options of every plugin.
+    "ansible_collections.kubernetes.core.plugins.module_utils.args_common",
+)
+# It reads KUBECONFIG when it is imported, and the stock engine has one for every run.
+RELOAD = ("kubernetes.config.kube_config",)
+# The embedded engine has a deadline of its own, and says more when it is missed.
+EMBEDDED_GRACE = 30.0
+
+log = logs.Log("cmd")
+
+
+@contextmanager
+def programs(options: argparse.Namespace, environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Puts them on the PATH of `environment`; without them, runs are cold and nothing else changes.
+
+    Their server ends with this process, also when this has become ansible-operator.
+    """
+    if options.execution == "cold":
+        yield
+        return
+    try:
+        from warm_runner import server
+    except ImportError:
+        log.info("Runs are cold: ansible-warm-runner is not installed")
+        yield
+        return
+    try:
+        started = server.start(
+            _directory(options.runner_dir),
+            server.Options(
+                preload=PRELOAD,
+                reload=RELOAD,
+                run_timeout=options.run_timeout + EMBEDDED_GRACE,
+            ),
+            environment,
+        )
+    except (OSError, server.ServerError) as error:
+        log.error("Runs are cold: the warm server cannot be started", error=str(error))
+        yield
+        return
+    environment["PATH"] = started.first_on(environment.get("PATH", ""))
+    try:
+        yield
+    finally:
+        started.stop()
+
+
+def _directory(runner_dir: Path | None) -> Path:
+    """Of this process alone; the server removes it."""
+    if runner_dir:
+        runner_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(prefix="warm-", dir=runner_dir)).resolve()

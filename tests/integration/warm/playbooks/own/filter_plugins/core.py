@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+
+class FilterModule:
+    def filters(self):
+        return {"shout": str.upper}

@@ -1,0 +1,207 @@
+"""A warm run is a cold run, but for its time: output, artifacts, events and exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.warm.warm_server import WarmServer, plain_environment, run
+
+PLAYBOOKS = Path(__file__).parent / "playbooks"
+RUNNER = ("ansible-runner", "run", ".")
+# What differs between two cold runs, too.
+VARYING = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d)?"), "TIME"),
+    (
+        re.compile(r"ansible-(tmp|local)-[\w.-]+|ansible-\d+\w+|tmp[\w_]{8}|(?<=[/\"])\.\w{8}\b"),
+        "TEMPORARY",
+    ),
+    (re.compile(r"\b\d+:\d\d:\d\d\.\d+\b"), "DURATION"),
+    (re.compile(r"(\"(?:pid|duration|start|end)\": )[^,}]+"), r"\1VARYING"),
+    (re.compile(r"<\d+>"), "<PID>"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """files: contents by path below the private data directory; of playbooks, all are there."""
+
+    name: str
+    command: tuple[str, ...]
+    files: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    runs: int = 1
+    fails: bool = False
+
+
+def runner(name: str, playbook: str, *options: str, **keywords: Any) -> Case:
+    return Case(name, (*RUNNER, "-p", playbook, "-i", "one", *options), **keywords)
+
+
+def playbook(name: str, file: str, *options: str, **keywords: Any) -> Case:
+    return Case(
+        name, ("ansible-playbook", "-i", "inventory", f"project/{file}", *options), **keywords
+    )
+
+
+CONFIG = "[defaults]\nroles_path = elsewhere\ncallbacks_enabled = told\nnocows = true\n"
+CASES = [
+    playbook("success", "success.yml"),
+    playbook("verbose", "success.yml", "-vvv"),
+    playbook("check and diff", "success.yml", "--check", "--diff"),
+    playbook("failure", "failure.yml", fails=True),
+    playbook("unreachable", "unreachable.yml", fails=True),
+    playbook("syntax error", "syntax.yml", fails=True),
+    playbook("a playbook that is not there", "missing.yml", fails=True),
+    playbook("an option that is not there", "success.yml", "--nothing", fails=True),
+    playbook("listing tasks", "success.yml", "--list-tasks"),
+    playbook("forced colours", "success.yml", environment={"ANSIBLE_FORCE_COLOR": "1"}),
+    playbook("another callback", "success.yml", environment={"ANSIBLE_STDOUT_CALLBACK": "minimal"}),
+    playbook("a role by its path", "role.yml", environment={"ANSIBLE_ROLES_PATH": "elsewhere"}),
+    playbook("ANSIBLE_CONFIG", "role.yml", environment={"ANSIBLE_CONFIG": "other.cfg"}),
+    playbook("a setting that modules keep", "success.yml", environment={"ANSIBLE_TIMEOUT": "31"}),
+    playbook("surroundings", "surroundings.yml", environment={"TOLD": "grüße", "TZ": "Asia/Tokyo"}),
+    playbook("a plugin in place of Ansible's own", "own/own_plugins.yml"),
+    runner("success by the runner", "success.yml"),
+    runner("failure by the runner", "failure.yml", fails=True),
+    runner("unreachable by the runner", "unreachable.yml", fails=True),
+    runner("syntax error by the runner", "syntax.yml", fails=True),
+    runner("missing playbook by the runner", "missing.yml", fails=True),
+    runner("events as lines", "success.yml", "--json", "-vv"),
+    runner("huge output", "huge.yml", "--json"),
+    runner("quiet", "success.yml", "-q"),
+    runner("ansible.cfg of the project", "role.yml", files={"project/ansible.cfg": CONFIG}),
+    runner(
+        "extra variables",
+        "variables.yml",
+        files={"env/extravars": '{"told": "grüße ☃", "deep": {"a": [1, "{{ 2 }}"]}}'},
+    ),
+    runner("a password", "prompt.yml", files={"env/passwords": '{"Your word.*": "open"}'}),
+    Case(
+        "rotation of artifacts",
+        (*RUNNER, "-p", "success.yml", "--rotate-artifacts", "2", "-i", "RUN"),
+        runs=3,
+    ),
+    Case("no playbook named", RUNNER, fails=True),
+]
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
+    with WarmServer(tmp_path_factory.mktemp("warm"), "--preload=yaml") as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_warm_run_is_a_cold_run(case: Case, warm: WarmServer, tmp_path: Path) -> None:
+    seen = []
+    for environment in (plain_environment(), warm.environment):
+        directory = tmp_path / "data"
+        shutil.rmtree(directory, ignore_errors=True)
+        seen.append(perform(case, environment, directory))
+    cold, hot = seen
+    assert hot == cold
+    assert (hot["status"] != 0) == case.fails
+
+
+def test_runs_at_once_do_not_meet(warm: WarmServer, tmp_path: Path) -> None:
+    case = runner("one of many", "variables.yml", "--json")
+
+    def one(number: int) -> dict[str, Any]:
+        variables = {"env/extravars": json.dumps({"told": f"number {number}", "deep": number})}
+        seen = perform(
+            Case(case.name, case.command, files=variables), warm.environment, tmp_path / f"{number}"
+        )
+        assert f"number {number}" in seen["output"]
+        assert seen["status"] == 0
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(8)))
+
+
+def perform(case: Case, environment: dict[str, str], directory: Path) -> dict[str, Any]:
+    lay_out(directory, case.files)
+    for number in range(case.runs):
+        command = [f"run-{number}" if word == "RUN" else word for word in case.command]
+        done = run(command, {**environment, **case.environment}, directory)
+    own = (environment["PATH"].split(os.pathsep)[0], plain_environment()["PATH"].split(":")[0])
+    return {
+        "status": done.returncode,
+        "output": steady(done.stdout.decode(), directory, own),
+        "errors": steady(done.stderr.decode(), directory, own),
+        "artifacts": artifacts(directory / "artifacts", directory, own),
+    }
+
+
+def lay_out(directory: Path, files: dict[str, str]) -> None:
+    shutil.copytree(PLAYBOOKS, directory / "project")
+    shutil.move(directory / "project" / "elsewhere", directory / "elsewhere")
+    shutil.copytree(directory / "elsewhere", directory / "project" / "elsewhere")
+    standard = {
+        "inventory/hosts": "localhost ansible_connection=local "
+        "ansible_python_interpreter='{{ ansible_playbook_python }}'\n",
+        "env/settings": '{"pexpect_timeout": 1}',
+        "other.cfg": CONFIG,
+    }
+    for name, text in {**standard, **files}.items():
+        file = directory / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def artifacts(directory: Path, data: Path, own: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for file in sorted(directory.rglob("*")):
+        if file.is_file():
+            name = steady(str(file.relative_to(directory)), data, own)
+            mode = oct(file.stat().st_mode & 0o777)
+            found[name] = (mode, steady(file.read_text(), data, own))
+    return found
+
+
+def steady(text: str, data: Path, own: tuple[str, ...]) -> str:
+    """Without what any two runs differ in; PATH is the one difference there has to be."""
+    for directory in own:
+        text = text.replace(f"{directory}:", "")
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def test_a_program_that_is_killed_dies_of_the_same_signal(warm: WarmServer, tmp_path: Path) -> None:
+    ended = []
+    for environment in (plain_environment(), warm.environment):
+        directory = tmp_path / "data"
+        shutil.rmtree(directory, ignore_errors=True)
+        lay_out(directory, {})
+        process = subprocess.Popen(
+            ["ansible-playbook", "-i", "inventory", "project/signals.yml"],
+            env=environment,
+            cwd=directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        seen = b""
+        while b"TASK [wait]" not in seen:
+            seen += process.stdout.readline()
+        process.terminate()
+        rest = process.communicate(timeout=30)[0]
+        ended.append((process.returncode, steady(rest.decode(), directory, ())))
+    assert ended[1] == ended[0]

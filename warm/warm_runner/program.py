@@ -1,0 +1,165 @@
+"""In the forked process: become ansible-runner or ansible-playbook, and end as it would."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import logging
+import os
+import signal
+import sys
+import termios
+import threading
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from typing import Any, NoReturn
+
+from warm_runner import locales
+from warm_runner.preload import Loaded
+from warm_runner.programs import interpreter_of
+from warm_runner.refresh import Unlike, refresh
+from warm_runner.request import Request
+
+_MODULES = {"ansible-runner": "ansible_runner.__main__", "ansible-playbook": "ansible.cli.playbook"}
+# Those of the parent: not to be closed by the garbage collector while their numbers are ours.
+_streams: list[Any] = []
+
+
+def become(request: Request, descriptors: Sequence[int], loaded: Loaded, refusal: int) -> NoReturn:
+    """`refusal` is where to write why this run has to be a cold one."""
+    status = 1
+    try:
+        try:
+            _take_surroundings(request, descriptors)
+            refresh(loaded, dict(os.environ))
+        except Unlike as reason:
+            os.write(refusal, str(reason).encode())
+            os._exit(0)
+        os.close(refusal)
+        _take_signals(request)
+        _take_terminal(request)
+        status = _run(request)
+    except SystemExit as end:
+        # Ansible's, for a locale that it refuses.
+        status = _status(end.code)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        _end(status)
+
+
+def _take_surroundings(request: Request, descriptors: Sequence[int]) -> None:
+    os.setsid()
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.umask(request.umask)
+    try:
+        os.chdir(request.directory)
+    except OSError as error:
+        raise Unlike(f"{request.directory}: {error.strerror}") from error
+    os.environ.clear()
+    os.environ.update(locales.coerced(request.environment))
+    sys.argv = [request.path, *request.arguments[1:]]
+    # One program may be called by `python`, the other by `python3`.
+    sys.executable = interpreter_of(request.path)
+    sys.path.insert(0, os.path.dirname(os.path.realpath(request.path)))
+    _open_streams()
+
+
+def _open_streams() -> None:
+    """As Python opens them at its start."""
+    _streams.extend((sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__))
+    _streams.append(sys.__stderr__)
+    sys.stdin = sys.__stdin__ = _stream(0, "r", "strict")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, "w", "strict")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, "w", "backslashreplace")  # type: ignore[misc]
+    sys.stderr.reconfigure(line_buffering=True)
+
+
+def _stream(number: int, mode: str, errors: str) -> TextIOWrapper:
+    binary: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 it stays open
+    raw = binary.raw
+    # Python's own name for them, which shows in messages.
+    names = {0: "<stdin>", 1: "<stdout>", 2: "<stderr>"}
+    raw.name = names[number]
+    errors = _surrogates(errors)
+    line = mode == "w" and os.isatty(number)
+    stream = TextIOWrapper(
+        binary, encoding="utf-8", errors=errors, newline="\n", line_buffering=line
+    )
+    stream.mode = mode  # type: ignore[misc]
+    return stream
+
+
+def _surrogates(errors: str) -> str:
+    """In a locale that was coerced from C, Python takes bytes that are not UTF-8 as they are."""
+    if errors == "strict" and os.environ.get("LC_CTYPE") == locales.COERCED:
+        return "surrogateescape"
+    return errors
+
+
+def _take_signals(request: Request) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
+        if number in request.ignored:
+            signal.signal(number, signal.SIG_IGN)
+        elif number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
+        else:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _take_terminal(request: Request) -> None:
+    if request.terminal:
+        with suppress(OSError):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _run(request: Request) -> int:
+    main = importlib.import_module(_MODULES[request.program]).main
+    try:
+        return _status(main())
+    except SystemExit as end:
+        return _status(end.code)
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        _flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        return 130
+
+
+def _status(code: Any) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _end(status: int) -> NoReturn:
+    """What Python does at its end, but for freeing what the system frees anyway."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        importlib.import_module("atexit")._run_exitfuncs()
+        logging.shutdown()
+        if not _flush():
+            status = 120
+    finally:
+        os._exit(status)
+
+
+def _flush() -> bool:
+    """Python's own exit status for output that could not be written is 120."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return False
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+    return True
