@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,14 +38,12 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
 class Runs:
     """Starts ansible-runner on playbooks that wait for a time that no other process waits for."""
 
-    numbers = iter(range(7001, 8000))
-
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, server: WarmServer) -> tuple[subprocess.Popen[str], str]:
-        seconds = next(self.numbers)
+        seconds = f"600.{uuid.uuid4().int % 10**12:012}"
         data = self._directory / f"data-{seconds}"
         for name, text in {
             "project/play.yml": PLAY.format(seconds=seconds),

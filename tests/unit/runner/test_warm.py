@@ -1,4 +1,4 @@
-"""Warm execution is the default, and never the reason why nothing runs."""
+"""Warm execution is never the reason why nothing runs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from wrapper_runner import flags, stock, warm
 COLLECTION = Path(__file__).parents[3]
 
 
-def test_warm_is_the_default_and_unknown_to_the_stock_engine() -> None:
-    assert flags.parser().parse_args(["run"]).execution == "warm"
+def test_the_stock_engine_does_not_know_of_it() -> None:
     given = ["--execution=cold", "--leader-elect", "--execution", "warm"]
     assert stock.command_line(given, Path("/w.yaml")) == [
         "--watches-file=/w.yaml",
@@ -30,13 +29,15 @@ def test_cold_changes_nothing() -> None:
 def test_without_the_package_runs_are_cold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "warm_runner", None)
     environment = {"PATH": "/bin"}
-    with warm.programs(flags.parser().parse_args(["run"]), environment):
+    with warm.programs(flags.parser().parse_args(["run", "--execution=warm"]), environment):
         assert environment == {"PATH": "/bin"}
 
 
 def test_a_directory_that_cannot_be_written_leaves_runs_cold(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    options = flags.parser().parse_args(["run", f"--runner-dir={tmp_path / 'file'}"])
+    options = flags.parser().parse_args(
+        ["run", "--execution=warm", f"--runner-dir={tmp_path / 'file'}"]
+    )
     environment = {"PATH": "/bin"}
     with warm.programs(options, environment):
         assert environment == {"PATH": "/bin"}
