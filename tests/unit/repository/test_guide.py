@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from guide import CHECKOUT, PAGES, commands, name, routers
@@ -49,6 +50,13 @@ def test_every_sample_is_listed_where_one_is_chosen() -> None:
     text = (CHECKOUT / "docs" / "choosing.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[.+\]\(\.\./config/samples/(\S+)\) \| ", text, re.MULTILINE)
     assert sorted(listed) == sorted(samples - {"kustomization.yaml"})
+
+
+def test_every_kind_that_a_router_consists_of_is_listed() -> None:
+    text = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([^|]+) \| `<name>", text, re.MULTILINE)
+    listed = {word for cell in cells for word in re.findall(r"[A-Z]\w+", cell)}
+    assert listed == {resource.kind for resource in resources.RESOURCES}
 
 
 def told_reasons() -> list[str]:
