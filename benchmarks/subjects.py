@@ -7,13 +7,15 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 from control_plane import ControlPlane
+from warm_runner import server
+from wrapper_runner import warm
 
-from benchmarks import conventional
+from benchmarks import conventional, processes
 from benchmarks.operators import Command
 from benchmarks.plays import Subject
 from benchmarks.routers import ROOT, Namespace
@@ -67,11 +69,22 @@ def single(site: Site, name: str, playbook: Path) -> Subject:
 @contextmanager
 def singles(site: Site) -> Iterator[list[Subject]]:
     """All subjects for single runs; the warm one has its server for as long as this lasts."""
-    yield [
-        single(site, "floor", FLOOR),
-        single(site, "conventional", conventional.PLAYBOOK),
-        single(site, "cold", RECONCILE),
-    ]
+    environment = site.environment
+    options = server.Options(preload=warm.PRELOAD, reload=warm.RELOAD)
+    started = server.start(site.directory / "warm", options, environment)
+    try:
+        yield [
+            single(site, "floor", FLOOR),
+            single(site, "conventional", conventional.PLAYBOOK),
+            single(site, "cold", RECONCILE),
+            replace(
+                single(site, "warm", RECONCILE),
+                environment={**environment, "PATH": started.first_on(environment["PATH"])},
+                cpu_elsewhere=lambda: processes.cpu_seconds(started.pid),
+            ),
+        ]
+    finally:
+        started.stop()
 
 
 def operators(site: Site) -> list[Command]:
@@ -101,6 +114,7 @@ def _wrapper_runner(site: Site, name: str, watches: Path) -> list[str]:
         f"--runner-dir={site.directory / 'operators' / name}",
         "--metrics-bind-address=0",
         "--health-probe-bind-address=0",
+        f"--execution={'warm' if name == 'warm' else 'cold'}",
     ]
 
 
