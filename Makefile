@@ -99,6 +99,7 @@ KIND_CLUSTER ?= kind
 .PHONY: build
 build: $(READY) ## Build the collection that the image installs, into dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+	@cp dist/vllm-semantic_router-$(VERSION).tar.gz dist/vllm-semantic_router.tar.gz
 
 .PHONY: docker-build
 docker-build: build ## Build the operator's image (IMG=registry/name:tag)
@@ -166,13 +167,13 @@ openshift-undeploy: $(READY) ## End the subscription and remove the operator
 ##@ Test
 
 # The slowest first, for the pairs to come out even.
-LINT := lint-ansible lint-types lint-docs lint-yaml lint-python
+LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-python
 UNIT := unit-2.19 unit-2.18
 CLUSTER := e2e-2.19 integration molecule e2e-2.18
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs
+lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint
 	$(IN_PAIRS) --output-sync --keep-going $(LINT)
 
 .PHONY: test-fast
@@ -197,6 +198,9 @@ lint-types: $(READY)
 	@mkdir -p build/collections/ansible_collections/vllm
 	@ln -sfn ../../../.. build/collections/ansible_collections/vllm/semantic_router
 	$(BIN)/mypy
+
+lint-docker: $(READY)
+	$(BIN)/hadolint --failure-threshold style Dockerfile
 
 lint-yaml: $(READY)
 	$(BIN)/yamllint --strict .

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+DECISION = "authorization.k8s.io/decision"
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Request:
     user: str
     agent: str
     verb: str
+    group: str
     resource: str
     namespace: str
     name: str
     code: int
+    authorized: bool
     time: str
 
     @property
@@ -52,9 +55,12 @@ def _request(event: dict[str, Any]) -> Request:
         user=event["user"].get("username", ""),
         agent=event.get("userAgent", ""),
         verb=event["verb"],
+        group=reference.get("apiGroup", ""),
         resource=f"{resource}/{subresource}" if subresource else resource,
         namespace=reference.get("namespace", ""),
         name=reference.get("name", ""),
         code=event.get("responseStatus", {}).get("code", 0),
+        # A namespace that is going, say, answers 403 too: that is admission.
+        authorized=event.get("annotations", {}).get(DECISION) != "forbid",
         time=event["requestReceivedTimestamp"],
     )

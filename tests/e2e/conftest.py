@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
+from e2e import installation
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 
@@ -83,6 +84,7 @@ def running_operator(
     yield started
     assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
     assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
+    assert not installation.refused(plane), "the operator lacks a right: see config/rbac"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import kustomize
 import yaml
-from control_plane import ControlPlane, Kubectl
+from control_plane import ControlPlane, Kubectl, audit
 
 NAMESPACE = "semantic-router-operator-system"
 SERVICE_ACCOUNT = "semantic-router-operator-controller-manager"
@@ -39,3 +39,9 @@ def write_kubeconfig(plane: ControlPlane, path: Path, namespace: str) -> None:
     config["users"][0]["user"] = {"token": token}
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(config))
+
+
+def refused(plane: ControlPlane) -> list[audit.Request]:
+    """What the operator asked for without the right to."""
+    requests = audit.requests(plane.audit_log)
+    return [request for request in requests if request.user == USER and not request.authorized]

@@ -29,30 +29,30 @@ class Operator:
         self.log = directory / "operator.log"
         self.runtime = directory / "runtime"
         binaries = Path(sys.executable).parent
-        self._env = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if name != "ANSIBLE_OPERATOR_BIN"},
             **installation.environment(plane),
             "PATH": f"{binaries}:{os.environ['PATH']}",
         }
         if engine == "stock":
-            self._env["ANSIBLE_OPERATOR_BIN"] = os.environ["ANSIBLE_OPERATOR_BIN"]
-        self._command = [
+            self.environment["ANSIBLE_OPERATOR_BIN"] = os.environ["ANSIBLE_OPERATOR_BIN"]
+        self.program = [
             str(binaries / "wrapper-runner"),
             "run",
             f"--watches-file={CHECKOUT / 'watches.yaml'}",
-            "--metrics-bind-address=0",
-            "--health-probe-bind-address=0",
         ]
-        if engine == "embedded":
-            self._command.append(f"--runner-dir={self.runtime}")
+        self._engine = engine
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **extra_env: str) -> None:
+        arguments = ["--metrics-bind-address=0", "--health-probe-bind-address=0"]
+        if self._engine == "embedded":
+            arguments.append(f"--runner-dir={self.runtime}")
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
-                env={**self._env, **extra_env},
+                [*self.program, *arguments],
+                env={**self.environment, **extra_env},
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

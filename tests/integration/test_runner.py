@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -384,6 +385,28 @@ def test_only_one_of_two_operators_works_and_the_other_takes_over(
     assert first.stop() == 0
     cluster.widget("lea", text="by the second")
     eventually(lambda: cluster.data("lea")["text"] == "by the second", message="the other's run")
+    assert second.lines("Became the leader")
+
+
+def test_a_standby_takes_over_from_a_leader_that_was_killed(
+    start: StartOperator, cluster: Cluster, namespace: str
+) -> None:
+    """With the Lease's own times: how long nobody works is printed, not judged."""
+    flags = (
+        "--leader-elect",
+        "--leader-election-id=killed",
+        f"--leader-election-namespace={namespace}",
+    )
+    first = start(*flags)
+    eventually(lambda: first.lines("Became the leader"), message="a leader")
+    second = start(*flags)
+    eventually(lambda: second.lines("Waiting to become the leader"), message="a standby")
+    first.process.kill()
+    first.process.wait()
+    killed = time.monotonic()
+    cluster.widget("lou", text="by the second")
+    eventually(lambda: cluster.data("lou"), timeout=90, message="the other's run")
+    print(f"taken over and reconciled {time.monotonic() - killed:.1f} s after the kill")
     assert second.lines("Became the leader")
 
 

@@ -1,0 +1,30 @@
+# The operator: the stock ansible-operator, with the collection and the wrapper runner. Build it with `make docker-build`.
+#
+# On the image below already, and not installed again: Python 3.12, ansible-core 2.18, ansible-runner 2.4, kubernetes 33.1,
+# PyYAML 6, /tini. It has no pip; what is Python here is copied to where PYTHONPATH points.
+FROM quay.io/operator-framework/ansible-operator:v1.42.3
+
+LABEL org.opencontainers.image.title="semantic-router-operator" \
+      org.opencontainers.image.description="Runs vLLM Semantic Router from SemanticRouter objects" \
+      org.opencontainers.image.licenses="GPL-3.0-or-later" \
+      org.opencontainers.image.source="https://github.com/vllm-project/semantic-router-operator"
+
+ENV ANSIBLE_COLLECTIONS_PATH=/opt/semantic-router-operator/collections \
+    PYTHONPATH=/opt/semantic-router-operator/python
+
+# As root, so that nobody who runs it can change it: the pod's user is any UID, in group 0.
+USER 0
+COPY requirements.yml /opt/semantic-router-operator/
+RUN ansible-galaxy collection install --collections-path /opt/semantic-router-operator/collections \
+      --requirements-file /opt/semantic-router-operator/requirements.yml
+COPY dist/vllm-semantic_router.tar.gz /opt/semantic-router-operator/
+RUN ansible-galaxy collection install --collections-path /opt/semantic-router-operator/collections --offline \
+      /opt/semantic-router-operator/vllm-semantic_router.tar.gz
+COPY warm/warm_runner/ /opt/semantic-router-operator/python/warm_runner/
+COPY runner/wrapper_runner/ /opt/semantic-router-operator/python/wrapper_runner/
+RUN python3 -m compileall -q /opt/semantic-router-operator/python
+
+USER 1001
+WORKDIR /opt/semantic-router-operator
+ENTRYPOINT ["/tini", "--", "python3", "-m", "wrapper_runner", "run", \
+            "--watches-file=/opt/semantic-router-operator/collections/ansible_collections/vllm/semantic_router/watches.yaml"]

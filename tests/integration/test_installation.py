@@ -1,0 +1,398 @@
+"""What users install, on a control plane of its own; and whether its rights are the right ones.
+
+The plane serves every kind that the operator can own. Where no registry has a kind's CRD, a
+stand-in without a schema is enough: authorization comes before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import apply
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+    discover,
+    read_router,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from control_plane import ControlPlane, Kubectl, audit
+from e2e.installation import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
+from eventually import eventually
+from wrapper_runner import watches
+from wrapper_runner.cluster import Cluster, connect
+from wrapper_runner.informer import Informer
+from wrapper_runner.leader import LeaderElection
+from wrapper_runner.selectors import EVERYTHING
+from wrapper_runner.watches import Kind
+
+CHECKOUT = Path(__file__).parents[2]
+ROLES = [CHECKOUT / "config" / "rbac" / name for name in ("role.yaml", "leader_election_role.yaml")]
+IMAGE = "registry.example.com:5000/operator:dev"
+DEPLOYMENT = "deployment/semantic-router-operator-controller-manager"
+PART_OF = "-l=app.kubernetes.io/name=semantic-router-operator"
+
+Manifest = dict[str, Any]
+
+# Beyond those that the operator can own.
+READ_KINDS = (
+    Resource("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices", 0),
+    Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways", 0),
+    Resource("gateway.networking.k8s.io/v1", "GatewayClass", "gatewayclasses", 0, namespaced=False),
+    Resource("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "referencegrants", 0),
+)
+LABELS = {"app": "any"}
+POD = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "any", "image": "any"}]}}
+# What the API server insists on, of its own kinds.
+SPECS: dict[str, Manifest] = {
+    "Deployment": {"selector": {"matchLabels": LABELS}, "template": POD},
+    "Service": {"ports": [{"port": 80}]},
+    "PersistentVolumeClaim": {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    },
+    "HorizontalPodAutoscaler": {
+        "maxReplicas": 2,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "any"},
+    },
+    "Ingress": {"defaultBackend": {"service": {"name": "any", "port": {"number": 80}}}},
+}
+
+
+@pytest.fixture(scope="module")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    directory = tmp_path_factory.mktemp("installation")
+    crds = directory / "crds.yaml"
+    crds.write_text(yaml.safe_dump_all(stand_ins()))
+    with ControlPlane.start(directory / "plane", crds=[crds]) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    return Kubectl(control_plane.kubectl, control_plane.env)
+
+
+@pytest.fixture(scope="module")
+def installed(control_plane: ControlPlane, kubectl: Kubectl) -> None:
+    """As a user would: one file, and a plain kubectl."""
+    make(control_plane, "build-installer", f"IMG={IMAGE}")
+    kubectl("apply", "-f", str(CHECKOUT / "dist" / "install.yaml"))
+
+
+def make(plane: ControlPlane, *arguments: str) -> str:
+    done = subprocess.run(
+        ["make", "--silent", *arguments, f"KUBECTL={plane.kubectl}"],
+        cwd=CHECKOUT,
+        env={**os.environ, **plane.env},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def stand_ins() -> list[Manifest]:
+    """A CRD for each kind that is not the API server's own."""
+    kinds = [kind for kind in (*resources.RESOURCES, *READ_KINDS) if "." in kind.api_version]
+    versions: dict[tuple[str, str], list[Resource]] = {}
+    for kind in kinds:
+        group = kind.api_version.partition("/")[0]
+        if not group.endswith((".k8s.io", "policy")) or group.startswith("gateway."):
+            versions.setdefault((group, kind.plural), []).append(kind)
+    return [_crd(group, found) for (group, _), found in versions.items()]
+
+
+def _crd(group: str, versions: list[Resource]) -> Manifest:
+    kind = versions[0]
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{kind.plural}.{group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in for tests"},
+        },
+        "spec": {
+            "group": group,
+            "names": {"kind": kind.kind, "plural": kind.plural, "singular": kind.kind.lower()},
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
+            "versions": [
+                {
+                    "name": version.api_version.rpartition("/")[2],
+                    "served": True,
+                    "storage": version is kind,
+                    "schema": {"openAPIV3Schema": schema},
+                }
+                for version in versions
+            ],
+        },
+    }
+
+
+def test_one_file_installs_the_operator_and_its_pods_run(installed: None, kubectl: Kubectl) -> None:
+    kubectl("wait", DEPLOYMENT, "-n", NAMESPACE, "--for=condition=Available", "--timeout=60s")
+    pods = json.loads(kubectl("get", "pods", "-n", NAMESPACE, PART_OF, "-o", "json"))["items"]
+    assert [pod["spec"]["containers"][0]["image"] for pod in pods] == [IMAGE]
+
+
+def test_the_namespace_admits_only_restricted_pods(installed: None, kubectl: Kubectl) -> None:
+    """So the test before this one shows that the operator's pods are that."""
+    answer = kubectl.run("run", "any", "--image=any", "-n", NAMESPACE)
+    assert 'violates PodSecurity "restricted' in answer.stderr
+
+
+def test_the_metrics_service_finds_the_pods(installed: None, kubectl: Kubectl) -> None:
+    selector = (
+        "kubernetes.io/service-name=semantic-router-operator-controller-manager-metrics-service"
+    )
+
+    def look() -> bool:
+        found = json.loads(
+            kubectl("get", "endpointslices", "-n", NAMESPACE, f"-l={selector}", "-o", "json")
+        )
+        return [
+            (len(item["endpoints"]), [port["port"] for port in item["ports"]])
+            for item in found["items"]
+        ] == [(1, [8443])]
+
+    eventually(look, 30, "the Service to have the pod as its endpoint")
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [("view", "list", "create"), ("edit", "create", "escalate"), ("admin", "deletecollection", "")],
+)
+def test_built_in_roles_cover_semantic_routers(
+    installed: None, kubectl: Kubectl, role: str, may: str, may_not: str
+) -> None:
+    kubectl(
+        "create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}er", "-n", "default"
+    )
+
+    def allowed(verb: str) -> bool:
+        question = ("auth", "can-i", verb, "semanticrouters.vllm.ai", "-n", "default")
+        return kubectl.run(*question, f"--as={role}er").stdout.strip() == "yes"
+
+    eventually(lambda: allowed(may), 30, f"{role} to include {may} of semanticrouters")
+    assert not may_not or not allowed(may_not)
+
+
+class Right(NamedTuple):
+    group: str
+    resource: str
+    verb: str
+
+
+# What no request of these tests shows, and why it is needed.
+NOT_IN_THE_LOG = {
+    Right("vllm.ai", "semanticrouters/finalizers", "update"): "admission looks it up by itself",
+    Right("route.openshift.io", "routes/custom-host", "create"): "OpenShift's admission asks",
+    Right("route.openshift.io", "routes/custom-host", "update"): "OpenShift's admission asks",
+    Right("", "events", "create"): "the stock engine tells of a new leader",
+    Right("", "events", "patch"): "the stock engine tells of a new leader",
+}
+
+
+def granted() -> list[Right]:
+    rules = [rule for file in ROLES for rule in yaml.safe_load(file.read_text())["rules"]]
+    rights = {
+        Right(group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    return sorted(rights)
+
+
+@pytest.fixture(scope="module")
+def as_operator(
+    installed: None, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A kubeconfig with a token of the operator's ServiceAccount."""
+    path = tmp_path_factory.mktemp("operator") / "kubeconfig"
+    write_kubeconfig(control_plane, path, NAMESPACE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def log(control_plane: ControlPlane, kubectl: Kubectl, as_operator: Path) -> list[audit.Request]:
+    """The operator's requests, after everything that its two halves do to a cluster was done."""
+    kubectl("create", "namespace", "work")
+    kubectl("create", "namespace", "elsewhere")
+    client = Client.from_options({"kubeconfig": str(as_operator)})
+    collection_at_work(client, kubectl)
+    runner_at_work(connect(str(as_operator)))
+    requests = audit.requests(control_plane.audit_log)
+    return [request for request in requests if request.user == USER and request.resource]
+
+
+def collection_at_work(client: Client, kubectl: Kubectl) -> None:
+    create(
+        kubectl,
+        *gateway_objects(),
+        semantic_router("standalone"),
+        semantic_router("gateway", gateway="public"),
+        semantic_router("lost", gateway="missing"),
+        *(manifest(kind, "taken") for kind in kinds()),
+    )
+    for name in ("standalone", "gateway", "lost"):
+        discover(client, read_router(client, name, "work"))
+    router = read_router(client, "standalone", "work")
+    done = apply(client, router, [manifest(kind, "any") for kind in kinds()])
+    assert not done.problems
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    deployment = manifest(_kind("Deployment"), "standalone")
+    apply(client, router, [deployment], prune=False)
+    report(client, router, Facts(), [], now=now)
+    # What is somebody else's is looked at, and what is not wanted any more goes.
+    taken = apply(client, router, [manifest(kind, "taken") for kind in kinds()], prune=False)
+    assert len(taken.problems) == len(kinds())
+    apply(client, router, [])
+
+
+def runner_at_work(cluster: Cluster) -> None:
+    (watch,) = watches.load(CHECKOUT / "watches.yaml")
+    for kind in (watch.kind, *watch.dependents):
+        keep_up(cluster, kind)
+    election = LeaderElection(cluster, NAMESPACE, "semantic-router-operator", 15, 10)
+    assert election.attempt()
+    assert election.attempt()
+
+
+def keep_up(cluster: Cluster, kind: Kind) -> None:
+    """List, and watch until the first news."""
+    stop = threading.Event()
+    informer = Informer(cluster, kind, "", EVERYTHING, lambda _: None)
+    threading.Thread(target=informer.run, args=(stop,), daemon=True).start()
+    assert informer.looked.wait(30)
+    resource = cluster.resource(kind)
+    assert resource
+    query = {"resourceVersion": "0", "timeoutSeconds": "1"}
+    for _ in cluster.watch(resource.path(), query, 10):
+        break
+    stop.set()
+
+
+def kinds() -> tuple[Resource, ...]:
+    return resources.RESOURCES
+
+
+def _kind(name: str) -> Resource:
+    return next(kind for kind in kinds() if kind.kind == name)
+
+
+def manifest(kind: Resource, name: str) -> Manifest:
+    spec = (
+        {} if kind.kind in ("ConfigMap", "ServiceAccount") else {"spec": SPECS.get(kind.kind, {})}
+    )
+    owned = metadata.metadata("standalone", "work", name)
+    described = owned if name != "taken" else {"name": name, "namespace": "work"}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": described, **spec}
+
+
+def semantic_router(name: str, gateway: str = "") -> Manifest:
+    backends = {
+        "plain": {"type": "service", "service": {"name": "b", "namespace": "elsewhere", "port": 1}},
+        "stack": {"type": "llamastack", "discoveryLabels": {"app": "stack"}},
+        "kserve": {"type": "kserve", "inferenceServiceName": "any"},
+    }
+    reference = {"name": gateway, "namespace": "work"}
+    endpoints = [
+        {"name": key, "model": key, "backend": backend} for key, backend in backends.items()
+    ]
+    return {
+        "apiVersion": metadata.API_VERSION,
+        "kind": metadata.KIND,
+        "metadata": {"name": name, "namespace": "work"},
+        "spec": {
+            "vllmEndpoints": endpoints,
+            **({"gateway": {"existingRef": reference, "extProc": True}} if gateway else {}),
+        },
+    }
+
+
+def gateway_objects() -> list[Manifest]:
+    listener = {"name": "http", "allowedRoutes": {"namespaces": {"from": "Selector"}}}
+    return [
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": "any"},
+            "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
+        },
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": {"name": "public", "namespace": "work"},
+            "spec": {"gatewayClassName": "any", "listeners": [listener]},
+        },
+    ]
+
+
+def create(kubectl: Kubectl, *objects: Manifest) -> None:
+    kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(objects))
+
+
+def test_the_operator_lacks_no_right(log: list[audit.Request]) -> None:
+    assert log
+    assert not [request for request in log if not request.authorized]
+
+
+@pytest.mark.parametrize("right", granted(), ids=lambda right: f"{right.verb} {right.resource}")
+def test_the_operator_uses_its_right_to(right: Right, log: list[audit.Request]) -> None:
+    """Without the right, the request that is found here is refused, and the test above fails."""
+    used = any(
+        (request.group, request.resource) == (right.group, right.resource)
+        # Applying what is not there yet is a patch to the audit log, and needs both.
+        and (request.verb == right.verb or (request.code, right.verb) == (201, "create"))
+        for request in log
+    )
+    assert used != (right in NOT_IN_THE_LOG)
+
+
+def test_the_operator_can_be_installed_for_one_namespace(
+    installed: None, control_plane: ControlPlane, kubectl: Kubectl
+) -> None:
+    kubectl("create", "namespace", "team")
+    cluster_roles = kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
+    make(control_plane, "deploy", "NAMESPACE=team", f"IMG={IMAGE}")
+    kubectl("wait", DEPLOYMENT, "-n", "team", "--for=condition=Available", "--timeout=60s")
+    assert kubectl("get", "clusterroles,clusterrolebindings", "-o", "name") == cluster_roles
+    account = f"--as=system:serviceaccount:team:{SERVICE_ACCOUNT}"
+    for namespace, answer in (("team", "yes"), ("default", "no")):
+        question = ("auth", "can-i", "patch", "deployments.apps", "-n", namespace, account)
+        assert kubectl.run(*question).stdout.strip() == answer
+    make(control_plane, "undeploy", "NAMESPACE=team")
+    assert not kubectl("get", "roles,deployments,serviceaccounts", PART_OF, "-n", "team").strip()
+
+
+def test_undeploy_leaves_nothing(
+    installed: None, control_plane: ControlPlane, kubectl: Kubectl
+) -> None:
+    """The last of this file: the CRD goes, and every SemanticRouter with it."""
+    make(control_plane, "undeploy")
+    kinds = "clusterroles,clusterrolebindings,customresourcedefinitions,namespaces"
+    assert not kubectl("get", kinds, PART_OF, "-o", "name")
+    make(control_plane, "install")
+
+    def served() -> bool:
+        return kubectl.run("get", "semanticrouters", "-A").returncode == 0
+
+    eventually(served, 30, "the CRD to be served")
+    make(control_plane, "uninstall")
+    make(control_plane, "undeploy", "ignore-not-found=true")
