@@ -55,7 +55,7 @@ def _add_own(group: Group) -> None:
     group.add_argument(
         "--execution",
         choices=("warm", "cold"),
-        default="cold",
+        default="warm",
         help="warm forks playbooks from a process that has Ansible loaded, if it is installed",
     )
     group.add_argument(

@@ -22,16 +22,10 @@ from warm_runner.log import log
 from warm_runner.shelf import Shelf
 
 COLLECTIONS = "ansible_collections"
-# By type, in the order in which a run asks for them.
+# A run asks for all of these when it starts, for their options.
+_ALL_OF = ("connection", "shell", "become", "callback", "inventory", "vars", "strategy")
 _PLUGINS: dict[str, tuple[str, ...]] = {
-    "connection": ("local",),
-    "shell": ("sh",),
-    "strategy": ("linear",),
-    "callback": ("default", "minimal"),
-    "inventory": ("host_list", "script", "auto", "yaml", "ini", "toml"),
-    "vars": ("host_group_vars",),
     "cache": ("memory", "jsonfile"),
-    "become": ("sudo",),
     "action": (
         *("normal", "gather_facts", "set_fact", "include_vars", "debug", "assert", "fail"),
         *("template", "copy", "command", "shell", "validate_argument_spec"),
@@ -73,6 +67,7 @@ def load(names: Iterable[str], reloadable: Iterable[str]) -> Loaded:
                 if not name.startswith(f"{COLLECTIONS}."):
                     _import(name)
             stay = set(sys.modules)
+            loaded.shelf.remember_metadata()
             _find_collections()
             _load_plugins()
             for name in names:
@@ -99,11 +94,15 @@ def _import(name: str) -> None:
 def _load_plugins() -> None:
     """With the loaders of Ansible themselves: the modules get the names that a run gives them."""
     loaders: Any = importlib.import_module("ansible.plugins.loader")
+    for kind in _ALL_OF:
+        list(getattr(loaders, f"{kind}_loader").all(class_only=True))
     for kind, plugins in _PLUGINS.items():
         loader = getattr(loaders, f"{kind}_loader")
         for plugin in plugins:
-            loader.get(f"ansible.builtin.{plugin}", class_only=True)
-            loader.get(plugin, class_only=True)
+            # Under its full name, a plugin is a module of its own.
+            for name in (plugin, f"ansible.builtin.{plugin}"):
+                loader._clear_caches()
+                loader.get(name, class_only=True)
     for kind in ("filter", "test"):
         list(getattr(loaders, f"{kind}_loader").all())
 
@@ -119,7 +118,10 @@ def _set_aside(shelf: Shelf, stay: set[str]) -> None:
     loaders: Any = importlib.import_module("ansible.plugins.loader")
     constants: Any = importlib.import_module("ansible.constants")
     for name in sorted(set(sys.modules) - stay, key=lambda name: name.count("."), reverse=True):
-        if name.startswith(("ansible.plugins.", f"{COLLECTIONS}.")) or name == COLLECTIONS:
+        is_plugin = name.startswith("ansible.plugins.") and not hasattr(
+            sys.modules[name], "__path__"
+        )
+        if is_plugin or name.split(".")[0] == COLLECTIONS:
             module = sys.modules.pop(name)
             parent, _, last = name.rpartition(".")
             # A package that is set aside too may need the name that it has imported.

@@ -118,7 +118,22 @@ def _take_terminal(request: Request) -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+def _spare_pause() -> None:
+    """ptyprocess gives a process 0.1 s to end when its terminal is closed, even if it has ended."""
+    process: Any = importlib.import_module("ptyprocess").PtyProcess
+    close = process.close
+
+    def close_at_once(this: Any, force: bool = True) -> None:
+        if not this.isalive():
+            this.delayafterclose = 0
+        close(this, force=force)
+
+    process.close = close_at_once
+
+
 def _run(request: Request) -> int:
+    if request.program == "ansible-runner":
+        _spare_pause()
     main = importlib.import_module(_MODULES[request.program]).main
     try:
         return _status(main())

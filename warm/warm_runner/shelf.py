@@ -7,6 +7,7 @@ that it has found is left out, when that file has been executed already.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import sys
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 _COLLECTION_PARTS = 3
+_FINDER = "ansible.utils.collection_loader._collection_finder"
 
 
 class Shelf:
@@ -26,6 +28,8 @@ class Shelf:
         self._collections: dict[str, str] = {}
         # Plugins' options as their documentation declares them, by type and name.
         self.definitions: dict[str, dict[str, Any]] = {}
+        # Collections' meta/runtime.yml, parsed, by its text: that of ansible.builtin is long.
+        self._metadata: dict[str, Any] = {}
 
     def put(self, name: str, module: ModuleType) -> None:
         file = getattr(module, "__file__", None)
@@ -57,10 +61,26 @@ class Shelf:
         paths = finder.collection_paths
         return all(_first(paths, name) == place for name, place in self._collections.items())
 
+    def remember_metadata(self) -> None:
+        """Of all collections that are found from here on."""
+        collections: Any = importlib.import_module(_FINDER)
+        parse = collections._meta_yml_to_dict
+
+        def parse_and_remember(text: str, name: Any) -> Any:
+            parsed = parse(text, name)
+            # Who has asked for it may change it.
+            self._metadata[text] = copy.deepcopy(parsed)
+            return parsed
+
+        collections._meta_yml_to_dict = parse_and_remember
+        self._parse = parse
+
     def install(self) -> None:
         """Into this process, which is a run. For the third way to load see `_Finder`."""
-        collections: Any = importlib.import_module(
-            "ansible.utils.collection_loader._collection_finder"
+        collections: Any = importlib.import_module(_FINDER)
+        # Once: who has asked for it may change it.
+        collections._meta_yml_to_dict = lambda text, name: (
+            self._metadata.pop(text, None) or self._parse(text, name)
         )
         plugins: Any = importlib.import_module("ansible.plugins.loader")
         sys.meta_path.insert(0, _Finder(self))

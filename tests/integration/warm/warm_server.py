@@ -77,8 +77,9 @@ class WarmServer:
 
 
 def plain_environment() -> dict[str, str]:
-    """What the tests were started with, but for what would steer Ansible."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    """What the tests were started with, but for what steers Ansible or names the test."""
+    steering = ("ANSIBLE_", "PYTEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}"}
 
 

@@ -1,4 +1,4 @@
-"""Warm execution is never the reason why nothing runs."""
+"""Warm execution is the default, and never the reason why nothing runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from wrapper_runner import flags, stock, warm
 COLLECTION = Path(__file__).parents[3]
 
 
-def test_the_stock_engine_does_not_know_of_it() -> None:
+def test_warm_is_the_default_and_unknown_to_the_stock_engine() -> None:
+    assert flags.parser().parse_args(["run"]).execution == "warm"
     given = ["--execution=cold", "--leader-elect", "--execution", "warm"]
     assert stock.command_line(given, Path("/w.yaml")) == [
         "--watches-file=/w.yaml",
