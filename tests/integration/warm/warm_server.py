@@ -60,8 +60,10 @@ class WarmServer:
 
     def template(self) -> int:
         """The process that forks; while one replaces another there is not the one."""
-        (keeper,) = self.keepers()
-        found = [pid for pid in children(keeper) if "warm_runner.serving" in command(pid)]
+        keepers = self.keepers()
+        # Before it becomes a template, a new process looks like the keeper.
+        assert len(keepers) == 1, keepers
+        found = [pid for pid in children(keepers[0]) if "warm_runner.serving" in command(pid)]
         assert len(found) == 1, found
         return found[0]
 
