@@ -175,4 +175,6 @@ def test_the_files_of_the_image_are_enough_for_a_router(
     # The operator of the other tests may have been faster.
     eventually(lambda: own_operator.said("Reconciled", router.name), 120, "a run of this operator")
     assert str(image.root) in own_operator.text
+    # This Python has no vllm-sr of its own.
+    assert router.get()["status"]["config"]["schema"] == "vllm-sr 0.4.0"
     assert own_operator.stop() == 0
