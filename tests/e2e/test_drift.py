@@ -125,6 +125,8 @@ def test_what_happened_while_the_operator_was_down_is_caught_up_with(
 ) -> None:
     router.create_service()
     own_operator.start()
+    # The operator of other tests may be faster, and a program that has hardly started just ends.
+    own_operator.wait_until_said("Starting workers")
     router.apply()
     router.wait_for("Ready")
     assert own_operator.stop() == 0
