@@ -42,7 +42,9 @@ def test_three_converged_routers_see_no_write_in_a_quiet_minute(
     written = [
         request
         for request in audit.writes(log, offset)
-        if request.namespace == namespace or request.agent.startswith("semantic-router-operator")
+        # In the namespaces of other tests, something may be on its way out still.
+        if request.namespace in (namespace, "")
+        and (request.namespace or request.agent.startswith("semantic-router-operator"))
     ]
     assert written == []
     runs = sum(entry.get("name") == "quiet-2" for entry in operator.entries) - runs_before
