@@ -177,7 +177,7 @@ lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint
 	$(IN_PAIRS) --output-sync --keep-going $(LINT)
 
 .PHONY: test-fast
-test-fast: setup ## Everything without a cluster: lint, types, unit, golden (under a minute)
+test-fast: setup ## Everything without a cluster: lint, types, unit, golden (two to three minutes)
 	$(IN_PAIRS) --output-sync --keep-going $(UNIT) $(LINT)
 
 .PHONY: sanity
