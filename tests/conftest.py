@@ -54,6 +54,16 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace that only this test uses; its removal is not waited for."""
+    yield from _fresh_namespace(kubectl)
+
+
+@pytest.fixture(scope="module")
+def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """The same for the tests of one file together."""
+    yield from _fresh_namespace(kubectl)
+
+
+def _fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:10]}"
     kubectl("create", "namespace", name)
     yield name

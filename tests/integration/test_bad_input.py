@@ -8,8 +8,6 @@ One ansible-playbook takes all cases through a step; tests/e2e has some of them 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,14 +46,6 @@ def snapshot(router: SemanticRouter) -> str:
         # The Deployment controller's own.
         found["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
     return json.dumps(objects, sort_keys=True)
-
-
-@pytest.fixture(scope="module")
-def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
-    name = f"test-bad-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="module")

@@ -366,18 +366,25 @@ def test_operator_that_dies_in_the_middle_leaves_nothing_that_hinders_the_next(
     eventually(files["ended"].exists, message="it to end")
 
 
-def test_only_one_of_two_operators_works_and_the_other_takes_over(
-    start: StartOperator, cluster: Cluster, namespace: str
-) -> None:
+def leader_and_standby(
+    start: StartOperator, namespace: str, lease: str
+) -> tuple[Operator, Operator]:
     flags = (
         "--leader-elect",
-        "--leader-election-id=widgets",
+        f"--leader-election-id={lease}",
         f"--leader-election-namespace={namespace}",
     )
     first = start(*flags)
     eventually(lambda: first.lines("Became the leader"), message="a leader")
     second = start(*flags)
     eventually(lambda: second.lines("Waiting to become the leader"), message="a standby")
+    return first, second
+
+
+def test_only_one_of_two_operators_works_and_the_other_takes_over(
+    start: StartOperator, cluster: Cluster, namespace: str
+) -> None:
+    first, second = leader_and_standby(start, namespace, "widgets")
     assert urllib3.request("GET", f"{second.address('probes')}/readyz").status == 200
     cluster.widget("lea", text="by the first")
     eventually(lambda: cluster.data("lea"), message="the leader's run")
@@ -392,15 +399,7 @@ def test_a_standby_takes_over_from_a_leader_that_was_killed(
     start: StartOperator, cluster: Cluster, namespace: str
 ) -> None:
     """With the Lease's own times: how long nobody works is printed, not judged."""
-    flags = (
-        "--leader-elect",
-        "--leader-election-id=killed",
-        f"--leader-election-namespace={namespace}",
-    )
-    first = start(*flags)
-    eventually(lambda: first.lines("Became the leader"), message="a leader")
-    second = start(*flags)
-    eventually(lambda: second.lines("Waiting to become the leader"), message="a standby")
+    first, second = leader_and_standby(start, namespace, "killed")
     first.process.kill()
     first.process.wait()
     killed = time.monotonic()

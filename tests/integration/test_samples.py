@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import json
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,14 +104,6 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
         manifest["kind"] = kind
         manifest.setdefault("metadata", {})["name"] = name
     return found
-
-
-@pytest.fixture(scope="module")
-def shared_namespace(kubectl: Kubectl) -> Iterator[str]:
-    name = f"test-samples-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture(scope="module")
