@@ -9,7 +9,6 @@ One at a time on a machine: several of its ports (18000 to 18002, 8081, 19001) a
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
@@ -19,15 +18,7 @@ from pathlib import Path
 from control_plane import crds
 from control_plane.errors import ControlPlaneError
 from control_plane.process import Process
-from control_plane.programs import (
-    BUILD_FLAGS,
-    MODULE,
-    Progress,
-    cache_root,
-    file_lock,
-    go_version,
-    run_build,
-)
+from control_plane.programs import MODULE, Progress, build, cached
 
 PINS = MODULE / "envoy-gateway"
 ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
@@ -74,16 +65,13 @@ def gateway_api_crd_files() -> list[Path]:
 def ensure(progress: Progress) -> Path:
     """The program, built when it is missing: three minutes on two free cores."""
     source = crds.module_directory(ENVOY_GATEWAY, PINS)
-    cache = _cache_directory()
-    program = cache / "envoy-gateway"
-    if program.is_file():
-        return program
-    cache.mkdir(parents=True, exist_ok=True)
-    with file_lock(cache / ".lock", lambda: progress("another build is under way: waiting")):
-        if not program.is_file():
-            progress(f"building Envoy Gateway into {cache} (once; about three minutes)")
-            _build(source, cache, program, progress)
-    return program
+    parts = (text.encode() for text in (*_CERTIFICATES, *_SOURCES_WITH_CERTIFICATES))
+
+    def make(program: Path) -> None:
+        progress(f"building Envoy Gateway into {program.parent} (once; about three minutes)")
+        _build(source, program, progress)
+
+    return cached("envoy-gateway", [(PINS / "go.sum").read_bytes(), *parts], make, progress)
 
 
 @contextlib.contextmanager
@@ -129,16 +117,9 @@ def _make_certificates(program: Path, root: Path, environment: Mapping[str, str]
     shutil.copytree(root / "home" / "certs" / "envoy-gateway", root / "certs")
 
 
-def _cache_directory() -> Path:
-    digest = hashlib.sha256((PINS / "go.sum").read_bytes())
-    for text in (*_CERTIFICATES, *_SOURCES_WITH_CERTIFICATES, *BUILD_FLAGS, go_version()):
-        digest.update(text.encode())
-    return cache_root() / "envoy-gateway" / digest.hexdigest()[:16]
-
-
-def _build(source: Path, cache: Path, program: Path, progress: Progress) -> None:
+def _build(source: Path, program: Path, progress: Progress) -> None:
     """With the versions of its own go.mod, from a copy that has its certificates where it runs."""
-    copy = cache / "source"
+    copy = program.with_name("source")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(source, copy, copy_function=shutil.copyfile)
     # The module cache is read-only, its directories too, and the copy is to be removed again.
@@ -150,11 +131,7 @@ def _build(source: Path, cache: Path, program: Path, progress: Progress) -> None
         if _CERTIFICATES[0] not in text:
             raise ControlPlaneError(f"{name} of {ENVOY_GATEWAY} names no {_CERTIFICATES[0]}.")
         file.write_text(text.replace(*_CERTIFICATES))
-    unfinished = cache / f".envoy-gateway.{os.getpid()}"
-    command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", "-s -w", "-o", str(unfinished)]
     try:
-        run_build([*command, "./cmd/envoy-gateway"], progress, copy)
-        unfinished.rename(program)
+        build("./cmd/envoy-gateway", program, progress, copy)
     finally:
-        unfinished.unlink(missing_ok=True)
         shutil.rmtree(copy, ignore_errors=True)

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,7 +186,8 @@ def _build(cache: Path, names: list[str], wanted: list[str], progress: Progress)
         else:
             progress(f"{label}: building {PACKAGES[name]}")
             started = time.monotonic()
-            _build_one(cache, name, version_flags, _labelled(progress, label))
+            said = _labelled(progress, label)
+            build(PACKAGES[name], cache / name, said, linker_flags=version_flags)
             progress(f"{label}: built in {time.monotonic() - started:.1f} s")
 
 
@@ -207,18 +208,46 @@ def _version_flags() -> str:
     return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in stamps.items())])
 
 
-def _build_one(cache: Path, name: str, version_flags: str, progress: Progress) -> None:
+def cached(
+    name: str, parts: Iterable[bytes], make: Callable[[Path], None], progress: Progress
+) -> Path:
+    """A program in a cache directory of its own; `make` puts it there when it is missing.
+
+    parts: what it is made from. Another one, other flags or another Go make it anew.
+    """
+    digest = hashlib.sha256()
+    for part in (*parts, *(text.encode() for text in (*BUILD_FLAGS, go_version()))):
+        digest.update(part)
+    cache = cache_root() / name / digest.hexdigest()[:16]
+    program = cache / name
+    if program.is_file():
+        return program
+    cache.mkdir(parents=True, exist_ok=True)
+    with file_lock(cache / ".lock", lambda: progress("another build is under way: waiting")):
+        if not program.is_file():
+            make(program)
+    return program
+
+
+def build(
+    package: str,
+    program: Path,
+    progress: Progress,
+    directory: Path = MODULE,
+    linker_flags: str = "-s -w",
+) -> None:
+    """Build a package of the Go module in `directory`."""
     # Built beside its final name and renamed, so that an interrupted build leaves no half program.
-    unfinished = cache / f".{name}.{os.getpid()}"
-    command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", version_flags]
+    unfinished = program.with_name(f".{program.name}.{os.getpid()}")
+    command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", linker_flags]
     try:
-        run_build([*command, "-o", str(unfinished), PACKAGES[name]], progress)
-        unfinished.rename(cache / name)
+        _run_build([*command, "-o", str(unfinished), package], progress, directory)
+        unfinished.rename(program)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
-def run_build(command: list[str], progress: Progress, directory: Path = MODULE) -> None:
+def _run_build(command: list[str], progress: Progress, directory: Path) -> None:
     """`go build`, with a line of progress every few seconds."""
     environment = {**os.environ, "CGO_ENABLED": "0"}
     reading, writing = os.pipe()

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import subprocess
 from pathlib import Path
 
-from control_plane.programs import (
-    BUILD_FLAGS,
-    MODULE,
-    Progress,
-    cache_root,
-    file_lock,
-    go_version,
-    run_build,
-)
+from control_plane.programs import MODULE, Progress, build, cached
 
 SOURCE = MODULE / "olm-validator"
 
@@ -30,24 +20,10 @@ def validate(bundle: Path, progress: Progress) -> tuple[bool, list[str]]:
 
 def ensure(progress: Progress) -> Path:
     """The program, built when it is missing: a minute on two free cores."""
-    digest = hashlib.sha256()
-    for name in ("main.go", "go.mod", "go.sum"):
-        digest.update((SOURCE / name).read_bytes())
-    for text in (*BUILD_FLAGS, go_version()):
-        digest.update(text.encode())
-    cache = cache_root() / "olm-validator" / digest.hexdigest()[:16]
-    program = cache / "olm-validator"
-    if program.is_file():
-        return program
-    cache.mkdir(parents=True, exist_ok=True)
-    with file_lock(cache / ".lock", lambda: progress("another build is under way: waiting")):
-        if not program.is_file():
-            progress(f"building OLM's validators into {cache} (once; about a minute)")
-            unfinished = cache / f".olm-validator.{os.getpid()}"
-            command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", "-s -w"]
-            try:
-                run_build([*command, "-o", str(unfinished), "."], progress, SOURCE)
-                unfinished.rename(program)
-            finally:
-                unfinished.unlink(missing_ok=True)
-    return program
+    parts = [(SOURCE / name).read_bytes() for name in ("main.go", "go.mod", "go.sum")]
+
+    def make(program: Path) -> None:
+        progress(f"building OLM's validators into {program.parent} (once; about a minute)")
+        build(".", program, progress, SOURCE)
+
+    return cached("olm-validator", parts, make, progress)

@@ -295,11 +295,11 @@ def test_builds_at_the_same_time_share_one_cache(
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     built: list[str] = []
 
-    def compiled(cache: Path, name: str, *_: object) -> None:
-        built.append(name)
-        (cache / name).write_text("a program")
+    def compiled(_: str, program: Path, *__: object, **___: object) -> None:
+        built.append(program.name)
+        program.write_text("a program")
 
-    monkeypatch.setattr(programs, "_build_one", compiled)
+    monkeypatch.setattr(programs, "build", compiled)
     with ThreadPoolExecutor(2) as both:
         results = list(both.map(lambda _: programs.ensure(lambda _: None), range(2)))
     assert results[0] == results[1]
