@@ -9,6 +9,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from wrapper_runner import logs
@@ -18,6 +19,8 @@ PRELOAD = (
     *(f"{PLUGINS}.{kind}.*" for kind in ("action", "filter", "plugin_utils")),
     # Of the connection options of every plugin.
     "ansible_collections.kubernetes.core.plugins.module_utils.args_common",
+    # Where it is installed: every run whose spec.config holds something is checked with it.
+    *(["jsonschema"] if find_spec("jsonschema") else []),
 )
 # It reads KUBECONFIG when it is imported, and the stock engine has one for every run.
 RELOAD = ("kubernetes.config.kube_config",)
