@@ -101,8 +101,10 @@ class Operator:
             for name in itertools.islice(ring, min(len(names), behind)):
                 annotations = {"bench.example.com/round": str(next(asked))}
                 namespace.edit(name, {"metadata": {"annotations": annotations}})
-            before = self.reconciles()
-            wait(lambda: self.reconciles() > before, START_DEADLINE, "a reconcile")  # noqa: B023
+            self._wait_for_more_than(self.reconciles())
+
+    def _wait_for_more_than(self, before: int) -> None:
+        wait(lambda: self.reconciles() > before, START_DEADLINE, "a reconcile")
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
