@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     discovery,
     gateway_mode,
     live_workload,
+    reasons,
     router_config,
     rules,
 )
@@ -241,7 +242,7 @@ def _backends(router: str, backends: list[Backend]) -> Iterator[Finding]:
     for number, backend in enumerate(backends):
         endpoint = backend.endpoint
         if not endpoint.ready:
-            problem = conditions.backend_problem(number, endpoint)
+            problem = reasons.backend_problem(number, endpoint)
             found = f"{endpoint.name}: {problem.found}"
             yield Finding("Backends", State.BROKEN, found, router, problem.field, problem.remedy)
         elif backend.pods == 0:

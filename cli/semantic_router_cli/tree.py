@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     conditions,
     live_workload,
+    reasons,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
@@ -99,7 +100,7 @@ def tree(view: View, now: datetime) -> Node:
             event
             for event in _events(view, "SemanticRouter", router.name, now)
             # The operator's own words: the conditions say them too, and whether they still hold.
-            if event.reason not in conditions.REASONS
+            if event.reason not in reasons.REASONS
         ),
         _objects(view, now),
         _backends(view),
@@ -321,7 +322,7 @@ def _backend(number: int, backend: Backend) -> Node:
     endpoint = backend.endpoint
     said = f"{endpoint.model} · {backend.type} · {endpoint.address or 'no address'}"
     if not endpoint.ready:
-        problem = conditions.backend_problem(number, endpoint)
+        problem = reasons.backend_problem(number, endpoint)
         return Node(
             "backend", endpoint.name, State.BROKEN, said,
             problem.reason, problem.found, problem.field, problem.remedy,

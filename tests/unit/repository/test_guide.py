@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, reasons, rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
@@ -70,11 +70,11 @@ def told_reasons() -> list[str]:
 
 
 def test_every_reason_has_its_line_in_the_troubleshooting_table() -> None:
-    assert set(conditions.REASONS) - set(told_reasons()) == set()
+    assert set(reasons.REASONS) - set(told_reasons()) == set()
 
 
 def test_the_troubleshooting_table_knows_no_other_reason() -> None:
-    assert set(told_reasons()) - set(conditions.REASONS) == set()
+    assert set(told_reasons()) - set(reasons.REASONS) == set()
 
 
 def test_every_phase_and_condition_is_explained() -> None:

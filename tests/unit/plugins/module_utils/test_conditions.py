@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    conditions,
+    discovery,
+    reasons,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
@@ -389,7 +393,7 @@ def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
             Facts(),
             {"config": {"providers": {"models": []}}},
             ("True", "BackendsInConfig"),
-            conditions.REASONS["BackendsInConfig"],
+            reasons.REASONS["BackendsInConfig"],
         ),
     ],
 )
@@ -639,11 +643,11 @@ def _stated_reasons() -> Iterator[tuple[str, str]]:
 def test_every_reason_is_on_the_closed_list() -> None:
     stated = list(_stated_reasons())
     assert len(stated) > 20
-    assert [pair for pair in stated if pair[1] not in conditions.REASONS] == []
+    assert [pair for pair in stated if pair[1] not in reasons.REASONS] == []
 
 
 def test_reasons_are_camel_case_words() -> None:
-    assert [word for word in conditions.REASONS if not re.fullmatch(r"[A-Z][A-Za-z]+", word)] == []
+    assert [word for word in reasons.REASONS if not re.fullmatch(r"[A-Z][A-Za-z]+", word)] == []
 
 
 def test_a_field_that_no_router_reads_is_named_and_degrades_nothing() -> None:
@@ -673,7 +677,7 @@ def test_every_reason_of_an_unresolved_backend_has_a_field_and_a_remedy() -> Non
         and isinstance(call.args[1], ast.Constant)
     }
     assert used
-    assert used - {""} == set(conditions._BACKEND_REMEDIES)
+    assert used - {""} == set(reasons._BACKEND_REMEDIES)
 
 
 def test_a_password_in_plain_text_is_a_warning_that_is_told_once() -> None:
