@@ -52,6 +52,8 @@ class Platform(StrEnum):
     OPENSHIFT = PLATFORM_OPENSHIFT
 
 
+OneRouter = Annotated[str | None, typer.Argument(help="One router; else all.")]
+Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")]
 Namespace = Annotated[
     str | None, typer.Option("-n", "--namespace", help="Namespace; else the context's.")
 ]
@@ -98,11 +100,9 @@ def _told() -> Iterator[None]:
 
 @app.command("status")
 def show_status(
-    name: Annotated[str | None, typer.Argument(help="One router; else all.")] = None,
+    name: OneRouter = None,
     namespace: Namespace = None,
-    everywhere: Annotated[
-        bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")
-    ] = False,
+    everywhere: Everywhere = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     output: Form = None,
@@ -268,11 +268,9 @@ def _of_problem(problem: Problem) -> list[Padding]:
 
 @app.command("doctor")
 def doctor(
-    name: Annotated[str | None, typer.Argument(help="One router; else all.")] = None,
+    name: OneRouter = None,
     namespace: Namespace = None,
-    everywhere: Annotated[
-        bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")
-    ] = False,
+    everywhere: Everywhere = False,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
     output: Form = None,
