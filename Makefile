@@ -2,7 +2,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-unexport VIRTUAL_ENV PYTHONPATH
+# Nor may a shell that keeps Python from storing what it has compiled double the time of every program.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 ANSIBLE_2_18 := .venv-ansible-2.18
