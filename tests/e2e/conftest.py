@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +10,8 @@ import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
 from e2e import installation
-from e2e.operator_process import Operator
+from e2e.operator_process import ENGINES, Operator
 from e2e.semantic_router import SemanticRouter
-
-ENGINES = ["embedded"] + (["stock"] if os.environ.get("ANSIBLE_OPERATOR_BIN") else [])
 
 
 @pytest.fixture(scope="session", params=ENGINES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +18,34 @@ from eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STOP_DEADLINE = 60.0
+ENGINES = ["embedded"] + (["stock"] if os.environ.get("ANSIBLE_OPERATOR_BIN") else [])
 
 
 class Operator:
     """`wrapper-runner run` on one control plane, as the ServiceAccount that config/ gives it.
 
-    Its log is one JSON object a line.
+    access: KUBECONFIG and the like of another account. Its log is one JSON object a line.
     """
 
-    def __init__(self, directory: Path, plane: ControlPlane, engine: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        plane: ControlPlane,
+        engine: str,
+        access: Mapping[str, str] | None = None,
+    ) -> None:
         self.directory = directory
         self.log = directory / "operator.log"
         self.runtime = directory / "runtime"
         binaries = Path(sys.executable).parent
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "ANSIBLE_OPERATOR_BIN"},
-            **installation.environment(plane),
+            **(access or installation.environment(plane)),
             "PATH": f"{binaries}:{os.environ['PATH']}",
         }
         if engine == "stock":
             self.environment["ANSIBLE_OPERATOR_BIN"] = os.environ["ANSIBLE_OPERATOR_BIN"]
+            self.environment["PYTHONPATH"] = str(event_plugin())
         self.program = [
             str(binaries / "wrapper-runner"),
             "run",
@@ -98,3 +108,23 @@ class Operator:
 
     def wait_until_said(self, words: str, timeout: float = 60) -> None:
         eventually(lambda: self.said(words), timeout, f"the operator's log to say {words!r}")
+
+
+@functools.cache
+def event_plugin() -> Path:
+    """By which ansible-runner tells the stock engine of tasks, for PYTHONPATH.
+
+    It is part of that engine's image; without it the engine waits for a run's end in vain.
+    """
+    directory = CHECKOUT / "build" / "stock"
+    requirements = CHECKOUT / "requirements" / "stock.txt"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-deps", "--upgrade", "--target", str(directory)),
+            *("--requirement", str(requirements)),
+        ],
+        check=True,
+        timeout=300,
+    )
+    return directory

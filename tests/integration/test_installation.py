@@ -30,6 +30,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.statu
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from control_plane import ControlPlane, Kubectl, audit
 from e2e.installation import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
+from e2e.operator_process import ENGINES, Operator
+from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 from wrapper_runner import watches
 from wrapper_runner.cluster import Cluster, connect
@@ -365,20 +367,70 @@ def test_the_operator_uses_its_right_to(right: Right, log: list[audit.Request]) 
     assert used != (right in NOT_IN_THE_LOG)
 
 
-def test_the_operator_can_be_installed_for_one_namespace(
-    installed: None, control_plane: ControlPlane, kubectl: Kubectl
-) -> None:
-    kubectl("create", "namespace", "team")
+@pytest.fixture
+def team(
+    installed: None, control_plane: ControlPlane, kubectl: Kubectl, namespace: str
+) -> Iterator[str]:
+    """A namespace with the operator installed for it alone."""
     cluster_roles = kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
-    make(control_plane, "deploy", "NAMESPACE=team", f"IMG={IMAGE}")
-    kubectl("wait", DEPLOYMENT, "-n", "team", "--for=condition=Available", "--timeout=60s")
+    make(control_plane, "deploy", f"NAMESPACE={namespace}", f"IMG={IMAGE}")
     assert kubectl("get", "clusterroles,clusterrolebindings", "-o", "name") == cluster_roles
-    account = f"--as=system:serviceaccount:team:{SERVICE_ACCOUNT}"
-    for namespace, answer in (("team", "yes"), ("default", "no")):
+    yield namespace
+    make(control_plane, "undeploy", f"NAMESPACE={namespace}")
+    left = kubectl("get", "roles,deployments,serviceaccounts", PART_OF, "-n", namespace)
+    assert not left.strip()
+
+
+def test_the_operator_can_be_installed_for_one_namespace(team: str, kubectl: Kubectl) -> None:
+    kubectl("wait", DEPLOYMENT, "-n", team, "--for=condition=Available", "--timeout=60s")
+    account = f"--as=system:serviceaccount:{team}:{SERVICE_ACCOUNT}"
+    for namespace, answer in ((team, "yes"), ("default", "no")):
         question = ("auth", "can-i", "patch", "deployments.apps", "-n", namespace, account)
         assert kubectl.run(*question).stdout.strip() == answer
-    make(control_plane, "undeploy", "NAMESPACE=team")
-    assert not kubectl("get", "roles,deployments,serviceaccounts", PART_OF, "-n", "team").strip()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_with_the_rights_of_one_namespace_its_routers_run_and_others_are_left_alone(
+    engine: str, team: str, control_plane: ControlPlane, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(control_plane, kubeconfig, team)
+    access = {"KUBECONFIG": str(kubeconfig), "K8S_AUTH_KUBECONFIG": str(kubeconfig)}
+    operator = Operator(tmp_path / "operator", control_plane, engine, access)
+    # As the Deployment has it. Outside of a pod, the Lease's namespace is said besides.
+    deployment = json.loads(kubectl("get", DEPLOYMENT, "-n", team, "-o", "json"))
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    operator.program += [*container["args"], f"--leader-election-namespace={team}"]
+    elsewhere = SemanticRouter(kubectl, "default")
+    router = SemanticRouter(kubectl, team)
+    for each in (elsewhere, router):
+        each.spec["persistence"] = {"enabled": True}
+        each.create_service()
+        each.apply()
+
+    operator.start(WATCH_NAMESPACE=namespace_of_the_pod(container, team))
+    router.wait_for_phase("Running")
+    assert operator.stop() == 0, operator.text[-4000:]
+
+    assert "status" not in elsewhere.get()
+    assert not elsewhere.objects()
+    user = f"system:serviceaccount:{team}:{SERVICE_ACCOUNT}"
+    asked = [item for item in audit.requests(control_plane.audit_log) if item.user == user]
+    assert asked
+    # What is outside of namespaces is asked for, and that there is no answer is expected.
+    refused = {item.resource for item in asked if not item.authorized}
+    assert refused == {"storageclasses"}
+    elsewhere.delete()
+    router.delete()
+
+
+def namespace_of_the_pod(container: Manifest, namespace: str) -> str:
+    """WATCH_NAMESPACE, as a kubelet fills it in."""
+    (source,) = (
+        item["valueFrom"] for item in container["env"] if item["name"] == "WATCH_NAMESPACE"
+    )
+    assert source["fieldRef"]["fieldPath"] == "metadata.namespace"
+    return namespace
 
 
 def test_undeploy_leaves_nothing(
