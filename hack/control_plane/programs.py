@@ -235,11 +235,12 @@ def build(
     progress: Progress,
     directory: Path = MODULE,
     linker_flags: str = "-s -w",
+    tags: str = "",
 ) -> None:
     """Build a package of the Go module in `directory`."""
     # Built beside its final name and renamed, so that an interrupted build leaves no half program.
     unfinished = program.with_name(f".{program.name}.{os.getpid()}")
-    command = ["go", "build", "-v", *BUILD_FLAGS, "-ldflags", linker_flags]
+    command = ["go", "build", "-v", *BUILD_FLAGS, "-tags", tags, "-ldflags", linker_flags]
     try:
         _run_build([*command, "-o", str(unfinished), package], progress, directory)
         unfinished.rename(program)
@@ -249,7 +250,8 @@ def build(
 
 def _run_build(command: list[str], progress: Progress, directory: Path) -> None:
     """`go build`, with a line of progress every few seconds."""
-    environment = {**os.environ, "CGO_ENABLED": "0"}
+    # A published module may hold a go.work, whose other modules are not published with it.
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
     reading, writing = os.pipe()
     with (
         open(reading, "rb", buffering=0) as output,

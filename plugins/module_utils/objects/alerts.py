@@ -68,8 +68,9 @@ def alerts(router: Router) -> list[Rule]:
     available = _of_deployment(router, "kube_deployment_status_replicas_available")
     faults = _rate(series(router, "llm_request_errors_total", f'reason=~"{_FAULTS}"'))
     requests = _rate(series(router, "llm_model_requests_total"))
-    hits = _rate(series(router, "llm_cache_plugin_hits_total"), "30m")
     misses = _rate(series(router, "llm_cache_plugin_misses_total"), "30m")
+    # A counter that was never raised is not exported, and hits may well be none.
+    hits = f"({_rate(series(router, 'llm_cache_plugin_hits_total'), '30m')} or 0 * {misses})"
     return [
         _alert(
             "SemanticRouterDown",
@@ -113,7 +114,8 @@ def alerts(router: Router) -> list[Rule]:
         ),
         _alert(
             "SemanticRouterErrors",
-            f"{faults} / {requests} > {_ERROR_RATIO}",
+            # Requests are counted when their model is chosen: none may have got that far.
+            f"{faults} / ({requests} > 0 or {faults}) > {_ERROR_RATIO}",
             "10m",
             "warning",
             f"Requests to {what} fail",
