@@ -6,13 +6,15 @@ The package warm_runner knows no operator; what this operator's playbooks import
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from wrapper_runner import logs
+from wrapper_runner.environment import kubeconfig
 
 PLUGINS = "ansible_collections.vllm.semantic_router.plugins"
 PRELOAD = (
@@ -22,6 +24,9 @@ PRELOAD = (
     # Where it is installed: every run whose spec.config holds something is checked with it.
     *(["jsonschema"] if find_spec("jsonschema") else []),
 )
+# What access.py of the collection leaves to the kubernetes client, which is large.
+_CLIENT = "kubernetes"
+_FOR_THE_CLIENT = ("exec:", "auth-provider:")
 # It reads KUBECONFIG when it is imported, and the stock engine has one for every run.
 RELOAD = ("kubernetes.config.kube_config",)
 # The embedded engine has a deadline of its own, and says more when it is missed.
@@ -49,7 +54,7 @@ def programs(options: argparse.Namespace, environment: MutableMapping[str, str])
         started = server.start(
             _directory(options.runner_dir),
             server.Options(
-                preload=PRELOAD,
+                preload=(*PRELOAD, *([_CLIENT] if _needs_client(environment) else [])),
                 reload=RELOAD,
                 run_timeout=options.run_timeout + EMBEDDED_GRACE,
             ),
@@ -64,6 +69,13 @@ def programs(options: argparse.Namespace, environment: MutableMapping[str, str])
         yield
     finally:
         started.stop()
+
+
+def _needs_client(environment: Mapping[str, str]) -> bool:
+    """Only a guess: without it, runs that need the client import it themselves."""
+    files = (kubeconfig(environment) or "").split(os.pathsep)
+    texts = [Path(file).read_text("utf-8", "replace") for file in files if Path(file).is_file()]
+    return len(texts) > 1 or any(word in text for text in texts for word in _FOR_THE_CLIENT)
 
 
 def _directory(runner_dir: Path | None) -> Path:

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """From kubernetes.core's connection options to a pool of connections to one API server.
 
-Credentials, exec plugins and kubeconfig files are the kubernetes client's work; what is done with
-the connections is client.py's.
+Where they lead is access.py's or, for what is not everyday, the kubernetes client's to say; what
+is done with the connections is client.py's.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +22,28 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
     AUTH_ARG_SPEC,
     AUTH_PROXY_HEADERS_SPEC,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import access
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.access import Access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
     Problem,
     RouterError,
 )
-from kubernetes import config as kubernetes_config
-from kubernetes.client import Configuration
-from kubernetes.config import kube_config
-from requests.utils import should_bypass_proxies
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 # Requests at a time: each connection costs a TLS handshake, each turn a round trip.
 CONNECTIONS = 4
 
-# The kubernetes client hands a file that it has unpacked to all threads; ours remove theirs.
-_LOADING = threading.Lock()
-
 _HEADERS_OF_OPTIONS = {
     "impersonate_user": "Impersonate-User",
     "impersonate_groups": "Impersonate-Group",
+}
+_FIELDS_OF_OPTIONS = {
+    "host": "host",
+    "validate_certs": "verify",
+    "ca_cert": "ca_file",
+    "client_cert": "cert_file",
+    "client_key": "key_file",
 }
 
 
@@ -58,40 +59,39 @@ class Connection:
 def connect(options: Mapping[str, Any]) -> Connection:
     """Resolve ``options`` (kubernetes.core's names) without sending anything yet."""
     given = _with_environment(options)
-    # Key material that the kubernetes client unpacks is needed until the TLS context has read it.
-    # Its own clean-up is an atexit hook, which an Ansible worker process never reaches.
-    with _LOADING, tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
+    # Key material that has to be unpacked is needed until the TLS context has read it. A hook at
+    # the end would not remove it: an Ansible worker process never gets there.
+    with tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
         try:
-            configuration = _configuration(given, directory)
-            pool = _pool(configuration)
-        except (
-            kubernetes_config.ConfigException,
-            OSError,
-            TypeError,
-            ValueError,
-            yaml.YAMLError,
-        ) as error:
-            raise RouterError(_unusable(error)) from error
-        finally:
-            _forget_files_in(directory)
+            found = _with_options(_access(given, directory), given)
+            pool = _pool(found, given)
+            # What cannot be read is a matter of the options, not of the first request.
+            found.authorization()
+        except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
+            raise _unusable(_why(error)) from error
     impersonation = _impersonation(given)
     return Connection(
-        url=configuration.host.rstrip("/"),
+        url=found.host.rstrip("/"),
         pool=pool,
-        headers=lambda: {**impersonation, **_authorization(configuration)},
+        headers=lambda: {**impersonation, **_authorization(found)},
     )
 
 
-def _unusable(error: Exception) -> Problem:
+def _why(error: Exception) -> str:
     """Says which kind of error only: a parser's message may quote the key it stumbled over."""
-    speaks = isinstance(error, kubernetes_config.ConfigException | FileNotFoundError)
-    why = str(error) if speaks else type(error).__name__
-    return Problem(
-        reason="ApiUnavailable",
-        field="",
-        found=f"the connection options lead to no API server ({why})",
-        remedy="Give kubeconfig or host, set KUBECONFIG, or run in a pod with a service account",
-        retry=True,
+    return str(error) if isinstance(error, FileNotFoundError) else type(error).__name__
+
+
+def _unusable(why: str) -> RouterError:
+    return RouterError(
+        Problem(
+            reason="ApiUnavailable",
+            field="",
+            found=f"the connection options lead to no API server ({why})",
+            remedy="Give kubeconfig or host, set KUBECONFIG, or run in a pod with a service "
+            "account",
+            retry=True,
+        )
     )
 
 
@@ -126,24 +126,6 @@ def _proxy_headers(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if value}
 
 
-def _configuration(given: Mapping[str, Any], directory: str) -> Configuration:
-    configuration = Configuration()
-    if not _is_complete(given):
-        _load(configuration, given, directory)
-    for client_name, name in AUTH_ARG_MAP.items():
-        if name not in given or name in ("kubeconfig", "context", "persist_config"):
-            continue
-        if name == "api_key":
-            configuration.api_key = {"authorization": f"Bearer {given[name]}"}
-            # A kubeconfig's own token must not come back with the next refresh.
-            configuration.refresh_api_key_hook = None
-        elif name == "proxy_headers":
-            configuration.proxy_headers = urllib3.util.make_headers(**given[name])
-        else:
-            setattr(configuration, client_name, given[name])
-    return configuration
-
-
 def _is_complete(given: Mapping[str, Any]) -> bool:
     """The options alone name a server and a way in."""
     credentials = (("api_key",), ("username", "password"), ("client_cert", "client_key"))
@@ -152,75 +134,103 @@ def _is_complete(given: Mapping[str, Any]) -> bool:
     )
 
 
-def _load(configuration: Configuration, given: Mapping[str, Any], directory: str) -> None:
-    # KUBECONFIG is read here: the kubernetes client looks at it once, on import, which may have
-    # happened in a parent process with another environment.
+def _access(given: Mapping[str, Any], directory: str) -> Access:
+    if _is_complete(given):
+        return Access()
+    # Read here: the kubernetes client looks at KUBECONFIG once, on import, which may have happened
+    # in a parent process with another environment.
     source = given.get("kubeconfig") or os.environ.get("KUBECONFIG")
+    context = given.get("context")
     default = Path("~/.kube/config").expanduser()
-    if not source and (default.is_file() or given.get("context")):
+    if not source and (default.is_file() or context):
         source = str(default)
-    if not source:
-        kubernetes_config.load_incluster_config(client_configuration=configuration)
-        return
-    arguments = {
-        "context": given.get("context"),
-        "client_configuration": configuration,
-        "persist_config": bool(given.get("persist_config")),
-        "temp_file_path": directory,
-    }
-    if isinstance(source, Mapping):
-        kubernetes_config.load_kube_config_from_dict(config_dict=dict(source), **arguments)
-        return
+    if source:
+        _require_file(source)
+        found = access.of_kubeconfig(source, context, directory)
+    else:
+        found = access.in_cluster()
+    return found or _by_kubernetes_client(source, context, given, directory)
+
+
+def _require_file(source: Any) -> None:
     # As in KUBECONFIG, several files may be given, and some of them may be missing.
+    if isinstance(source, Mapping):
+        return
     if not any(Path(file).expanduser().is_file() for file in str(source).split(os.pathsep)):
-        raise kubernetes_config.ConfigException(f"there is no file {source}")
-    kubernetes_config.load_kube_config(config_file=str(source), **arguments)
+        raise _unusable(f"there is no file {source}")
 
 
-def _forget_files_in(directory: str) -> None:
-    """The kubernetes client would hand these paths out again for the same kubeconfig."""
-    remembered: dict[str, str] = kube_config._temp_files
-    for content, path in list(remembered.items()):
-        if path.startswith(directory):
-            del remembered[content]
+def _by_kubernetes_client(
+    source: Any, context: str | None, given: Mapping[str, Any], directory: str
+) -> Access:
+    # Only here: for most it is never needed, and access.py says what it costs.
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+        kubernetes_client,
+    )
+
+    try:
+        return kubernetes_client.access(
+            source, context, bool(given.get("persist_config")), directory
+        )
+    except kubernetes_client.ConfigException as error:
+        raise _unusable(str(error)) from error
 
 
-def _pool(configuration: Configuration) -> urllib3.PoolManager:
+def _with_options(found: Access, given: Mapping[str, Any]) -> Access:
+    fields = {field: given[name] for name, field in _FIELDS_OF_OPTIONS.items() if name in given}
+    found = replace(found, **fields)
+    if "api_key" in given:
+        return replace(found, authorization=lambda: f"Bearer {given['api_key']}")
+    if given.get("username") and not found.authorization():
+        value = access.basic(given["username"], given.get("password") or "")
+        return replace(found, authorization=lambda: value)
+    return found
+
+
+def _pool(found: Access, given: Mapping[str, Any]) -> urllib3.PoolManager:
     arguments: dict[str, Any] = {
         "maxsize": CONNECTIONS,
         "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
     }
-    if configuration.host.startswith("https"):
-        arguments["ssl_context"] = _tls(configuration)
-        if configuration.tls_server_name:
-            arguments["server_hostname"] = configuration.tls_server_name
-            arguments["assert_hostname"] = configuration.tls_server_name
-    proxy = configuration.proxy
-    if proxy and not should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
+    if found.host.startswith("https"):
+        arguments["ssl_context"] = _tls(found)
+        if found.server_name:
+            arguments["server_hostname"] = found.server_name
+            arguments["assert_hostname"] = found.server_name
+    proxy = given.get("proxy")
+    if proxy and not _needs_no_proxy(found.host, given.get("no_proxy") or ""):
+        headers = given["proxy_headers"]
         return urllib3.ProxyManager(
-            proxy, proxy_headers=configuration.proxy_headers or None, **arguments
+            proxy,
+            proxy_headers=urllib3.util.make_headers(**headers) if headers else None,
+            **arguments,
         )
     return urllib3.PoolManager(**arguments)
 
 
-def _tls(configuration: Configuration) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+def _needs_no_proxy(host: str, no_proxy: str) -> bool:
+    # Only here: few have a proxy, and this is a whole HTTP client more.
+    from requests.utils import should_bypass_proxies
+
+    return bool(should_bypass_proxies(host, no_proxy))
+
+
+def _tls(found: Access) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=found.ca_file or None)
     # Python 3.13 refuses certificates that many clusters' own authorities still issue (no
     # Authority Key Identifier); kubectl accepts them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
+    if not found.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
+    if found.cert_file:
+        context.load_cert_chain(found.cert_file, found.key_file or None)
     return context
 
 
-def _authorization(configuration: Configuration) -> dict[str, str]:
-    token = configuration.get_api_key_with_prefix("authorization")
-    if not token and configuration.username:
-        token = configuration.get_basic_auth_token()
-    return {"Authorization": token} if token else {}
+def _authorization(found: Access) -> dict[str, str]:
+    value = found.authorization()
+    return {"Authorization": value} if value else {}
 
 
 def _impersonation(given: Mapping[str, Any]) -> dict[str, str]:

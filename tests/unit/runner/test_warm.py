@@ -49,3 +49,15 @@ def test_everything_that_is_preloaded_exists() -> None:
         package = name.removesuffix(".*").removeprefix("ansible_collections.vllm.semantic_router.")
         if package != name.removesuffix(".*"):
             assert list((COLLECTION / package.replace(".", "/")).glob("*.py")), name
+
+
+@pytest.mark.parametrize(
+    ("user", "needed"),
+    [("token: a", False), ("exec: {command: a}", True), ("auth-provider:", True)],
+)
+def test_the_kubernetes_client_is_preloaded_for_kubeconfigs_that_need_it(
+    tmp_path: Path, user: str, needed: bool
+) -> None:
+    file = tmp_path / "config"
+    file.write_text(f"users: [{{name: me, user: {{{user}}}}}]")
+    assert warm._needs_client({"KUBECONFIG": str(file)}) is needed

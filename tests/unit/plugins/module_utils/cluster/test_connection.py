@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import datetime
 import os
+import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import connect
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 from cryptography import x509
@@ -160,6 +163,60 @@ def test_an_exec_plugin_gives_the_token(tmp_path: Path) -> None:
     assert connection.headers() == {"Authorization": "Bearer from-plugin"}
 
 
+def test_a_token_may_stand_in_a_file_beside_the_kubeconfig(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("first\n")
+    connection = connect({"kubeconfig": written(tmp_path, kubeconfig(tokenFile="token"))})
+    assert connection.headers() == {"Authorization": "Bearer first"}
+    # A kubelet replaces it.
+    token.write_text("second\n")
+    assert connection.headers() == {"Authorization": "Bearer second"}
+
+
+def test_a_pod_s_service_account_is_the_last_resort(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate, _ = key_pair()
+    (tmp_path / "ca.crt").write_bytes(certificate)
+    (tmp_path / "token").write_text("of-the-pod")
+    monkeypatch.setattr(access, "SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    connection = connect({})
+    assert connection.url == "https://[fd00::1]:443"
+    assert connection.headers() == {"Authorization": "Bearer of-the-pod"}
+
+
+def test_several_kubeconfigs_are_merged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    users = written(tmp_path, {**kubeconfig(), "clusters": [], "contexts": []}, "users")
+    rest = written(tmp_path, {**kubeconfig(), "users": []}, "rest")
+    monkeypatch.setenv("KUBECONFIG", f"{users}:{tmp_path / 'missing'}:{rest}")
+    connection = connect({})
+    assert connection.url == "http://kubeconfig.invalid"
+    assert connection.headers() == {"Authorization": "Bearer from-kubeconfig"}
+
+
+@pytest.mark.parametrize(
+    "user",
+    [{"token": "a"}, {"username": "me", "password": "secret"}, {"client-certificate": "a.crt"}],
+)
+def test_everyday_kubeconfigs_need_no_kubernetes_client(tmp_path: Path, user: Any) -> None:
+    assert access.of_kubeconfig(kubeconfig(**user), None, str(tmp_path)) is not None
+
+
+def test_importing_the_plugins_does_not_import_the_kubernetes_client() -> None:
+    names = [
+        f"ansible_collections.vllm.semantic_router.plugins.action.{name}"
+        for name in ("discover", "apply", "status")
+    ]
+    script = f"import sys, {', '.join(names)}; print([*sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    assert "'urllib3'" in loaded
+    assert not any(f"'{name}'" in loaded for name in ("kubernetes", "requests", "jsonschema"))
+
+
 def test_key_material_leaves_no_file_behind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -174,9 +231,11 @@ def test_key_material_leaves_no_file_behind(
     content = kubeconfig("https://a.invalid", **user)
     authority = base64.b64encode(certificate).decode()
     content["clusters"][0]["cluster"]["certificate-authority-data"] = authority
+    # Only the kubernetes client merges kubeconfigs.
+    by_client = f"{written(tmp_path, content)}:{written(tmp_path, {'kind': 'Config'}, 'other')}"
     # Twice: the kubernetes client remembers the files that it has made.
-    for _ in range(2):
-        context = connect({"kubeconfig": content}).pool.connection_pool_kw["ssl_context"]
+    for source in (content, content, by_client, by_client):
+        context = connect({"kubeconfig": source}).pool.connection_pool_kw["ssl_context"]
         assert context.cert_store_stats()["x509"] == 1
         assert list(temporary.iterdir()) == []
 
