@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     DNS_LABEL,
@@ -16,7 +17,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     no_object_name,
 )
 
+# Of models and of their LoRA adapters: what the router selects, it says in a header.
 _MODEL = re.compile(r"[!-~]+")
+_MODEL_REMEDY = (
+    "Use printable ASCII without spaces, the name that the server serves (--served-model-name)"
+)
+_LORA_REMEDY = "Use printable ASCII without spaces, the name that the server loads (--lora-modules)"
 
 
 def _endpoint_names(spec: Spec) -> Problems:
@@ -27,13 +33,34 @@ def _endpoint_names(spec: Spec) -> Problems:
 
 def _models(spec: Spec) -> Problems:
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
-        if not _MODEL.fullmatch(endpoint["model"]):
-            yield invalid(
-                f"spec.vllmEndpoints[{index}].model",
-                f'"{endpoint["model"]}" cannot travel in an HTTP header',
-                "Use printable ASCII without spaces, the name that the server serves "
-                "(--served-model-name)",
-            )
+        path = f"spec.vllmEndpoints[{index}]"
+        yield from _header_value(f"{path}.model", endpoint["model"], _MODEL_REMEDY)
+        for number, lora in enumerate(endpoint.get("loras") or []):
+            yield from _header_value(f"{path}.loras[{number}].name", lora["name"], _LORA_REMEDY)
+
+
+def _header_value(path: str, name: str, remedy: str) -> Problems:
+    if not _MODEL.fullmatch(name):
+        yield invalid(path, f'"{name}" cannot travel in an HTTP header', remedy)
+
+
+def _adapters(spec: Spec) -> Problems:
+    """An adapter is selected by its name alone, so that must tell whose it is."""
+    endpoints = spec.get("vllmEndpoints") or []
+    owners = {endpoint["model"]: endpoint["model"] for endpoint in endpoints}
+    for index, endpoint in enumerate(endpoints):
+        for number, lora in enumerate(endpoint.get("loras") or []):
+            owner = owners.setdefault(lora["name"], endpoint["model"])
+            if owner == lora["name"]:
+                found = f"{owner} is a model too, which gets the requests for this adapter"
+            elif owner != endpoint["model"]:
+                found = (
+                    f"the model {owner} has an adapter {lora['name']} too, and gets its requests"
+                )
+            else:
+                continue
+            path = f"spec.vllmEndpoints[{index}].loras[{number}].name"
+            yield replace(invalid(path, found, "Give the adapter another name"), blocking=False)
 
 
 def _backends(spec: Spec) -> Problems:
@@ -91,5 +118,6 @@ _BY_TYPE: Mapping[str, Callable[[Spec, str], Problems]] = {
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _endpoint_names,
     _models,
+    _adapters,
     _backends,
 )

@@ -23,7 +23,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_TAG = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST.pattern})?|{_DIGEST.pattern}")
 _REPOSITORY = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*")
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")
@@ -56,7 +57,7 @@ def _image(image: Spec, path: str) -> Problems:
         yield invalid(
             f"{path}.repository", f'"{repository}" carries a tag', f"Put the tag into {path}.tag"
         )
-    elif not _REPOSITORY.fullmatch(repository) or (digest and not _TAG.fullmatch(digest)):
+    elif not _REPOSITORY.fullmatch(repository) or (digest and not _DIGEST.fullmatch(digest)):
         yield invalid(
             f"{path}.repository",
             f'"{image["repository"]}" is no image name',

@@ -54,7 +54,7 @@ CONTRACTS = {c.name: c for c in (contract_0_3.CONTRACT, contract_0_4.CONTRACT)}
 # What latest, nightly builds and tags that say nothing are taken for.
 NEWEST = contract_0_4.CONTRACT.name
 
-_RELEASE_OF_0_3 = re.compile(r"v?0\.[23]($|[.+_-].*)")
+_RELEASE_OF_0_3 = re.compile(r"v?0\.[23]($|[.+_@-].*)")
 
 
 def contract(spec: dict[str, Any]) -> str:

@@ -60,7 +60,10 @@ def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Pro
         # The document would be made of values already known to be wrong.
         return found
     model = sections.read(spec, facts)
-    return [*found, *_gone(model, contract), *contract.check(model), *_document(model, contract)]
+    found += [*_moved(model, contract), *_gone(model, contract), *contract.check(model)]
+    # The schema refuses what has moved too, and cannot say where it went.
+    told = {problem.field for problem in found}
+    return [*found, *(item for item in _document(model, contract) if item.field not in told)]
 
 
 def _problem(path: Path, found: str, remedy: str, blocking: bool = True) -> Problem:
@@ -185,6 +188,12 @@ def _families(spec: dict[str, Any], config: dict[str, Any]) -> Iterator[Problem]
                 "Give all endpoints of a model the same family",
                 blocking=False,
             )
+
+
+def _moved(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
+    for path, gone in document.moved(model.canonical, contract):
+        found = f"routers of contract {contract.name} have no such key"
+        yield _problem(("config", *path), found, gone.instead, blocking=gone.blocking)
 
 
 def _gone(model: RouterConfig, contract: Contract) -> Iterator[Problem]:

@@ -28,7 +28,8 @@ UNRESOLVED_ADDRESS = "unresolved.invalid:80"
 class Gone:
     """A key that the contract's router does not have.
 
-    path: section and keys, "*" for any list index: "decisions.*.preferred_endpoints".
+    path: section and keys, "*" for any list index: "decisions.*.preferred_endpoints". For a key of
+        the whole document, its place there: "providers.defaults.default_model".
     instead: what to do, an imperative sentence without a trailing dot.
     blocking: leaving it out would change what the user relies on, so nothing may be written.
     harmless: values that say what this router does anyway; they need no words.
@@ -52,6 +53,7 @@ class Contract:
     top_level: keys of the document, in the order people read them.
     layout: section -> where it goes.
     gone: keys of the SemanticRouter that have no place.
+    moved: keys that other contracts have in the whole document, and what this one has instead.
     expands_environment: the router replaces ${NAME} in every string of config.yaml.
     reasoning_types: ways of asking a model to think that the router knows.
     has_schema: the package vllm-sr brings a JSON schema of it.
@@ -65,6 +67,7 @@ class Contract:
     top_level: tuple[str, ...]
     layout: dict[str, tuple[str, ...]]
     gone: tuple[Gone, ...]
+    moved: tuple[Gone, ...]
     expands_environment: bool
     reasoning_types: frozenset[str]
     has_schema: bool

@@ -51,6 +51,21 @@ _GONE = (
         "Remove it; weights in spec.vllmEndpoints decide among the endpoints of a model",
     ),
 )
+# The router only warns of them in its log, so none of them may pass.
+_MOVED = (
+    Gone("providers.defaults.model", f"Call it default_model, or {_UPGRADE}", blocking=True),
+    Gone(
+        "providers.defaults.reasoning_effort",
+        f"Call it default_reasoning_effort, or {_UPGRADE}",
+        blocking=True,
+    ),
+    Gone(
+        "providers.models.*.reasoning",
+        f"Name one of providers.defaults.reasoning_families in reasoning_family, or {_UPGRADE}",
+        blocking=True,
+    ),
+    Gone("global.stores.response_cache", f"Call it semantic_cache, or {_UPGRADE}", blocking=True),
+)
 
 
 def _providers(config: RouterConfig) -> dict[str, Any]:
@@ -174,6 +189,7 @@ CONTRACT = Contract(
         "decisions": ("routing", "decisions"),
     },
     gone=_GONE,
+    moved=_MOVED,
     expands_environment=False,
     reasoning_types=frozenset({"chat_template_kwargs", "reasoning_effort"}),
     has_schema=False,

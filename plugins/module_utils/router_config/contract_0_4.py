@@ -54,6 +54,23 @@ _GONE = (
     ),
 )
 
+_MOVED = (
+    Gone("providers.defaults.default_model", "Call it model", blocking=True),
+    Gone("providers.defaults.default_reasoning_effort", "Call it reasoning_effort", blocking=True),
+    Gone(
+        "providers.defaults.reasoning_families",
+        "Define them in spec.config.reasoning_families, or give each of providers.models its own "
+        "reasoning",
+        blocking=True,
+    ),
+    Gone(
+        "providers.models.*.reasoning_family",
+        "Write reasoning with the family in it: {family: qwen3}",
+        blocking=True,
+    ),
+    Gone("global.stores.semantic_cache", "Call it response_cache", blocking=True),
+)
+
 # Efforts that the router's catalog knows for the families we supply; the others are on or off. A
 # test compares them.
 EFFORTS: dict[str, tuple[str, ...]] = {
@@ -270,6 +287,7 @@ CONTRACT = Contract(
         "decisions": ("routing", "decisions"),
     },
     gone=_GONE,
+    moved=_MOVED,
     expands_environment=True,
     reasoning_types=frozenset(
         {"chat_template_kwargs", "reasoning_effort", "reasoning_mode", "top_level_reasoning_effort"}

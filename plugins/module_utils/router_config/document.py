@@ -61,6 +61,11 @@ def leftovers(section: Section, contract: Contract) -> list[tuple[Path, Gone, An
     return found
 
 
+def moved(canonical: dict[str, Any], contract: Contract) -> list[tuple[Path, Gone]]:
+    """Keys of another contract in what the user gave in canonical form: where below spec.config."""
+    return [(path, gone) for gone in contract.moved for path, _ in _matches(canonical, gone.steps)]
+
+
 def _generated(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     port = config.listener_port
     document: dict[str, Any] = {

@@ -139,6 +139,7 @@ def test_flags_that_repeat_the_operators_own_values_are_harmless() -> None:
         {"repository": "localhost:5000/extproc", "tag": "dev"},
         {"repository": "ghcr.io/example/extproc", "tag": f"sha256:{'0' * 64}"},
         {"repository": f"ghcr.io/example/extproc@sha256:{'0' * 64}"},
+        {"tag": f"v0.3.0@sha256:{'0' * 64}"},
         {"tag": ""},
         {"imageRegistry": "registry.example.com:5000/mirror"},
         {"imageRegistry": ""},
@@ -146,6 +147,37 @@ def test_flags_that_repeat_the_operators_own_values_are_harmless() -> None:
 )
 def test_images_of_every_usual_form_are_accepted(image: dict[str, Any]) -> None:
     assert check(with_spec(image=image)) == []
+
+
+def _served(name: str, model: str, *adapters: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "model": model,
+        "loras": [{"name": adapter} for adapter in adapters],
+        "backend": {"type": "service", "service": {"name": name, "port": 8000}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "said"),
+    [
+        ([_served("a", "m", "n"), _served("b", "n")], "n is a model too"),
+        ([_served("a", "m", "m")], "m is a model too"),
+        ([_served("a", "m"), _served("b", "n", "sql"), _served("c", "m", "sql")], "the model n"),
+    ],
+    ids=["another model", "its own model", "another model's adapter"],
+)
+def test_an_adapter_whose_requests_go_elsewhere_is_said_but_no_obstacle(
+    endpoints: list[dict[str, Any]], said: str
+) -> None:
+    (problem,) = check(with_spec(vllmEndpoints=endpoints))
+    assert not problem.blocking
+    assert problem.field.endswith(".loras[0].name")
+    assert said in problem.found
+
+
+def test_endpoints_of_one_model_may_have_the_same_adapters() -> None:
+    assert check(with_spec(vllmEndpoints=[_served(x, "m", "sql") for x in "ab"])) == []
 
 
 def test_a_variable_of_the_operators_own_is_named_as_without_effect() -> None:

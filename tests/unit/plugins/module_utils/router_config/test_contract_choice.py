@@ -21,6 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
         ("v0.3", "0.3"),
         ("v0.3.1-rocm", "0.3"),
         ("0.3.0+build.7", "0.3"),
+        ("v0.3@sha256:" + "0" * 64, "0.3"),
         ("v0.4.0", "0.4"),
         ("0.30.0", "0.4"),
         ("v1.0.3", "0.4"),
