@@ -34,7 +34,7 @@ TIOCNOTTY = 0x5422
 
 def main(address: str, own: str) -> NoReturn:
     name = os.path.basename(sys.argv[0])
-    program = cold_program(name, own)
+    program = cold_program(name, own, os.environ.get("PATH", os.defpath))
     # Through a descriptor: an address in AF_UNIX has room for some hundred bytes only.
     connection = connect(address)
     if connection is None:
@@ -195,9 +195,9 @@ def exactly(connection: _socket.socket, size: int) -> bytes:
     return data
 
 
-def cold_program(name: str, own: str) -> str:
-    """The program that PATH finds after this one; "" if there is none."""
-    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
+def cold_program(name: str, own: str, path: str) -> str:
+    """The program that a PATH finds when this one is left out; "" if there is none."""
+    for directory in path.split(os.pathsep):
         found = os.path.join(directory or ".", name)
         # Its own directory may be there under another name, or twice.
         is_own = os.path.realpath(directory or ".") == own

@@ -73,5 +73,13 @@ def stat_of(pid: int) -> Stat | None:
     return Stat(parent=int(fields[1]), started=fields[19])
 
 
+def command(pid: int) -> bytes:
+    """What the process has executed last, with its arguments; forks have their parent's."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def _pids() -> Iterable[int]:
     return (int(name) for name in os.listdir("/proc") if name.isdecimal())

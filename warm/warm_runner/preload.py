@@ -10,7 +10,9 @@ A run takes what was set aside when it has found the same file (see shelf.py).
 from __future__ import annotations
 
 import atexit
+import functools
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable
@@ -51,13 +53,14 @@ class Loaded:
     captures: Captures = field(default_factory=Captures)
     shelf: Shelf = field(default_factory=Shelf)
     reloadable: frozenset[str] = frozenset()
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def load(names: Iterable[str], reloadable: Iterable[str]) -> Loaded:
     names = list(names)
-    loaded = Loaded(reloadable=frozenset(reloadable))
+    loaded = Loaded(reloadable=frozenset(reloadable), environment=dict(os.environ))
     with loaded.captures.recording_variables():
-        importlib.import_module("ansible.config.manager")
+        _remember_templates(importlib.import_module("ansible.config.manager"))
         constants = importlib.import_module("ansible.constants")
         with loaded.captures.recording_settings(constants):
             importlib.import_module("ansible.cli.playbook")
@@ -76,6 +79,13 @@ def load(names: Iterable[str], reloadable: Iterable[str]) -> Loaded:
     _set_aside(loaded.shelf, stay)
     _drop_temporary_directory(constants)
     return loaded
+
+
+def _remember_templates(manager: Any) -> None:
+    """Those of settings' defaults: every run asks for all settings, and compiling them is slow."""
+    environment: Any = manager.NativeEnvironment()
+    environment.from_string = functools.cache(environment.from_string)
+    manager.NativeEnvironment = lambda: environment
 
 
 def _import(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib
 import logging
 import os
@@ -16,13 +17,15 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
-from warm_runner import locales
+from warm_runner import client, handover, locales
 from warm_runner.preload import Loaded
-from warm_runner.programs import interpreter_of
-from warm_runner.refresh import Unlike, refresh
-from warm_runner.request import Request
+from warm_runner.programs import interpreter_of, is_ours
+from warm_runner.refresh import Unlike, refresh_ansible, refresh_python
+from warm_runner.request import PLAYBOOK, RUNNER, Request
 
-_MODULES = {"ansible-runner": "ansible_runner.__main__", "ansible-playbook": "ansible.cli.playbook"}
+_MODULES = {RUNNER: "ansible_runner.__main__", PLAYBOOK: "ansible.cli.playbook"}
+# A run that makes fewer objects than this never looks for garbage, and so copies fewer pages.
+_OBJECTS_BEFORE_COLLECTION = 200_000
 # Those of the parent: not to be closed by the garbage collector while their numbers are ours.
 _streams: list[Any] = []
 
@@ -32,14 +35,17 @@ def become(request: Request, descriptors: Sequence[int], loaded: Loaded, refusal
     status = 1
     try:
         try:
-            _take_surroundings(request, descriptors)
-            refresh(loaded, dict(os.environ))
+            os.setsid()
+            _take_streams(descriptors)
+            _take_surroundings(request, loaded)
         except Unlike as reason:
             os.write(refusal, str(reason).encode())
             os._exit(0)
         os.close(refusal)
         _take_signals(request)
         _take_terminal(request)
+        if request.program == RUNNER:
+            handover.prepare(request, lambda playbook: _become_playbook(playbook, loaded))
         status = _run(request)
     except SystemExit as end:
         # Ansible's, for a locale that it refuses.
@@ -50,11 +56,38 @@ def become(request: Request, descriptors: Sequence[int], loaded: Loaded, refusal
         _end(status)
 
 
-def _take_surroundings(request: Request, descriptors: Sequence[int]) -> None:
-    os.setsid()
+def _become_playbook(request: Request, loaded: Loaded) -> None:
+    """In the child that ansible-runner has forked; returns if the run has to be a cold one."""
+    status = 1
+    try:
+        try:
+            _take_surroundings(request, loaded)
+        except Unlike:
+            return
+        # Not before: by the end of a pipe among them, ansible-runner learns that this succeeded.
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        _take_signals(request)
+        status = _run(request)
+    except SystemExit as end:
+        status = _status(end.code)
+    except BaseException:
+        traceback.print_exc()
+    _end(status)
+
+
+def _take_streams(descriptors: Sequence[int]) -> None:
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
+
+
+def _take_surroundings(request: Request, loaded: Loaded) -> None:
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    if not is_ours(request.path):
+        raise Unlike(f"{request.path} belongs to another Python")
+    name = locales.differing(locales.coerced(request.environment), loaded.environment)
+    if name:
+        raise Unlike(f"{name} is different")
     os.umask(request.umask)
     try:
         os.chdir(request.directory)
@@ -67,6 +100,9 @@ def _take_surroundings(request: Request, descriptors: Sequence[int]) -> None:
     sys.executable = interpreter_of(request.path)
     sys.path.insert(0, os.path.dirname(os.path.realpath(request.path)))
     _open_streams()
+    refresh_python(loaded, request.environment)
+    if request.program == PLAYBOOK:
+        refresh_ansible(loaded)
 
 
 def _open_streams() -> None:
@@ -102,7 +138,7 @@ def _surrogates(errors: str) -> str:
 
 
 def _take_signals(request: Request) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1):
+    for number in client.FORWARDED:
         if number in request.ignored:
             signal.signal(number, signal.SIG_IGN)
         elif number == signal.SIGINT:
@@ -118,22 +154,7 @@ def _take_terminal(request: Request) -> None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _spare_pause() -> None:
-    """ptyprocess gives a process 0.1 s to end when its terminal is closed, even if it has ended."""
-    process: Any = importlib.import_module("ptyprocess").PtyProcess
-    close = process.close
-
-    def close_at_once(this: Any, force: bool = True) -> None:
-        if not this.isalive():
-            this.delayafterclose = 0
-        close(this, force=force)
-
-    process.close = close_at_once
-
-
 def _run(request: Request) -> int:
-    if request.program == "ansible-runner":
-        _spare_pause()
     main = importlib.import_module(_MODULES[request.program]).main
     try:
         return _status(main())

@@ -13,6 +13,7 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from warm_runner.preload import Loaded
@@ -22,12 +23,16 @@ class Unlike(Exception):
     """A preloaded module has seen something that is different for this run."""
 
 
-def refresh(loaded: Loaded, environment: dict[str, str]) -> None:
+def refresh_python(loaded: Loaded, environment: Mapping[str, str]) -> None:
     """After the fork, when the process has its own variables, directory and standard streams."""
     time.tzset()
     tempfile.tempdir = None
     random.seed()
     _reload(loaded, environment)
+
+
+def refresh_ansible(loaded: Loaded) -> None:
+    """After refresh_python, where a playbook runs: ansible-runner asks Ansible nothing."""
     constants: Any = importlib.import_module("ansible.constants")
     before = {id(value): name for name, value in vars(constants).items() if isinstance(value, list)}
     _read_settings(constants)
@@ -42,7 +47,7 @@ def refresh(loaded: Loaded, environment: dict[str, str]) -> None:
     loaded.shelf.install()
 
 
-def _reload(loaded: Loaded, environment: dict[str, str]) -> None:
+def _reload(loaded: Loaded, environment: Mapping[str, str]) -> None:
     """The modules that may be executed again and must be, or Unlike."""
     stale: set[str] = set()
     for name, readers in loaded.captures.differing_variables(environment).items():

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from warm_runner import client
 
-PROGRAMS = ("ansible-runner", "ansible-playbook")
+RUNNER, PLAYBOOK = "ansible-runner", "ansible-playbook"
+PROGRAMS = (RUNNER, PLAYBOOK)
 _FIXED = 8
 
 

@@ -22,10 +22,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from warm_runner import client, family, kernel, locales, program, stamps
+from warm_runner import client, family, kernel, program, stamps
 from warm_runner.log import log
 from warm_runner.preload import Loaded, load
-from warm_runner.programs import is_ours
 from warm_runner.request import Request, RequestError, parse
 
 LARGEST_REQUEST = 16 << 20
@@ -76,7 +75,6 @@ class Template:
         self._listener = listener
         self._loaded = loaded
         self._limits = limits
-        self._environment = dict(os.environ)
         self._stamps = stamps.Stamps(stamps.loaded(sys.modules) | loaded.shelf.files())
         self._selector = selectors.DefaultSelector()
         self._calls: dict[socket.socket, Call] = {}
@@ -174,7 +172,7 @@ class Template:
         except RequestError as error:
             self._refuse(call, str(error))
             return
-        reason = self._why_not(call.request) if len(call.descriptors) == 3 else "no descriptors"
+        reason = self._why_not() if len(call.descriptors) == 3 else "no descriptors"
         if reason:
             self._refuse(call, reason)
             return
@@ -182,17 +180,14 @@ class Template:
         call.state = State.OFFERED
         self._say(call, b"R")
 
-    def _why_not(self, request: Request) -> str:
+    def _why_not(self) -> str:
         changed = self._stamps.changed()
         if changed:
             self.retire(f"{changed} has changed")
             return f"{changed} has changed"
         if sum(call.pid > 0 for call in self._calls.values()) >= self._limits.runs:
             return "too many runs"
-        if not is_ours(request.path):
-            return f"{request.path} belongs to another Python"
-        name = locales.differing(locales.coerced(request.environment), self._environment)
-        return f"{name} is different" if name else ""
+        return ""
 
     def _obey(self, call: Call) -> None:
         """G starts the run, S and a byte are a signal for it."""
@@ -275,6 +270,7 @@ class Template:
             if os.WIFSIGNALED(status) and not call.expected:
                 name = signal.Signals(os.WTERMSIG(status)).name
                 self._tell(call, f"the run was ended by {name}")
+            if os.WIFSIGNALED(status) or call.expected:
                 self._end_orphans()
             self._say(call, b"X", str(status).encode())
         self._forget(call)
@@ -284,11 +280,14 @@ class Template:
             self.retire("it has grown")
 
     def _end_orphans(self) -> None:
-        """The runs whose clients were started by a run that has crashed: nobody waits for them."""
-        for call in list(self._calls.values()):
-            stat = family.stat_of(call.client)
-            if stat and stat.parent == os.getpid():
-                os.kill(call.client, signal.SIGKILL)
+        """What a run that did not come to its end leaves: clients, whose runs nobody waits for, and
+        forks of its own. Other programs that are now ours may be meant to go on."""
+        clients = {call.client for call in self._calls.values()}
+        runs = {call.pid for call in self._calls.values()}
+        this = family.command(os.getpid())
+        for pid in family.children(os.getpid()) - runs:
+            if pid in clients or family.command(pid) == this:
+                family.end(pid)
 
     def _until_deadline(self) -> float | None:
         deadlines = [call.deadline for call in self._calls.values() if call.pid]

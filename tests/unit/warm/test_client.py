@@ -63,9 +63,7 @@ def modules(*arguments: str) -> set[str]:
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_a_directory_of_the_programs_name_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_of_the_programs_name_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "ansible-runner").mkdir()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert client.cold_program("ansible-runner", os.path.realpath("/nowhere")) == ""
+    own = os.path.realpath("/nowhere")
+    assert client.cold_program("ansible-runner", own, str(tmp_path)) == ""
