@@ -64,6 +64,15 @@ Kubeconfig = Annotated[
 Form = Annotated[Output | None, typer.Option("-o", "--output", help="For programs.")]
 File = Annotated[str, typer.Argument(help="YAML or JSON; - is standard input.", metavar="FILE")]
 ForPlatform = Annotated[Platform, typer.Option("--platform", help="What the cluster would be.")]
+Capabilities = Annotated[
+    str,
+    typer.Option(
+        "--capabilities",
+        help="Optional APIs that the cluster would serve, with commas between; '' for none.",
+        metavar="GROUP,...",
+    ),
+]
+EVERY_CAPABILITY = ",".join(discovery.OPTIONAL_VERSIONS)
 
 app = typer.Typer(
     name="kubectl semantic-router",
@@ -140,22 +149,36 @@ def _require_some(
 def render(
     file: File,
     platform: ForPlatform = Platform.KUBERNETES,
+    capabilities: Capabilities = EVERY_CAPABILITY,
     output: Annotated[Output, typer.Option("-o", "--output", help="Form.")] = Output.YAML,
 ) -> None:
     """Print the manifests that the operator makes of a file. Asks no cluster."""
+    served = _served(capabilities)
     built: list[dict[str, Any]] = []
     with _told():
         for resource in files.routers(file):
-            router = _usable(resource, platform)
-            built += objects.manifests(router, discovery.offline_facts(router, platform))
+            router = _usable(resource, platform, served)
+            facts = discovery.offline_facts(router, platform, served)
+            built += objects.manifests(router, facts)
     display.manifests(built, output)
 
 
-def _usable(resource: dict[str, Any], platform: str) -> Router:
+def _served(capabilities: str) -> list[str]:
+    groups = [group.strip() for group in capabilities.split(",") if group.strip()]
+    unknown = [group for group in groups if group not in discovery.OPTIONAL_VERSIONS]
+    if unknown:
+        known = ", ".join(discovery.OPTIONAL_VERSIONS)
+        display.error(f"--capabilities: {', '.join(unknown)} is none of {known}.")
+        raise typer.Exit(UNUSABLE)
+    return groups
+
+
+def _usable(resource: dict[str, Any], platform: str, served: list[str]) -> Router:
     problems = crd.validate(resource)
     router = Router(resource)
     if not problems:
-        problems = rules.check(router, discovery.offline_facts(router, platform))
+        problems = rules.check(router, discovery.offline_facts(router, platform, served))
+        problems += discovery.offline_problems(router, platform, served)
     for problem in problems:
         if not problem.blocking:
             display.remark(str(problem))

@@ -44,13 +44,20 @@ class ActionModule(RouterAction):
         "namespace": {"type": "str", "default": "default"},
         "src": {"type": "path"},
         "platform": {"type": "str", "choices": ["kubernetes", "openshift"]},
+        "capabilities": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(discovery.OPTIONAL_VERSIONS),
+            "default": list(discovery.OPTIONAL_VERSIONS),
+        },
         "secret_versions": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,
     }
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
         if arguments["src"]:
-            return _offline(arguments["src"], arguments["platform"] or PLATFORM_KUBERNETES)
+            platform = arguments["platform"] or PLATFORM_KUBERNETES
+            return _offline(arguments["src"], platform, arguments["capabilities"])
         client = Client.from_options(arguments.values)
         router = _router(client, arguments)
         found = discover(client, router, arguments["platform"] or "", arguments["secret_versions"])
@@ -79,14 +86,15 @@ def _router(client: Client, arguments: Arguments) -> Router:
     )
 
 
-def _offline(src: str, platform: str) -> dict[str, Any]:
+def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:
     """A file instead of a cluster: no status can carry a blocking problem, so it fails the task."""
     resource = _read_file(src)
     problems = crd.validate(resource)
     if not problems:
         router = Router(resource)
-        facts = discovery.offline_facts(router, platform)
+        facts = discovery.offline_facts(router, platform, served)
         problems = rules.check(router, facts)
+        problems += discovery.offline_problems(router, platform, served)
     blocking = [problem for problem in problems if problem.blocking]
     if blocking:
         return {

@@ -7,6 +7,7 @@ whether a field makes sense ``rules.py``'s.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
@@ -25,6 +26,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_OPENSHIFT,
     Facts,
     Rollout,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+    is_gateway_mode,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
@@ -74,6 +78,12 @@ ROUTE_API_MISSING = Problem(
 )
 
 MONITORING_VERSION = "v1"
+# Of the optional APIs, which version objects are made for. OpenShift's is a matter of platform.
+OPTIONAL_VERSIONS = {
+    GROUP_GATEWAY: gateways.VERSION,
+    **dict(gateways.ATTACHMENTS.values()),
+    GROUP_MONITORING: MONITORING_VERSION,
+}
 # What the Prometheus operator turns into configuration of Prometheus, by field of spec.monitoring.
 MONITORING_KINDS = {"serviceMonitor": "ServiceMonitor", "prometheusRule": "PrometheusRule"}
 
@@ -149,10 +159,52 @@ def _rollout(router: Router, reading: Reading) -> Rollout:
     )
 
 
-def offline_facts(router: Router, platform: str) -> Facts:
-    """What is known when no cluster is asked: the addresses that the spec itself gives."""
+def offline_facts(
+    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_VERSIONS)
+) -> Facts:
+    """What is known when no cluster is asked: the addresses that the spec itself gives.
+
+    served: those of OPTIONAL_VERSIONS that the cluster would serve. It would have the Gateway too.
+    """
+    return facts(router, _offline_reading(router, platform, served), platform)
+
+
+def offline_problems(
+    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_VERSIONS)
+) -> list[Problem]:
+    """What would be left out of what the spec asks for, and why."""
+    found = problems(router, _offline_reading(router, platform, served))
+    return [
+        _controller_unknown() if problem.reason == "GatewayControllerUnknown" else problem
+        for problem in found
+    ]
+
+
+def _offline_reading(router: Router, platform: str, served: Collection[str]) -> Reading:
+    versions = {group: OPTIONAL_VERSIONS[group] for group in served}
+    if platform == PLATFORM_OPENSHIFT:
+        versions[GROUP_ROUTE] = "v1"
+    groups = [
+        {"name": group, "versions": [{"version": version}]} for group, version in versions.items()
+    ]
     unread = [Sighting() for _ in endpoint_entries(router)]
-    return facts(router, Reading([], backends=unread), platform)
+    gateway = _offline_gateway(router, served) if is_gateway_mode(router.spec) else None
+    return Reading(groups, backends=unread, gateway=gateway)
+
+
+def _offline_gateway(router: Router, served: Collection[str]) -> GatewayReading:
+    """One that takes the route; whose it is goes by whose API is served, if that says it."""
+    listener = {
+        "name": router.spec["gateway"].get("sectionName") or "http",
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    controllers = [name for name, (group, _) in gateways.ATTACHMENTS.items() if group in served]
+    controller = controllers[0] if len(controllers) == 1 else ""
+    return GatewayReading(
+        gateway={"spec": {"listeners": [listener]}},
+        gateway_class={"spec": {"controllerName": controller}},
+    )
 
 
 def problems(router: Router, reading: Reading) -> list[Problem]:
@@ -279,6 +331,17 @@ def _monitoring_api_missing(field: str, kind: str) -> Problem:
         f"{GROUP_MONITORING}/{MONITORING_VERSION}",
         remedy="Install the Prometheus operator, or set it to false",
         retry=True,
+        blocking=False,
+    )
+
+
+def _controller_unknown() -> Problem:
+    groups = " and ".join(group for group, _ in gateways.ATTACHMENTS.values())
+    return Problem(
+        reason="GatewayControllerUnknown",
+        field="spec.gateway.extProc",
+        found="only a cluster knows whose Gateway it is, so nothing makes it ask the router here",
+        remedy=f"Have just one of {groups} among the capabilities",
         blocking=False,
     )
 

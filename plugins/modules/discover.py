@@ -36,11 +36,31 @@ options:
       - A YAML file with one SemanticRouter, instead of a cluster. Takes precedence over the rest.
       - Nothing is read from a cluster, every backend counts as not there yet, and the schema is
         checked here because no API server does. What is wrong fails the task.
+      - What would be left out is returned in RV(problems), and warned of.
     type: path
   platform:
     description: Take this for the platform instead of what the API server's groups say.
     type: str
     choices: [kubernetes, openshift]
+  capabilities:
+    description:
+      - API groups that a cluster may or may not serve. With O(src), the ones to count as served.
+        Objects of the others are left out, as on a cluster without them.
+      - With neither or both of V(gateway.envoyproxy.io) and V(networking.istio.io), nobody can say
+        whose Gateway it is, so that C(spec.gateway.extProc) leads to no object.
+      - Nothing but the API server says it without O(src).
+    type: list
+    elements: str
+    choices:
+      - gateway.networking.k8s.io
+      - gateway.envoyproxy.io
+      - networking.istio.io
+      - monitoring.coreos.com
+    default:
+      - gateway.networking.k8s.io
+      - gateway.envoyproxy.io
+      - networking.istio.io
+      - monitoring.coreos.com
   secret_versions:
     description:
       - Also look whether the Secrets that the pods use have changed, which then replaces the pods.

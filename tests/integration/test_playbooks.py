@@ -148,6 +148,34 @@ def test_render_gives_all_manifests_as_one_yaml_without_a_cluster(
     assert ("runAsUser" in json.dumps(manifests)) is (platform == "kubernetes")
 
 
+@pytest.mark.parametrize(
+    ("options", "optional"),
+    [
+        ((), {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}),
+        (("-e", "capabilities=gateway.networking.k8s.io"), {"HTTPRoute"}),
+        (("-e", "capabilities="), set()),
+    ],
+)
+def test_render_gives_what_a_cluster_with_these_optional_apis_would_get(
+    offline: Playbook, tmp_path: Path, options: tuple[str, ...], optional: set[str]
+) -> None:
+    router = minimal()
+    monitoring = {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}}
+    gateway = {"existingRef": {"name": "shared", "namespace": "default"}}
+    router["spec"].update(monitoring=monitoring, gateway=gateway)
+    (tmp_path / "router.yaml").write_text(yaml.safe_dump(router))
+    done = offline(
+        f"{COLLECTION}.render", "-e", "cr_file=router.yaml", "-e", "render_output=out.yaml",
+        *options,
+    )  # fmt: skip
+    kinds = {item["kind"] for item in yaml.safe_load_all((tmp_path / "out.yaml").read_text())}
+    known = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
+    assert kinds & known == optional
+    assert ("spec.monitoring.serviceMonitor.enabled" in done.stdout + done.stderr) is (
+        "ServiceMonitor" not in optional
+    )
+
+
 def test_render_prints_to_the_terminal_when_no_file_is_named(offline: Playbook) -> None:
     sample = SAMPLES / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
     done = offline(f"{COLLECTION}.render", "-e", f"cr_file={sample}")

@@ -43,6 +43,20 @@ def test_render_prints_what_kubectl_can_apply() -> None:
     assert "runAsUser" not in done.stdout
 
 
+def test_render_takes_optional_apis_for_served_unless_told_which_are() -> None:
+    watched = wrong(monitoring={"serviceMonitor": {"enabled": True}})
+    with_all = run("render", "-", stdin=watched)
+    with_none = run("render", "-", "--capabilities", "", stdin=watched)
+
+    assert "kind: ServiceMonitor" in with_all.stdout
+    assert with_all.stderr == ""
+    assert "kind: ServiceMonitor" not in with_none.stdout
+    assert "spec.monitoring.serviceMonitor.enabled" in with_none.stderr
+    unknown = run("render", "-", "--capabilities", "monitoring", stdin=watched)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "monitoring.coreos.com" in unknown.stderr
+
+
 def test_render_as_json_is_a_list() -> None:
     done = run("render", "-", "-o", "json", stdin=SIMPLE.read_text())
 

@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
+    RESOURCES,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import Reading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
+    ext_proc_attachment,
+    http_routes,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
+    prometheus_rule,
+    service_monitor,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 
@@ -210,3 +221,61 @@ def test_the_previous_runs_status_tells_where_a_backend_was() -> None:
     owner = router(LLAMASTACK, status={"endpoints": [earlier]})
     facts = discovery.facts(owner, Reading(groups=[], backends=[Sighting()]))
     assert facts.endpoints[0].address == "zeta.apps.svc:8321"
+
+
+ASKS_FOR_ALL = {
+    "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+    "gateway": {"existingRef": {"name": "shared", "namespace": "apps"}, "extProc": True},
+    "openshift": {"routes": {"enabled": True}},
+}
+GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_VERSIONS
+
+
+@pytest.mark.parametrize(
+    ("platform", "served", "kinds", "reasons"),
+    [
+        (
+            "openshift",
+            [GATEWAY, ENVOY_GATEWAY, MONITORING],
+            {"HTTPRoute", "EnvoyExtensionPolicy", "ServiceMonitor", "PrometheusRule"},
+            set(),
+        ),
+        ("openshift", [GATEWAY, ISTIO], {"HTTPRoute", "EnvoyFilter"}, {"MonitoringApiMissing"}),
+        (
+            "kubernetes",
+            [GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING],
+            {"HTTPRoute", "ServiceMonitor", "PrometheusRule"},
+            {"GatewayControllerUnknown", "RouteApiMissing"},
+        ),
+        (
+            "kubernetes",
+            [],
+            set(),
+            {"MonitoringApiMissing", "GatewayApiNotInstalled", "RouteApiMissing"},
+        ),
+    ],
+)
+def test_without_a_cluster_each_object_is_built_whose_api_counts_as_served(
+    platform: str, served: list[str], kinds: set[str], reasons: set[str]
+) -> None:
+    asked = router(**ASKS_FOR_ALL)
+    facts = discovery.offline_facts(asked, platform, served)
+    builders = (http_routes, ext_proc_attachment, service_monitor, prometheus_rule)
+    assert {item["kind"] for build in builders for item in build(asked, facts)} == kinds
+    found = discovery.offline_problems(asked, platform, served)
+    assert {problem.reason for problem in found} == reasons
+    assert not any(problem.blocking for problem in found)
+
+
+def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
+    asked = router(**ASKS_FOR_ALL)
+    everything = list(discovery.OPTIONAL_VERSIONS)
+    for platform in ("kubernetes", "openshift"):
+        facts = discovery.offline_facts(asked, platform)
+        assert facts == discovery.offline_facts(asked, platform, everything)
+
+
+def test_every_optional_kind_has_its_api_among_the_optional_ones() -> None:
+    optional = {resource.api_version for resource in RESOURCES if resource.optional}
+    of_groups = {f"{group}/{version}" for group, version in discovery.OPTIONAL_VERSIONS.items()}
+    assert optional == of_groups | {"route.openshift.io/v1"}
