@@ -80,8 +80,8 @@ def _audit(root: Path) -> list[str]:
     ]
 
 
-def kube_controller_manager(programs: Programs, root: Path) -> list[str]:
-    off = (
+def kube_controller_manager(programs: Programs, root: Path, *, endpoint_slices: bool) -> list[str]:
+    off = [
         # Nodes without heartbeats are dead to it.
         "node-lifecycle-controller",
         # There are no disks to attach, no cloud and no metrics to look at every few seconds.
@@ -91,7 +91,9 @@ def kube_controller_manager(programs: Programs, root: Path) -> list[str]:
         "node-route-controller",
         "cloud-node-lifecycle-controller",
         "horizontal-pod-autoscaler-controller",
-    )
+    ]
+    if not endpoint_slices:
+        off += ["endpointslice-controller", "endpoints-controller"]
     return [
         str(programs.kube_controller_manager),
         f"--kubeconfig={root}/pki/kube-controller-manager.kubeconfig",

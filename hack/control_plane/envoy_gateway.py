@@ -100,6 +100,11 @@ def running(
         process.stop()
 
 
+def proxy_certificates(directory: Path) -> Path:
+    """ca.crt, tls.crt and tls.key for the proxies of the controller that runs in `directory`."""
+    return directory.resolve() / "home" / "certs" / "envoy"
+
+
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, "ENVOY_GATEWAY_NAMESPACE": NAMESPACE}
 

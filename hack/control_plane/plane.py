@@ -70,16 +70,20 @@ class ControlPlane:
         *,
         kubelet: bool = True,
         audit: bool = True,
+        endpoint_slices: bool = True,
         crds: Sequence[Path] = (),
         progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
         """A plane of this process; without `kubelet` (kwok) no pod runs and no claim is bound.
 
+        Without `endpoint_slices` no Service gets any: the addresses of simulated pods lead nowhere,
+        and whoever wants requests to arrive writes others.
+
         Owners of a kind in `crds` (files) are known to the garbage collector from the start; it
         takes up to a minute to notice a CRD that comes later.
         """
         plane = cls(state_dir, progress)
-        plane._start(kubelet=kubelet, audit=audit, crds=crds)
+        plane._start(kubelet=kubelet, audit=audit, endpoint_slices=endpoint_slices, crds=crds)
         return plane
 
     @classmethod
@@ -93,7 +97,7 @@ class ControlPlane:
         """A plane that outlives this process, until somebody attaches to it and stops it."""
         plane = cls(state_dir, progress)
         plane._detached = True
-        plane._start(kubelet=True, audit=True, crds=crds)
+        plane._start(kubelet=True, audit=True, endpoint_slices=True, crds=crds)
         return plane
 
     @classmethod
@@ -174,7 +178,9 @@ class ControlPlane:
                 process.wait_stopped()
         self._processes = []
 
-    def _start(self, *, kubelet: bool, audit: bool, crds: Sequence[Path]) -> None:
+    def _start(
+        self, *, kubelet: bool, audit: bool, endpoint_slices: bool, crds: Sequence[Path]
+    ) -> None:
         found = programs.ensure(self._progress)
         self.state_dir.mkdir(parents=True, exist_ok=True)
         waiting = f"another start in {self.state_dir} is under way: waiting"
@@ -183,7 +189,13 @@ class ControlPlane:
             self._discard_leftovers()
             for attempt in range(1, PORT_ATTEMPTS + 1):
                 try:
-                    self._start_once(found, kubelet=kubelet, audit=audit, crds=crds)
+                    self._start_once(
+                        found,
+                        kubelet=kubelet,
+                        audit=audit,
+                        endpoint_slices=endpoint_slices,
+                        crds=crds,
+                    )
                     return
                 except PortTakenError as taken:
                     self.stop()
@@ -205,7 +217,13 @@ class ControlPlane:
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _start_once(
-        self, found: Programs, *, kubelet: bool, audit: bool, crds: Sequence[Path]
+        self,
+        found: Programs,
+        *,
+        kubelet: bool,
+        audit: bool,
+        endpoint_slices: bool,
+        crds: Sequence[Path],
     ) -> None:
         started = time.monotonic()
         ports = _free_ports()
@@ -217,7 +235,7 @@ class ControlPlane:
         server = self._launch("kube-apiserver", command)
         self._wait("the API server to be ready", self._answers_ready, server)
         self._install_crds(crds)
-        command = components.kube_controller_manager(found, root)
+        command = components.kube_controller_manager(found, root, endpoint_slices=endpoint_slices)
         manager = self._launch("kube-controller-manager", command)
         self._launch("kube-scheduler", components.kube_scheduler(found, root))
         base = (MANIFESTS / name for name in ("nodes.yaml", "storage-class.yaml"))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
-from e2e import installation
-from e2e.operator_process import ENGINES, Operator
+from e2e.operator_process import ENGINES, Operator, running_operator
 from e2e.semantic_router import SemanticRouter
 
 
@@ -69,19 +67,6 @@ def operator(
         return
     with running_operator(tmp_path_factory, control_plane, engine) as started:
         yield started
-
-
-@contextmanager
-def running_operator(
-    tmp_path_factory: pytest.TempPathFactory, plane: ControlPlane, engine: str
-) -> Iterator[Operator]:
-    started = Operator(tmp_path_factory.mktemp("operator"), plane, engine)
-    started.start()
-    started.wait_until_said("Starting workers")
-    yield started
-    assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
-    assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
-    assert not installation.refused(plane), "the operator lacks a right: see config/rbac"
 
 
 @pytest.fixture

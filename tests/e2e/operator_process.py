@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from control_plane import ControlPlane
 from e2e import installation
 from eventually import eventually
@@ -128,3 +130,17 @@ def event_plugin() -> Path:
         timeout=300,
     )
     return directory
+
+
+@contextmanager
+def running_operator(
+    tmp_path_factory: pytest.TempPathFactory, plane: ControlPlane, engine: str
+) -> Iterator[Operator]:
+    """An operator that watches, and that ends cleanly and with all the rights it asked for."""
+    started = Operator(tmp_path_factory.mktemp("operator"), plane, engine)
+    started.start()
+    started.wait_until_said("Starting workers")
+    yield started
+    assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
+    assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
+    assert not installation.refused(plane), "the operator lacks a right: see config/rbac"

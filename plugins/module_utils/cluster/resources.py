@@ -35,11 +35,18 @@ RESOURCES = (
     Resource("route.openshift.io/v1", "Route", "routes", rank=20, optional=True),
     # Before the pods that it covers.
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", rank=20),
-    # Before the HTTPRoute of the models, which is never there without one of them.
+    # Before the HTTPRoute of the models, which is never there without what asks the router.
     Resource(
         "gateway.envoyproxy.io/v1alpha1",
         "EnvoyExtensionPolicy",
         "envoyextensionpolicies",
+        rank=20,
+        optional=True,
+    ),
+    Resource(
+        "gateway.envoyproxy.io/v1alpha1",
+        "BackendTrafficPolicy",
+        "backendtrafficpolicies",
         rank=20,
         optional=True,
     ),

@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.endpoints imp
     models,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+    BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,
     ROUTER_TIMEOUT,
 )
@@ -59,6 +60,7 @@ _MODELS_PATH = "/v1/models"
 # not have a shorter one than the default model's.
 _OPENAI_PATH = {"type": "PathPrefix", "value": "/v1"}
 
+_ENVOY_GATEWAY_API = "gateway.envoyproxy.io/v1alpha1"
 _HTTP_FILTERS = "envoy.filters.network.http_connection_manager"
 
 Rule = dict[str, Any]
@@ -80,7 +82,7 @@ def ext_proc_attachment(router: Router, facts: Facts) -> list[Manifest]:
     """What makes the Gateway ask the router, in the words of the Gateway's controller."""
     if not is_attachable(router, facts):
         return []
-    return [_ATTACHMENTS[facts.gateway["controller"]](router)]
+    return [build(router) for build in _ATTACHMENTS[facts.gateway["controller"]]]
 
 
 def model_rules(router: Router, facts: Facts) -> list[Rule]:
@@ -169,13 +171,11 @@ def _slices(items: list[Any]) -> list[list[Any]]:
 
 def _envoy_extension_policy(router: Router) -> Manifest:
     return {
-        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "apiVersion": _ENVOY_GATEWAY_API,
         "kind": "EnvoyExtensionPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
-            "targetRefs": [
-                {"group": GROUP, "kind": "HTTPRoute", "name": models_route_name(router.name)},
-            ],
+            "targetRefs": [_models_route_target(router)],
             "extProc": [
                 {
                     "backendRefs": [
@@ -197,6 +197,29 @@ def _envoy_extension_policy(router: Router) -> Manifest:
             ],
         },
     }
+
+
+def _backend_traffic_policy(router: Router) -> Manifest:
+    """Room for whole prompts and answers: ext_proc buffers both, and 32 KiB is the default.
+
+    Beyond it a prompt gets 413 and an answer 500. The limit of the buffer filter, which this puts
+    before ext_proc, becomes that of the request and of its answer.
+    """
+    return {
+        "apiVersion": _ENVOY_GATEWAY_API,
+        "kind": "BackendTrafficPolicy",
+        "metadata": metadata(router.name, router.namespace),
+        "spec": {
+            "targetRefs": [_models_route_target(router)],
+            # Into the policy that the Gateway's owner may have for all routes, not in its place.
+            "mergeType": "StrategicMerge",
+            "requestBuffer": {"limit": f"{BODY_LIMIT_BYTES // 2**20}Mi"},
+        },
+    }
+
+
+def _models_route_target(router: Router) -> dict[str, Any]:
+    return {"group": GROUP, "kind": "HTTPRoute", "name": models_route_name(router.name)}
 
 
 def _envoy_filter(router: Router) -> Manifest:
@@ -276,6 +299,6 @@ def _ext_proc_cluster(router: Router, name: str) -> dict[str, Any]:
 
 
 _ATTACHMENTS = {
-    CONTROLLER_ENVOY_GATEWAY: _envoy_extension_policy,
-    CONTROLLER_ISTIO: _envoy_filter,
+    CONTROLLER_ENVOY_GATEWAY: (_envoy_extension_policy, _backend_traffic_policy),
+    CONTROLLER_ISTIO: (_envoy_filter,),
 }

@@ -59,6 +59,13 @@ class StubBackend:
         return 200, {"served_by": self.name, "model": asked.get("model")}
 
 
+class RouterApi(StubBackend):
+    """The router's own HTTP API: has every path."""
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        return 200, {"status": "healthy", "path": call.path}
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128

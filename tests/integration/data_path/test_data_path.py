@@ -33,8 +33,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from integration.data_path import wait
+from integration.data_path.client import CHAT, Client, send
 from integration.data_path.envoy_process import free_ports, in_this_machine, running
-from integration.data_path.stub_backend import Call, StubBackend, server_name_recorder
+from integration.data_path.stub_backend import RouterApi, StubBackend, server_name_recorder
 from integration.data_path.stub_dns import StubDns
 from integration.data_path.stub_router import (
     AUTO,
@@ -44,7 +45,6 @@ from integration.data_path.stub_router import (
     StubRouter,
 )
 
-CHAT = "/v1/chat/completions"
 ODD_MODEL = 'Ünï "quoted" 100%/x'
 MANAGEMENT_PATHS = [
     "/config/router",
@@ -74,80 +74,16 @@ MANAGEMENT_PATHS = [
 ]
 
 
-class RouterApi(StubBackend):
-    """The router's own HTTP API: has every path."""
-
-    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
-        return 200, {"status": "healthy", "path": call.path}
-
-
 @dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class DataPath:
+class DataPath(Client):
     """One Envoy and what is around it."""
 
-    port: int
     router: StubRouter
     api: RouterApi
     dns: StubDns
     backends: dict[str, StubBackend]
     log: Path
     admin: int
-
-    def ask(
-        self,
-        path: str = CHAT,
-        body: object = None,
-        method: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            return _ask(connection, path, body, method, headers)
-        finally:
-            connection.close()
-
-    def chat(self, model: str, **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.ask(body={"model": model}, headers=named)
-
-    def served_by(self, model: str, **headers: str) -> str:
-        answer = self.chat(model, **headers)
-        assert answer.status == 200, answer
-        return str(answer.json["served_by"])
-
-
-def _ask(
-    connection: http.client.HTTPConnection,
-    path: str,
-    body: object,
-    method: str | None = None,
-    headers: dict[str, str] | None = None,
-) -> Answer:
-    content = json.dumps(body).encode() if body is not None else None
-    connection.putrequest(
-        method or ("GET" if content is None else "POST"),
-        path,
-        skip_host="Host" in (headers or {}),
-    )
-    for name, value in (headers or {}).items():
-        connection.putheader(name, value)
-    if content is not None:
-        connection.putheader("content-length", str(len(content)))
-    connection.endheaders(content)
-    response = connection.getresponse()
-    names = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, names, response.read())
 
 
 @pytest.fixture(scope="module")
@@ -320,7 +256,7 @@ def test_a_models_name_may_have_any_character(data_path: DataPath) -> None:
 def test_weights_hold_over_a_thousand_requests(data_path: DataPath) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", data_path.port, timeout=20)
     counted = Counter(
-        _ask(connection, CHAT, {"model": "mixed-model"}).json["served_by"] for _ in range(1000)
+        send(connection, CHAT, {"model": "mixed-model"}).json["served_by"] for _ in range(1000)
     )
     connection.close()
     # 200 of 1,000, give or take five standard deviations (12.6) of independent choices. If weights
@@ -502,7 +438,7 @@ def test_a_router_without_models_says_so(tmp_path: Path) -> None:
     rendered = in_this_machine(bootstrap(cr, Facts()), {ports.api: api, ports.admin: admin}, dns)
     with running(rendered, tmp_path):
         connection = http.client.HTTPConnection("127.0.0.1", listener, timeout=20)
-        answer = _ask(connection, CHAT, {"model": AUTO})
+        answer = send(connection, CHAT, {"model": AUTO})
         connection.close()
     assert (answer.status, answer.json["error"]["code"]) == (503, "no_models")
     assert answer.headers["content-type"] == "application/json"
@@ -553,7 +489,7 @@ def test_a_pod_that_ends_finishes_what_it_has_in_hand_and_sends_clients_elsewher
     assert stream.readline() == b"data: one\n"
     kept = http.client.HTTPConnection("127.0.0.1", mine.port, timeout=20)
     question = {"model": ODD_MODEL}
-    assert _ask(kept, CHAT, question).headers.get("connection") != "close"
+    assert send(kept, CHAT, question).headers.get("connection") != "close"
 
     envoy_lifecycle = drain.envoy_drain(spec, pod_ports(spec))
     router_lifecycle = drain.router_drain(spec, pod_ports(spec))
@@ -562,7 +498,7 @@ def test_a_pod_that_ends_finishes_what_it_has_in_hand_and_sends_clients_elsewher
         _before_stop(router_lifecycle, mine.port) as router,
     ):
         wait.until(
-            lambda: _ask(kept, CHAT, question).headers.get("connection") == "close",
+            lambda: send(kept, CHAT, question).headers.get("connection") == "close",
             "a kept connection is given up",
         )
         assert mine.served_by(ODD_MODEL) == "odd", "who has not heard yet is still served"

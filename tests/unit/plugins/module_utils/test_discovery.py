@@ -237,7 +237,10 @@ GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_VERSIONS
         (
             "openshift",
             [GATEWAY, ENVOY_GATEWAY, MONITORING],
-            {"HTTPRoute", "EnvoyExtensionPolicy", "ServiceMonitor", "PrometheusRule"},
+            {
+                *("HTTPRoute", "EnvoyExtensionPolicy", "BackendTrafficPolicy"),
+                *("ServiceMonitor", "PrometheusRule"),
+            },
             set(),
         ),
         ("openshift", [GATEWAY, ISTIO], {"HTTPRoute", "EnvoyFilter"}, {"MonitoringApiMissing"}),

@@ -50,8 +50,8 @@ def test_a_kind_that_a_cluster_lacks_is_not_asked_for() -> None:
     without = {kind.kind for kind in resources.served({})}
     assert {"Deployment", "Ingress"} <= without
     assert not {
-        "Route", "HTTPRoute", "EnvoyExtensionPolicy", "EnvoyFilter", "PrometheusRule",
-        "ServiceMonitor",
+        "Route", "HTTPRoute", "EnvoyExtensionPolicy", "BackendTrafficPolicy", "EnvoyFilter",
+        "PrometheusRule", "ServiceMonitor",
     } & without  # fmt: skip
     gateway = resources.served({"gateway.networking.k8s.io": ["v1"], "networking.istio.io": ["v1"]})
     assert {kind.kind for kind in gateway} - without == {"HTTPRoute"}

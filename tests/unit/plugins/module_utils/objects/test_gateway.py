@@ -148,12 +148,22 @@ def test_too_many_models_for_one_http_route_are_a_mistake() -> None:
 
 def test_envoy_gateway_asks_the_router_about_the_models_route_only() -> None:
     router = asking(endpoint("a"), envoy={"failureModeAllow": True})
-    (policy,) = gateway.ext_proc_attachment(router, facts(router, "kubernetes"))
+    policy, _ = gateway.ext_proc_attachment(router, facts(router, "kubernetes"))
     assert policy["kind"] == "EnvoyExtensionPolicy"
     assert [target["name"] for target in policy["spec"]["targetRefs"]] == ["my-router-models"]
     (ext_proc,) = policy["spec"]["extProc"]
     assert ext_proc["backendRefs"][0]["name"] == "my-router-headless"
     assert ext_proc["failOpen"] is True
+
+
+def test_envoy_gateway_has_room_for_as_much_as_standalone_mode() -> None:
+    router = asking(endpoint("a"))
+    _, policy = gateway.ext_proc_attachment(router, facts(router, "kubernetes"))
+    assert policy["kind"] == "BackendTrafficPolicy"
+    assert [target["name"] for target in policy["spec"]["targetRefs"]] == ["my-router-models"]
+    assert policy["spec"]["requestBuffer"] == {"limit": "32Mi"}
+    # What the Gateway's owner asks for all routes stays.
+    assert policy["spec"]["mergeType"] == "StrategicMerge"
 
 
 def istio(router: Router) -> Facts:

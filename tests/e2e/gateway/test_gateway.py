@@ -1,22 +1,15 @@
-"""The operator beside Gateways: a control plane of its own, with the Gateway API's own CRDs.
-
-In most tests nothing serves the Gateway API, and the test answers as a controller would, by writing
-into an HTTPRoute's status. At the end the real Envoy Gateway does.
-"""
+"""The operator beside Gateways whose controller is this test: it writes into HTTPRoutes' status."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane import ControlPlane, Kubectl, audit, envoy_gateway
-from control_plane.plane import progress_to_stderr
-from control_plane.process import Process
+from control_plane import ControlPlane, audit
+from e2e.gateway.gateways import attach, create_class, create_gateway
 from e2e.operator_process import Operator
-from e2e.semantic_router import SemanticRouter, minimal
+from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
 OTHER_CONTROLLER = "example.com/gateway-controller"
@@ -29,32 +22,6 @@ KINDS = (
 )
 
 
-@pytest.fixture(scope="module")
-def extra_crds(pytestconfig: pytest.Config) -> list[Path]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    # Uncaptured: the first run downloads modules, and minutes of silence look like a hang.
-    with capture.global_and_fixture_disabled():
-        return envoy_gateway.crd_files()
-
-
-@pytest.fixture(scope="module")
-def real_controller(
-    control_plane: ControlPlane,
-    kubectl: Kubectl,
-    tmp_path_factory: pytest.TempPathFactory,
-    pytestconfig: pytest.Config,
-) -> Iterator[Process]:
-    """Envoy Gateway with a GatewayClass of its own."""
-    kubectl("create", "namespace", envoy_gateway.NAMESPACE)
-    create_class(kubectl, "eg", envoy_gateway.CONTROLLER)
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        envoy_gateway.ensure(progress_to_stderr)
-    directory = tmp_path_factory.mktemp("envoy-gateway")
-    with envoy_gateway.running(directory, control_plane.env, progress_to_stderr) as process:
-        yield process
-
-
 @pytest.fixture
 def attached(operator: Operator, router: SemanticRouter) -> SemanticRouter:
     """A router in gateway mode beside a Gateway that is there; not applied yet."""
@@ -63,39 +30,6 @@ def attached(operator: Operator, router: SemanticRouter) -> SemanticRouter:
     router.create_service()
     attach(router)
     return router
-
-
-def attach(router: SemanticRouter, **more: Any) -> None:
-    reference = {"name": "public", "namespace": router.namespace}
-    router.spec["gateway"] = {"existingRef": reference, **more}
-
-
-def create_class(kubectl: Kubectl, name: str, controller: str) -> None:
-    manifest = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "GatewayClass",
-        "metadata": {"name": name},
-        "spec": {"controllerName": controller},
-    }
-    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
-
-
-def create_gateway(
-    router: SemanticRouter, class_name: str, namespace: str = "", **allowed: Any
-) -> None:
-    listener = {"name": "http", "protocol": "HTTP", "port": 80}
-    manifest = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": "public"},
-        "spec": {
-            "gatewayClassName": class_name,
-            "listeners": [{**listener, **({"allowedRoutes": allowed} if allowed else {})}],
-        },
-    }
-    router.kubectl(
-        "apply", "-n", namespace or router.namespace, "-f", "-", stdin=json.dumps(manifest)
-    )
 
 
 def owned(router: SemanticRouter) -> dict[str, dict[str, Any]]:
@@ -273,114 +207,3 @@ def test_a_kind_that_is_not_served_costs_no_request(
     asked = {request.resource for request in audit.requests(control_plane.audit_log, start)}
     assert "httproutes" in asked
     assert not {"envoyfilters", "routes"} & asked
-
-
-def test_envoy_gateway_accepts_what_the_operator_makes(
-    operator: Operator, real_controller: Process, router: SemanticRouter
-) -> None:
-    create_gateway(router, "eg")
-    router.create_service()
-    attach(router, extProc=True)
-    router.apply()
-
-    ready = router.wait_for("RouteReady", timeout=90)
-    assert ready["reason"] == "HTTPRouteAccepted", real_controller.log_tail()
-    router.wait_for_phase("Running")
-    policy = router.read("envoyextensionpolicy", router.name)
-
-    def accepted() -> bool:
-        status = router.read("envoyextensionpolicy", router.name).get("status", {})
-        verdicts = [
-            item
-            for ancestor in status.get("ancestors", [])
-            for item in ancestor["conditions"]
-            if item["type"] == "Accepted"
-        ]
-        assert [item["status"] for item in verdicts] == ["True"], status
-        return True
-
-    eventually(accepted, 60, "Envoy Gateway to accept the EnvoyExtensionPolicy")
-    assert policy["spec"]["targetRefs"][0]["name"] == "my-router-models"
-
-
-def test_what_envoy_gateway_writes_is_not_fought_over(
-    operator: Operator,
-    real_controller: Process,
-    control_plane: ControlPlane,
-    router: SemanticRouter,
-) -> None:
-    create_gateway(router, "eg")
-    router.create_service()
-    attach(router, extProc=True)
-    router.apply()
-    router.wait_for("RouteReady", timeout=90)
-    router.wait_for_phase("Running")
-
-    def runs() -> int:
-        mine = {"namespace": router.namespace, "msg": "Reconciled"}
-        return sum(mine.items() <= entry.items() for entry in operator.entries)
-
-    before, start = runs(), control_plane.audit_log.stat().st_size
-    router.patch("semanticrouter", router.name, {"metadata": {"annotations": {"look": "again"}}})
-    eventually(lambda: runs() > before, 60, "another run")
-    written = [
-        request
-        for request in audit.writes(control_plane.audit_log, start)
-        if request.namespace == router.namespace
-        and request.agent.startswith("semantic-router-operator")
-    ]
-    assert written == []
-
-
-def test_envoy_gateway_refuses_a_listener_that_is_not_there(
-    operator: Operator, real_controller: Process, router: SemanticRouter
-) -> None:
-    create_gateway(router, "eg")
-    router.create_service()
-    attach(router, hostnames=["router.example.com"])
-    manifest = {"metadata": {"name": "public"}}
-    listener = {"name": "http", "protocol": "HTTP", "port": 80, "hostname": "other.example.com"}
-    router.patch("gateway", "public", {**manifest, "spec": {"listeners": [listener]}})
-    router.apply()
-
-    refused = router.wait_for("RouteReady", "False", timeout=90)
-    eventually(
-        lambda: router.condition("RouteReady")["reason"] == "HTTPRouteNotAccepted",
-        60,
-        f"Envoy Gateway to refuse a host name that no listener has; first {refused}",
-    )
-
-
-def test_a_backend_elsewhere_needs_a_reference_grant(
-    operator: Operator, real_controller: Process, kubectl: Kubectl, router: SemanticRouter
-) -> None:
-    elsewhere = f"{router.namespace}-models"
-    kubectl("create", "namespace", elsewhere)
-    SemanticRouter(kubectl, elsewhere, minimal()).create_service()
-    create_gateway(router, "eg")
-    router.spec["vllmEndpoints"][0]["backend"]["service"]["namespace"] = elsewhere
-    attach(router, extProc=True)
-    router.apply()
-
-    lacking = router.wait_for("RouteReady", "False")
-    assert lacking["reason"] == "ReferenceGrantMissing"
-    assert elsewhere in lacking["message"]
-
-    grant = {
-        "apiVersion": "gateway.networking.k8s.io/v1beta1",
-        "kind": "ReferenceGrant",
-        "metadata": {"name": "my-router"},
-        "spec": {
-            "from": [
-                {
-                    "group": "gateway.networking.k8s.io",
-                    "kind": "HTTPRoute",
-                    "namespace": router.namespace,
-                }
-            ],
-            "to": [{"group": "", "kind": "Service", "name": "vllm-qwen"}],
-        },
-    }
-    kubectl("apply", "-n", elsewhere, "-f", "-", stdin=json.dumps(grant))
-    assert router.wait_for("RouteReady", timeout=90)["reason"] == "HTTPRouteAccepted"
-    kubectl("delete", "namespace", elsewhere, "--wait=false")

@@ -1,0 +1,124 @@
+"""What the real Envoy Gateway makes of the operator's objects."""
+
+from __future__ import annotations
+
+import json
+
+from control_plane import ControlPlane, Kubectl, audit
+from control_plane.process import Process
+from e2e.gateway.gateways import attach, create_gateway, publish
+from e2e.operator_process import Operator
+from e2e.semantic_router import SemanticRouter, minimal
+from eventually import eventually
+
+
+def test_envoy_gateway_accepts_what_the_operator_makes(
+    operator: Operator, real_controller: Process, router: SemanticRouter
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router, extProc=True)
+    router.apply()
+    publish(router, f"{router.name}-headless", "grpc", "router.example.com", 50051)
+
+    ready = router.wait_for("RouteReady", timeout=90)
+    assert ready["reason"] == "HTTPRouteAccepted", real_controller.log_tail()
+    router.wait_for_phase("Running")
+    policy = router.read("envoyextensionpolicy", router.name)
+
+    def accepted() -> bool:
+        status = router.read("envoyextensionpolicy", router.name).get("status", {})
+        verdicts = [
+            item
+            for ancestor in status.get("ancestors", [])
+            for item in ancestor["conditions"]
+            if item["type"] == "Accepted"
+        ]
+        assert [item["status"] for item in verdicts] == ["True"], status
+        return True
+
+    eventually(accepted, 60, "Envoy Gateway to accept the EnvoyExtensionPolicy")
+    assert policy["spec"]["targetRefs"][0]["name"] == "my-router-models"
+
+
+def test_what_envoy_gateway_writes_is_not_fought_over(
+    operator: Operator,
+    real_controller: Process,
+    control_plane: ControlPlane,
+    router: SemanticRouter,
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router, extProc=True)
+    router.apply()
+    router.wait_for("RouteReady", timeout=90)
+    router.wait_for_phase("Running")
+
+    def runs() -> int:
+        mine = {"namespace": router.namespace, "msg": "Reconciled"}
+        return sum(mine.items() <= entry.items() for entry in operator.entries)
+
+    before, start = runs(), control_plane.audit_log.stat().st_size
+    router.patch("semanticrouter", router.name, {"metadata": {"annotations": {"look": "again"}}})
+    eventually(lambda: runs() > before, 60, "another run")
+    written = [
+        request
+        for request in audit.writes(control_plane.audit_log, start)
+        if request.namespace == router.namespace
+        and request.agent.startswith("semantic-router-operator")
+    ]
+    assert written == []
+
+
+def test_envoy_gateway_refuses_a_listener_that_is_not_there(
+    operator: Operator, real_controller: Process, router: SemanticRouter
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router, hostnames=["router.example.com"])
+    manifest = {"metadata": {"name": "public"}}
+    listener = {"name": "http", "protocol": "HTTP", "port": 80, "hostname": "other.example.com"}
+    router.patch("gateway", "public", {**manifest, "spec": {"listeners": [listener]}})
+    router.apply()
+
+    refused = router.wait_for("RouteReady", "False", timeout=90)
+    eventually(
+        lambda: router.condition("RouteReady")["reason"] == "HTTPRouteNotAccepted",
+        60,
+        f"Envoy Gateway to refuse a host name that no listener has; first {refused}",
+    )
+
+
+def test_a_backend_elsewhere_needs_a_reference_grant(
+    operator: Operator, real_controller: Process, kubectl: Kubectl, router: SemanticRouter
+) -> None:
+    elsewhere = f"{router.namespace}-models"
+    kubectl("create", "namespace", elsewhere)
+    SemanticRouter(kubectl, elsewhere, minimal()).create_service()
+    create_gateway(router, "eg")
+    router.spec["vllmEndpoints"][0]["backend"]["service"]["namespace"] = elsewhere
+    attach(router, extProc=True)
+    router.apply()
+
+    lacking = router.wait_for("RouteReady", "False")
+    assert lacking["reason"] == "ReferenceGrantMissing"
+    assert elsewhere in lacking["message"]
+
+    grant = {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": "my-router"},
+        "spec": {
+            "from": [
+                {
+                    "group": "gateway.networking.k8s.io",
+                    "kind": "HTTPRoute",
+                    "namespace": router.namespace,
+                }
+            ],
+            "to": [{"group": "", "kind": "Service", "name": "vllm-qwen"}],
+        },
+    }
+    kubectl("apply", "-n", elsewhere, "-f", "-", stdin=json.dumps(grant))
+    assert router.wait_for("RouteReady", timeout=90)["reason"] == "HTTPRouteAccepted"
+    kubectl("delete", "namespace", elsewhere, "--wait=false")

@@ -1,0 +1,229 @@
+"""What a client of a Gateway can and cannot do.
+
+Real Envoy on what the real Envoy Gateway makes of the operator's objects; stubs behind it. The
+Services' EndpointSlices are the test's and name stubs on 127/8, by FQDN: a slice must not hold such
+addresses.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+from control_plane import Kubectl, envoy_gateway
+from control_plane.process import Process
+from e2e.gateway import proxy
+from e2e.gateway.gateways import attach, create_gateway, publish
+from e2e.operator_process import Operator
+from e2e.semantic_router import SemanticRouter, minimal
+from eventually import eventually
+from guide import PAGES, blocks
+from integration.data_path.client import CHAT, Answer, Client
+from integration.data_path.envoy_process import free_ports
+from integration.data_path.stub_backend import Call, RouterApi, StubBackend
+from integration.data_path.stub_dns import StubDns
+from integration.data_path.stub_router import AUTO, REFUSED, UNDECIDED, StubRouter
+from integration.data_path.test_data_path import MANAGEMENT_PATHS
+
+QWEN, LORA, LLAMA, LOST = "qwen2.5-7b", "qwen2.5-7b-maths", "meta/llama-3.1-8b", "lost-model"
+# Of a router that does not answer, behind the same Gateway.
+DOWN = "down.example.com"
+
+
+class Echo(StubBackend):
+    """Its answer is as long as the question."""
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        status, said = super().answer(call)
+        return status, {**said, "echo": "y" * len(call.body)}
+
+
+@dataclass
+class DataPath(Client):
+    """One Gateway and what is around it."""
+
+    router: StubRouter
+    api: RouterApi
+    backends: dict[str, StubBackend]
+
+    def calls(self) -> int:
+        """How many requests the backends have got."""
+        return sum(len(backend.calls) for backend in self.backends.values())
+
+    def ask_where_the_router_is_down(self) -> Answer:
+        return self.ask(body={"model": LLAMA}, headers={"Host": DOWN})
+
+
+def endpoint(name: str, model: str) -> dict[str, Any]:
+    backend = {"type": "service", "service": {"name": f"vllm-{name}", "port": 8000}}
+    return {"name": name, "model": model, "backend": backend}
+
+
+@pytest.fixture(scope="module")
+def data_path(
+    operator: Operator,
+    real_controller: Process,
+    kubectl: Kubectl,
+    shared_namespace: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DataPath]:
+    with ExitStack() as stack:
+        qwen = stack.enter_context(Echo("qwen", "127.0.0.2"))
+        llama = stack.enter_context(StubBackend("llama", "127.0.0.3"))
+        api = stack.enter_context(RouterApi("api", "127.0.0.1"))
+        stub_router = stack.enter_context(StubRouter(QWEN))
+        port, nobody = free_ports(2)
+        names = {
+            "qwen.stub.test": [qwen.address],
+            "llama.stub.test": [llama.address],
+            "router.stub.test": ["127.0.0.1"],
+        }
+        dns = stack.enter_context(StubDns({proxy.XDS_SERVER: ["127.0.0.1"], **names}))
+
+        models = [endpoint("qwen", QWEN), endpoint("llama", LLAMA), endpoint("lost", LOST)]
+        models[0]["loras"] = [{"name": LORA}]
+        router = SemanticRouter(kubectl, shared_namespace)
+        down = SemanticRouter(kubectl, shared_namespace, minimal("down"))
+        for name in ("qwen", "llama", "lost"):
+            router.create_service(f"vllm-{name}")
+        create_gateway(router, "eg", port=port)
+        attach(router, extProc=True)
+        attach(down, extProc=True, hostnames=[DOWN])
+        for each in (router, down):
+            each.spec["vllmEndpoints"] = models
+            each.apply()
+        publish(router, "vllm-qwen", "http", "qwen.stub.test", qwen.port)
+        publish(router, "vllm-llama", "http", "llama.stub.test", llama.port)
+        publish(router, router.name, "api", "router.stub.test", api.port)
+        publish(router, f"{router.name}-headless", "grpc", "router.stub.test", stub_router.port)
+        publish(router, "down-headless", "grpc", "router.stub.test", nobody)
+        for each in (router, down):
+            each.wait_for("RouteReady")
+
+        directory = tmp_path_factory.mktemp("proxy")
+        certificates = envoy_gateway.proxy_certificates(real_controller.root)
+        gateway = (shared_namespace, "public")
+        stack.enter_context(proxy.running(kubectl, gateway, certificates, dns.port, directory))
+        mine = DataPath(port, stub_router, api, {"qwen": qwen, "llama": llama})
+        eventually(lambda: mine.chat(QWEN).status == 200, 30, "the Gateway to serve a model")
+        yield mine
+
+
+@pytest.mark.parametrize(
+    ("asked", "backend"), [(QWEN, "qwen"), (LORA, "qwen"), (LLAMA, "llama"), (AUTO, "qwen")]
+)
+def test_a_models_request_lands_on_its_backend(
+    asked: str, backend: str, data_path: DataPath
+) -> None:
+    answer = data_path.chat(asked)
+    assert (answer.status, answer.json["served_by"]) == (200, backend)
+    assert answer.headers["x-vsr-schema-version"] == "stub"
+    assert json.loads(data_path.backends[backend].calls[-1].body)["model"] == (
+        QWEN if asked == AUTO else asked
+    )
+
+
+def test_what_the_router_selects_wins_over_what_a_client_says_it_has(data_path: DataPath) -> None:
+    assert data_path.served_by(QWEN, x_selected_model=LLAMA) == "qwen"
+    assert data_path.served_by(LLAMA, x_selected_model=QWEN) == "llama"
+    assert data_path.backends["llama"].calls[-1].headers["x-selected-model"] == LLAMA
+
+
+def test_a_request_that_the_router_refuses_reaches_no_backend(data_path: DataPath) -> None:
+    before = data_path.calls()
+    assert data_path.chat(REFUSED).status == 403
+    assert data_path.chat(REFUSED, x_selected_model=LLAMA).status == 403
+    assert data_path.calls() == before
+
+
+def test_a_model_without_an_endpoint_fails_alone(data_path: DataPath) -> None:
+    before = data_path.calls()
+    assert data_path.chat(LOST).status == 503
+    assert data_path.calls() == before
+
+
+def test_prompts_and_answers_of_some_mebibytes_pass(data_path: DataPath) -> None:
+    image = "x" * (8 * 1024 * 1024)
+    answer = data_path.ask(body={"model": QWEN, "image": image})
+    assert answer.status == 200
+    assert len(answer.json["echo"]) > len(image)
+
+
+def test_server_sent_events_arrive_one_by_one(data_path: DataPath) -> None:
+    backend = data_path.backends["qwen"]
+    connection = http.client.HTTPConnection("127.0.0.1", data_path.port, timeout=20)
+    connection.request("POST", CHAT, json.dumps({"model": QWEN, "stream": True}))
+    response = connection.getresponse()
+    assert response.readline() == b"data: one\n"
+    # The backend sends the second event only after this, or when it has lost patience.
+    backend.let_stream_go_on.set()
+    assert response.read() == b"\ndata: [DONE]\n\n"
+    connection.close()
+    assert backend.client_was_first
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/info/models", "/v1/models"])
+def test_the_routers_api_is_served_without_asking_ext_proc(data_path: DataPath, path: str) -> None:
+    asked_before = len(data_path.router.seen)
+    answer = data_path.ask(path)
+    assert (answer.status, answer.json["path"]) == (200, path)
+    assert len(data_path.router.seen) == asked_before
+
+
+def test_the_rest_of_the_routers_api_is_not_reachable(data_path: DataPath) -> None:
+    before = len(data_path.api.calls)
+    statuses = {path: data_path.ask(path).status for path in MANAGEMENT_PATHS}
+    # A path with an escaped slash is redirected to the same one without.
+    assert set(statuses.values()) <= {307, 400, 404}, statuses
+    assert len(data_path.api.calls) == before
+
+
+def test_requests_fail_while_the_router_is_down_unless_the_cr_opted_out(
+    data_path: DataPath, kubectl: Kubectl, shared_namespace: str
+) -> None:
+    before = data_path.calls()
+    assert data_path.ask_where_the_router_is_down().status >= 500
+    assert data_path.calls() == before
+
+    down = SemanticRouter(kubectl, shared_namespace, minimal("down"))
+    down.patch("semanticrouter", "down", {"spec": {"envoy": {"failureModeAllow": True}}})
+    eventually(
+        lambda: data_path.ask_where_the_router_is_down().status == 200,
+        60,
+        "the Gateway to let requests pass",
+    )
+    assert data_path.ask_where_the_router_is_down().json["served_by"] == "qwen"
+
+
+def test_the_policy_of_the_guide_takes_internal_headers_away_from_clients(
+    data_path: DataPath, kubectl: Kubectl, shared_namespace: str
+) -> None:
+    page = next(page for page in PAGES if page.name == "deployment-modes.md")
+    documents = [yaml.safe_load(block) for block in blocks(page, "yaml")]
+    (policy,) = (found for found in documents if found.get("kind") == "ClientTrafficPolicy")
+    policy["metadata"]["namespace"] = shared_namespace
+    policy["spec"]["targetRefs"][0]["name"] = "public"
+    kubectl("apply", "--validate=strict", "-f", "-", stdin=json.dumps(policy))
+    eventually(
+        lambda: data_path.served_by(UNDECIDED, x_selected_model=LLAMA) == "qwen",
+        30,
+        "the Gateway to drop the header that chooses a model",
+    )
+    internal = {
+        "x-selected-model": LLAMA,
+        "x-vsr-looper-request": "true",
+        "x-vsr-internal-auth": "guess",
+        "x-vsr-fusion-depth": "0",
+        "x-authz-user-id": "root",
+    }
+    answer = data_path.ask(body={"model": UNDECIDED}, headers={**internal, "x-harmless": "stays"})
+    assert answer.status == 200
+    for seen in (data_path.router.seen[-1], data_path.backends["qwen"].calls[-1].headers):
+        assert seen["x-harmless"] == "stays"
+        assert not internal.keys() & seen.keys()
