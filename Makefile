@@ -123,8 +123,8 @@ kind-load: ## Take the image into a kind cluster (KIND_CLUSTER=kind)
 	kind load docker-image $(IMAGE) --name $(KIND_CLUSTER)
 
 .PHONY: bundle
-bundle: $(READY) ## Generate bundle/ for OLM, and what the playbook install applies, from config/
-	@PYTHONPATH=hack $(BIN)/python -m olm_bundle
+bundle: $(READY) ## Generate bundle/ for OLM (IMG=...), and what the playbook install applies, from config/
+	@PYTHONPATH=hack $(BIN)/python -m olm_bundle --image '$(IMG)'
 
 .PHONY: build-installer
 build-installer: $(READY) ## Write dist/install.yaml, one file for `kubectl apply -f` (IMG=...)

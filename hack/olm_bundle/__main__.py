@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 
@@ -12,9 +13,12 @@ from olm_bundle.sources import CHECKOUT, packaged
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="olm_bundle", description=__doc__)
+    parser.add_argument("--image", default="", help="the operator's image; the released one else")
+    given = parser.parse_args()
     try:
-        files = packaged(programs.ensure_kubectl(progress_to_stderr))
-    except (ControlPlaneError, KubectlError) as error:
+        files = packaged(programs.ensure_kubectl(progress_to_stderr), given.image)
+    except (ControlPlaneError, KubectlError, ValueError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
     shutil.rmtree(CHECKOUT / "bundle", ignore_errors=True)

@@ -282,14 +282,26 @@ def messages(facts: Facts, problems: list[Problem], current: Mapping[str, Any]) 
 
 
 def summary(facts: Facts, current: Mapping[str, Any]) -> str:
-    """One short line without any text from the SemanticRouter: it becomes a task's name."""
+    """One line without any text from the SemanticRouter: it becomes a task's name.
+
+    The stock engine logs the names of tasks and nothing of their results, so the words that users
+    look for in the log are in it.
+    """
     resolved = sum(1 for endpoint in facts.endpoints if endpoint.ready)
-    ready = next(item for item in current["conditions"] if item["type"] == READY)
-    return (
-        f"{current['phase']} ({ready['reason']}), "
+    found = {item["type"]: item for item in current["conditions"]}
+    counts = (
+        f"{current['phase']} ({found[READY]['reason']}), "
         f"{current['readyReplicas']} of {current['replicas']} replicas ready, "
         f"{resolved} of {len(facts.endpoints)} backends resolved"
     )
+    failures = [
+        f"{discovery.FAILED_MESSAGE} spec.vllmEndpoints[{number}]: {endpoint.reason}"
+        for number, endpoint in enumerate(facts.endpoints)
+        if not endpoint.ready
+    ]
+    if found[BACKENDS_RESOLVED]["reason"] in ("NoBackends", "NoBackendsResolved"):
+        failures.append(discovery.NO_BACKENDS_MESSAGE)
+    return "; ".join([counts, *failures])
 
 
 def sanitized(text: str, limit: int = MESSAGE_LIMIT) -> str:

@@ -67,6 +67,7 @@ PLATFORM_MESSAGES = {
     "will use standard security contexts",
 }
 NO_BACKENDS_MESSAGE = "No backends found"
+FAILED_MESSAGE = "Failed to discover backend"
 
 # Not for another try: a cluster that is not OpenShift will not become one.
 ROUTE_API_MISSING = Problem(
@@ -253,7 +254,7 @@ def messages(found: Facts) -> list[str]:
     """Lines for the operator's log."""
     lines = [PLATFORM_MESSAGES[found.platform]]
     unresolved = [item for item in found.endpoints if not item.ready]
-    lines += [f"Failed to discover backend {item.name}: {item.message}" for item in unresolved]
+    lines += [f"{FAILED_MESSAGE} {item.name}: {item.message}" for item in unresolved]
     if len(unresolved) == len(found.endpoints):
         lines.append(NO_BACKENDS_MESSAGE)
     return lines

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,9 @@ class Operator:
         arguments = ["--metrics-bind-address=0", "--health-probe-bind-address=0"]
         if self._engine == "embedded":
             arguments.append(f"--runner-dir={self.runtime}")
+        else:
+            # Of its own: an operator of another cluster may be running.
+            arguments.append(f"--proxy-port={free_port()}")
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -108,8 +112,24 @@ class Operator:
             words in json.dumps(entry) and entry.get("name") == name for entry in self.entries
         )
 
+    def jobs(self, namespace: str, ended: bool = False) -> set[str]:
+        """The runs for a namespace, by either engine's words; only those that came to their end."""
+        ends = ("Reconciled", "Ansible-runner exited successfully")
+        return {
+            entry["job"]
+            for entry in self.entries
+            if entry.get("namespace") == namespace and "job" in entry
+            if not ended or entry["msg"] in ends
+        }
+
     def wait_until_said(self, words: str, timeout: float = 60) -> None:
         eventually(lambda: self.said(words), timeout, f"the operator's log to say {words!r}")
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
 
 
 @functools.cache

@@ -35,7 +35,7 @@ def test_a_backend_that_appears_later_is_picked_up_without_an_edit(
     assert "spec.vllmEndpoints[0]" in condition["message"]
     assert "vllm-qwen" in condition["message"]
     eventually(
-        lambda: operator.said("Failed to discover backend qwen", name=router.name), 30, "a log line"
+        lambda: operator.said("Failed to discover backend", name=router.name), 30, "a log line"
     )
     generation = router.get()["metadata"]["generation"]
     router.create_service()

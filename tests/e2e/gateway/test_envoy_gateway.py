@@ -54,13 +54,9 @@ def test_what_envoy_gateway_writes_is_not_fought_over(
     router.wait_for("RouteReady", timeout=90)
     router.wait_for_phase("Running")
 
-    def runs() -> int:
-        mine = {"namespace": router.namespace, "msg": "Reconciled"}
-        return sum(mine.items() <= entry.items() for entry in operator.entries)
-
-    before, start = runs(), control_plane.audit_log.stat().st_size
+    before, start = operator.jobs(router.namespace), control_plane.audit_log.stat().st_size
     router.patch("semanticrouter", router.name, {"metadata": {"annotations": {"look": "again"}}})
-    eventually(lambda: runs() > before, 60, "another run")
+    eventually(lambda: operator.jobs(router.namespace, ended=True) - before, 60, "another run")
     written = [
         request
         for request in audit.writes(control_plane.audit_log, start)

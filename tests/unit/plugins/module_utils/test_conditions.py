@@ -597,7 +597,8 @@ def test_the_summary_is_one_line_without_the_users_text() -> None:
     facts = Facts(endpoints=[replace(LOST, message="{{ lookup('pipe', 'id') }}")])
     line = conditions.summary(facts, status(facts))
     assert line == (
-        "Degraded (NoBackendsResolved), 2 of 2 replicas ready, 0 of 1 backends resolved"
+        "Degraded (NoBackendsResolved), 2 of 2 replicas ready, 0 of 1 backends resolved; "
+        "Failed to discover backend spec.vllmEndpoints[0]: ServiceNotFound; No backends found"
     )
 
 
