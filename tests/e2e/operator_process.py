@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -61,9 +60,6 @@ class Operator:
         arguments = ["--metrics-bind-address=0", "--health-probe-bind-address=0"]
         if self._engine == "embedded":
             arguments.append(f"--runner-dir={self.runtime}")
-        else:
-            # Of its own: an operator of another cluster may be running.
-            arguments.append(f"--proxy-port={free_port()}")
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -126,12 +122,6 @@ class Operator:
         eventually(lambda: self.said(words), timeout, f"the operator's log to say {words!r}")
 
 
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
 @functools.cache
 def event_plugin() -> Path:
     """By which ansible-runner tells the stock engine of tasks, for PYTHONPATH.
@@ -158,9 +148,34 @@ def running_operator(
 ) -> Iterator[Operator]:
     """An operator that watches, and that ends cleanly and with all the rights it asked for."""
     started = Operator(tmp_path_factory.mktemp("operator"), plane, engine)
-    started.start()
-    started.wait_until_said("Starting workers")
-    yield started
-    assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
-    assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
+    with making_room(started, engine):
+        started.start()
+        started.wait_until_said("Starting workers")
+        yield started
+        assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
+        assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
     assert not installation.refused(plane), "the operator lacks a right: see config/rbac"
+
+
+_stock_operators: list[Operator] = []
+
+
+@contextmanager
+def making_room(operator: Operator, engine: str) -> Iterator[None]:
+    """Stops the stock operator of another cluster for as long as this one runs.
+
+    A stock engine's playbooks look for its proxy at port 8888, whatever --proxy-port says.
+    """
+    if engine != "stock":
+        yield
+        return
+    other = _stock_operators[-1] if _stock_operators else None
+    if other:
+        assert other.stop() == 0
+    _stock_operators.append(operator)
+    try:
+        yield
+    finally:
+        _stock_operators.remove(operator)
+        if other:
+            other.start()
