@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +45,7 @@ ROLES = [CHECKOUT / "config" / "rbac" / name for name in ("role.yaml", "leader_e
 IMAGE = "registry.example.com:5000/operator:dev"
 DEPLOYMENT = "deployment/semantic-router-operator-controller-manager"
 PART_OF = "-l=app.kubernetes.io/name=semantic-router-operator"
+ROTATION_RIGHTS = "semantic-router-operator-secret-rotation"
 
 Manifest = dict[str, Any]
 
@@ -431,6 +432,104 @@ def namespace_of_the_pod(container: Manifest, namespace: str) -> str:
     )
     assert source["fieldRef"]["fieldPath"] == "metadata.namespace"
     return namespace
+
+
+@pytest.fixture
+def secret_rotation(
+    installed: None, kubectl: Kubectl, tmp_path: Path
+) -> Iterator[Callable[[], None]]:
+    """Adds the component to what is installed, when it is called."""
+
+    def build(*components: str) -> str:
+        config = os.path.relpath(CHECKOUT / "config", tmp_path)
+        overlay: Manifest = {
+            "resources": [f"{config}/default"],
+            "components": [f"{config}/components/{name}" for name in components],
+        }
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+        return kubectl("kustomize", str(tmp_path))
+
+    def add() -> None:
+        kubectl("apply", "-f", "-", stdin=build("secret-rotation"))
+
+    yield add
+    kubectl("delete", "clusterrole,clusterrolebinding", ROTATION_RIGHTS, "--ignore-not-found")
+    kubectl("apply", "-f", "-", stdin=build())
+
+
+def test_with_secret_rotation_a_changed_secret_replaces_the_pods_and_without_none_is_read(
+    secret_rotation: Callable[[], None],
+    control_plane: ControlPlane,
+    kubectl: Kubectl,
+    namespace: str,
+    tmp_path: Path,
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(control_plane, kubeconfig, NAMESPACE)
+    access = {"KUBECONFIG": str(kubeconfig), "K8S_AUTH_KUBECONFIG": str(kubeconfig)}
+    operator = Operator(tmp_path / "operator", control_plane, "embedded", access)
+    router = SemanticRouter(kubectl, namespace)
+    token = {"name": "hf-token-secret", "key": "token"}
+    router.spec["env"] = [{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": token}}]
+    offset = control_plane.audit_log.stat().st_size
+
+    def start() -> None:
+        """With the variables of the Deployment as it is now."""
+        deployment = json.loads(kubectl("get", DEPLOYMENT, "-n", NAMESPACE, "-o", "json"))
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        variables = {item["name"]: item["value"] for item in container["env"] if "value" in item}
+        operator.start(**variables, WATCH_NAMESPACE=namespace)
+
+    def change_the_secret(value: str) -> None:
+        secret = {"kind": "Secret", "metadata": {"name": token["name"]}, "apiVersion": "v1"}
+        secret |= {"stringData": {token["key"]: value}}
+        kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(secret))
+
+    def template() -> Manifest:
+        found: Manifest = router.read("deployment", router.name)["spec"]["template"]
+        return found
+
+    def look_again(replicas: int) -> None:
+        """A change of the router's own, which is seen when the run has ended."""
+        router.spec["replicas"] = replicas
+        router.apply()
+        router.wait_for("Ready")
+
+    def secrets_asked_for() -> set[tuple[str, str, str]]:
+        return {
+            (request.verb, request.namespace, request.name)
+            for request in audit.requests(control_plane.audit_log, offset)
+            if request.user == USER and request.resource == "secrets"
+        }
+
+    change_the_secret("canary-1")
+    router.create_service()
+    start()
+    router.apply()
+    router.wait_for("Ready")
+    before = template()
+    change_the_secret("canary-2")
+    look_again(2)
+    assert template() == before
+    assert operator.stop() == 0, operator.text[-4000:]
+    assert secrets_asked_for() == set()
+
+    secret_rotation()
+    start()
+    look_again(3)
+    assert template() == before, "allowing it replaces no pods"
+    assert secrets_asked_for() == {("get", namespace, token["name"])}
+    change_the_secret("canary-3")
+    look_again(2)
+    assert template() != before
+    after = template()
+    look_again(3)
+    assert template() == after, "one change, one rollout"
+    assert operator.stop() == 0, operator.text[-4000:]
+
+    assert secrets_asked_for() == {("get", namespace, token["name"])}
+    assert "canary" not in operator.text
+    router.delete()
 
 
 def test_undeploy_leaves_nothing(
