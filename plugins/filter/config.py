@@ -5,9 +5,15 @@ from __future__ import annotations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import config_maps
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "config_maps": config_maps,
+}
 
 
 class FilterModule:
@@ -15,6 +21,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "config_maps": filter_of(config_maps),
-        }
+        return filters_of(BUILDERS)

@@ -8,9 +8,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gatew
     http_routes,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "ext_proc_attachment": ext_proc_attachment,
+    "http_routes": http_routes,
+}
 
 
 class FilterModule:
@@ -18,7 +25,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "ext_proc_attachment": filter_of(ext_proc_attachment),
-            "http_routes": filter_of(http_routes),
-        }
+        return filters_of(BUILDERS)

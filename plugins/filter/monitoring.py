@@ -9,9 +9,17 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monit
     service_monitor,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "grafana_dashboard": grafana_dashboard,
+    "prometheus_rule": prometheus_rule,
+    "service_monitor": service_monitor,
+}
 
 
 class FilterModule:
@@ -19,8 +27,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "grafana_dashboard": filter_of(grafana_dashboard),
-            "prometheus_rule": filter_of(prometheus_rule),
-            "service_monitor": filter_of(service_monitor),
-        }
+        return filters_of(BUILDERS)

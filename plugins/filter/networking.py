@@ -13,9 +13,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.netwo
     service,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "headless_service": headless_service,
+    "ingress": ingress,
+    "network_policy": network_policy,
+    "service": service,
+}
 
 
 class FilterModule:
@@ -23,9 +32,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "headless_service": filter_of(headless_service),
-            "ingress": filter_of(ingress),
-            "network_policy": filter_of(network_policy),
-            "service": filter_of(service),
-        }
+        return filters_of(BUILDERS)

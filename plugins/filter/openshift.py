@@ -7,9 +7,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.opens
     route,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "route": route,
+}
 
 
 class FilterModule:
@@ -17,6 +23,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "route": filter_of(route),
-        }
+        return filters_of(BUILDERS)

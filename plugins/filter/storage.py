@@ -7,9 +7,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.stora
     persistent_volume_claim,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "persistent_volume_claim": persistent_volume_claim,
+}
 
 
 class FilterModule:
@@ -17,6 +23,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "persistent_volume_claim": filter_of(persistent_volume_claim),
-        }
+        return filters_of(BUILDERS)

@@ -12,9 +12,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workl
     service_account,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.filter import (
+    Builder,
     Filter,
-    filter_of,
+    filters_of,
 )
+
+# By the names of their filters, which are those of the objects.
+BUILDERS: dict[str, Builder] = {
+    "deployment": deployment,
+    "horizontal_pod_autoscaler": horizontal_pod_autoscaler,
+    "pod_disruption_budget": pod_disruption_budget,
+    "service_account": service_account,
+}
 
 
 class FilterModule:
@@ -22,9 +31,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Filter]:
         """Called by Ansible."""
-        return {
-            "deployment": filter_of(deployment),
-            "horizontal_pod_autoscaler": filter_of(horizontal_pod_autoscaler),
-            "pod_disruption_budget": filter_of(pod_disruption_budget),
-            "service_account": filter_of(service_account),
-        }
+        return filters_of(BUILDERS)

@@ -76,7 +76,9 @@ EXAMPLES = r"""
 - name: Apply the objects of a SemanticRouter
   vllm.semantic_router.apply:
     router: "{{ router }}"
-    objects: "{{ config_objects + workload_objects + networking_objects }}"
+    objects: >-
+      {{ router | vllm.semantic_router.objects(discovery.facts,
+         config_objects + workload_objects + networking_objects) }}
   register: applied
 
 - name: Stop if the cluster refused one of them

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes a filter of a builder: plain dicts in, manifests out. It builds nothing itself."""
+"""Makes filters of builders: plain dicts in, manifests out. It builds nothing itself."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -15,18 +15,50 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 
 Builder = Callable[[Router, Facts], list[Manifest]]
 Filter = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Manifest]]
+ObjectsFilter = Callable[[Mapping[str, Any], Mapping[str, Any], Iterable[str]], list[Manifest]]
 
 
-def filter_of(builder: Builder) -> Filter:
-    """The filter ``router | builder(facts)``."""
+def filters_of(builders: Mapping[str, Builder]) -> dict[str, Filter]:
+    """The filters ``router | name(facts)``."""
+    return {name: _filter_of(builder) for name, builder in builders.items()}
 
-    def build(router: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Manifest]:
-        try:
-            return builder(Router(_plain(router)), Facts.from_dict(_plain(facts)))
-        except RouterError as error:
-            raise AnsibleFilterError(str(error)) from error
+
+def objects_of(builders: Mapping[str, Builder]) -> ObjectsFilter:
+    """The filter ``router | objects(facts, names)``: what the filters of these names give.
+
+    A router that crosses Jinja is taken apart value by value, which costs more than building all of
+    its objects; so this is done once.
+    """
+
+    def build(
+        router: Mapping[str, Any], facts: Mapping[str, Any], names: Iterable[str]
+    ) -> list[Manifest]:
+        wanted = [str(name) for name in names]
+        unknown = sorted(set(wanted) - set(builders))
+        if unknown:
+            raise AnsibleFilterError(
+                f"there is no object {', '.join(unknown)}; there are {', '.join(sorted(builders))}"
+            )
+        return _built([builders[name] for name in wanted], router, facts)
 
     return build
+
+
+def _filter_of(builder: Builder) -> Filter:
+    def build(router: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Manifest]:
+        return _built([builder], router, facts)
+
+    return build
+
+
+def _built(
+    builders: Iterable[Builder], router: Mapping[str, Any], facts: Mapping[str, Any]
+) -> list[Manifest]:
+    subject, known = Router(_plain(router)), Facts.from_dict(_plain(facts))
+    try:
+        return [manifest for build in builders for manifest in build(subject, known)]
+    except RouterError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

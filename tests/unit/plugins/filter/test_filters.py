@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
 from ansible_collections.vllm.semantic_router.plugins.filter.monitoring import (
     FilterModule as Monitoring,
 )
 from ansible_collections.vllm.semantic_router.plugins.filter.networking import (
     FilterModule as Networking,
 )
+from ansible_collections.vllm.semantic_router.plugins.filter.objects import FilterModule as Objects
 from ansible_collections.vllm.semantic_router.plugins.filter.storage import FilterModule as Storage
 from ansible_collections.vllm.semantic_router.plugins.filter.workload import (
     FilterModule as Workload,
@@ -86,7 +88,8 @@ def hostile_router() -> dict[str, Any]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where one real playbook, made of the documented examples, has written its files."""
     directory = tmp_path_factory.mktemp("examples")
-    tasks = [task for name in FILTERS for task in yaml.safe_load(documentation(name)["EXAMPLES"])]
+    names = [*FILTERS, "objects"]
+    tasks = [task for name in names for task in yaml.safe_load(documentation(name)["EXAMPLES"])]
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
     (directory / "play.yml").write_text(yaml.safe_dump([play]))
     (directory / "my-router.yaml").write_text(yaml.safe_dump(hostile_router(), sort_keys=False))
@@ -171,3 +174,15 @@ def test_a_platform_decides_the_security_context():
 def test_facts_that_do_not_exist_are_refused():
     with pytest.raises(TypeError, match="plattform"):
         FILTERS["service"](MY_ROUTER, {"plattform": "kubernetes"})
+
+
+def test_many_objects_are_what_their_own_filters_give(written: Path):
+    found = yaml.safe_load((written / "my-router-objects.yaml").read_text())
+
+    names = ("service_account", "deployment")
+    assert found == [m for name in names for m in FILTERS[name](hostile_router(), FACTS)]
+
+
+def test_an_object_that_there_is_not_is_refused_with_those_that_there_are():
+    with pytest.raises(AnsibleFilterError, match=r"no object servise; there are .*service"):
+        Objects().filters()["objects"](MY_ROUTER, FACTS, ["servise"])
