@@ -45,6 +45,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     discovery,
     gateway_mode,
     gateways,
+    live_gateway_policy,
     live_http_route,
     live_route,
     live_workload,
@@ -528,8 +529,17 @@ def _gateway_admission(problems: list[Problem], workload: Workload) -> Admission
     missing = [problem for problem in problems if problem.reason in gateways.REASONS]
     if missing:
         return Admission(missing[0].reason, _joined(missing), failing=True)
-    return live_http_route.admission_of(
+    admission = live_http_route.admission_of(
         workload.http_route_names, workload.http_routes, workload.gateway
+    )
+    if not admission.ready:
+        return admission
+    has_pods = bool(live_workload.status_of(workload.deployment).get("readyReplicas"))
+    return (
+        live_gateway_policy.admission_of(
+            workload.policy_kinds, workload.policies, workload.gateway, has_pods
+        )
+        or admission
     )
 
 

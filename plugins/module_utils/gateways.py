@@ -38,6 +38,10 @@ ATTACHMENTS = {
     CONTROLLER_ISTIO: (GROUP_ISTIO, "v1alpha3"),
 }
 
+# Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none into
+# an EnvoyFilter.
+POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
+
 # Of the problems here: while one stands, not everything that was asked for is reachable.
 REASONS = (
     "GatewayApiNotInstalled",
@@ -136,6 +140,12 @@ def route_names(router: Router, facts: Facts) -> list[str]:
         return []
     models = [models_route_name(router.name)] if is_attachable(router, facts) else []
     return [router.name, *models]
+
+
+def policy_kinds(router: Router, facts: Facts) -> list[str]:
+    """Kinds of the policies that there should be, and on which a controller gives its verdict."""
+    spoken_about = facts.gateway.get("controller") == CONTROLLER_ENVOY_GATEWAY
+    return list(POLICIES) if spoken_about and is_attachable(router, facts) else []
 
 
 def is_served(facts: Facts) -> bool:

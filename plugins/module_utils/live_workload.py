@@ -37,6 +37,7 @@ class Workload:
     route, route_name: as with the claim, for the Route of OpenShift.
     gateway: spec.gateway in gateway mode, else empty.
     http_route_names: the HTTPRoutes that there should be. http_routes: those that there are.
+    policy_kinds, policies: the same of the policies beside the models' HTTPRoute, by kind.
     """
 
     deployment: Manifest | None = None
@@ -48,6 +49,8 @@ class Workload:
     gateway: Mapping[str, Any] = field(default_factory=dict)
     http_route_names: list[str] = field(default_factory=list)
     http_routes: Mapping[str, Manifest] = field(default_factory=dict)
+    policy_kinds: list[str] = field(default_factory=list)
+    policies: Mapping[str, Manifest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ REASONS = {
     "HTTPRoutePending": "The Gateway's controller has not looked at the HTTPRoute yet.",
     "HTTPRouteNotAccepted": "The Gateway's controller refuses the HTTPRoute.",
     "HTTPRouteRefsNotResolved": "The Gateway's controller finds no way to a Service.",
+    "GatewayPolicyPending": "Envoy Gateway has not looked at a policy of the router yet.",
+    "GatewayPolicyNotAccepted": "Envoy Gateway refuses a policy of the router.",
     "GatewayApiNotInstalled": "The API server does not serve the Gateway API.",
     "GatewayNotFound": "The Gateway of spec.gateway.existingRef does not exist.",
     "GatewayUnreadable": "The operator may not read the Gateway or its class.",

@@ -117,6 +117,7 @@ def read_workload(client: Client, router: Router, facts: Facts) -> Workload:
     route_name = _route_name(router)
     route = _own_route(client, router) if route_name else None
     http_route_names = gateways.route_names(router, facts)
+    policy_kinds = gateways.policy_kinds(router, facts)
     return Workload(
         deployment,
         claim,
@@ -127,6 +128,8 @@ def read_workload(client: Client, router: Router, facts: Facts) -> Workload:
         gateway=router.spec["gateway"] if gateway_mode.is_gateway_mode(router.spec) else {},
         http_route_names=http_route_names,
         http_routes=_own_http_routes(client, router) if http_route_names else {},
+        policy_kinds=policy_kinds,
+        policies=_own_policies(client, router, policy_kinds),
     )
 
 
@@ -147,10 +150,20 @@ def _route_name(router: Router) -> str:
 
 
 def _own_route(client: Client, router: Router) -> Manifest | None:
-    """None as well where Routes are unknown, and when somebody else's has the name."""
+    return _own(client, router, "route.openshift.io/v1", "Route")
+
+
+def _own_policies(client: Client, router: Router, kinds: list[str]) -> dict[str, Manifest]:
+    api_version = "/".join(gateways.ATTACHMENTS[gateways.CONTROLLER_ENVOY_GATEWAY])
+    found = {kind: _own(client, router, api_version, kind) for kind in kinds}
+    return {kind: live for kind, live in found.items() if live is not None}
+
+
+def _own(client: Client, router: Router, api_version: str, kind: str) -> Manifest | None:
+    """None as well where the kind is unknown, and when somebody else's has the name."""
     named = {
-        "apiVersion": "route.openshift.io/v1",
-        "kind": "Route",
+        "apiVersion": api_version,
+        "kind": kind,
         "metadata": {"name": router.name, "namespace": router.namespace},
     }
     live = client.get(resources.path(named))

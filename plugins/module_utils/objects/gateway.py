@@ -61,6 +61,7 @@ _MODELS_PATH = "/v1/models"
 _OPENAI_PATH = {"type": "PathPrefix", "value": "/v1"}
 
 _ENVOY_GATEWAY_API = "gateway.envoyproxy.io/v1alpha1"
+_BUFFER_LIMIT = "per_connection_buffer_limit_bytes"
 _HTTP_FILTERS = "envoy.filters.network.http_connection_manager"
 
 Rule = dict[str, Any]
@@ -237,6 +238,8 @@ def _envoy_filter(router: Router) -> Manifest:
             },
             "configPatches": [
                 _patch("CLUSTER", {}, "ADD", _ext_proc_cluster(router, cluster)),
+                # ext_proc buffers whole prompts and answers, and Envoy's default is 1 MiB.
+                _patch("LISTENER", {}, "MERGE", {_BUFFER_LIMIT: BODY_LIMIT_BYTES}),
                 _patch("NETWORK_FILTER", _filter_chain({}), "MERGE", _without_internal_headers()),
                 _patch(
                     "HTTP_FILTER",

@@ -26,7 +26,7 @@ from eventually import eventually
 from guide import PAGES, blocks
 from integration.data_path.client import CHAT, Answer, Client
 from integration.data_path.envoy_process import free_ports
-from integration.data_path.stub_backend import Call, RouterApi, StubBackend
+from integration.data_path.stub_backend import Echo, RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
 from integration.data_path.stub_router import AUTO, REFUSED, UNDECIDED, StubRouter
 from integration.data_path.test_data_path import MANAGEMENT_PATHS
@@ -34,14 +34,6 @@ from integration.data_path.test_data_path import MANAGEMENT_PATHS
 QWEN, LORA, LLAMA, LOST = "qwen2.5-7b", "qwen2.5-7b-maths", "meta/llama-3.1-8b", "lost-model"
 # Of a router that does not answer, behind the same Gateway.
 DOWN = "down.example.com"
-
-
-class Echo(StubBackend):
-    """Its answer is as long as the question."""
-
-    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
-        status, said = super().answer(call)
-        return status, {**said, "echo": "y" * len(call.body)}
 
 
 @dataclass

@@ -16,7 +16,7 @@ import pytest
 from control_plane import ControlPlane, Kubectl
 from control_plane.process import Process
 from documents import DOCUMENT, document
-from e2e.gateway.gateways import create_gateway
+from e2e.gateway.gateways import create_gateway, publish
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from examples import SAMPLES
@@ -63,6 +63,7 @@ def histories(
         router.apply()
     for router in routers:
         router.wait_for("Ready")
+        publish(router, f"{router.name}-headless", "grpc", "router.example.com", 50051)
         router.wait_for_phase("Degraded")
     without = [router.get()["status"] for router in routers]
     references = [router.spec["gateway"]["existingRef"] for router in routers]

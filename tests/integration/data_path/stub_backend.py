@@ -66,6 +66,14 @@ class RouterApi(StubBackend):
         return 200, {"status": "healthy", "path": call.path}
 
 
+class Echo(StubBackend):
+    """Its answer is as long as the question."""
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        status, said = super().answer(call)
+        return status, {**said, "echo": "y" * len(call.body)}
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,20 @@ def test_the_verdict_on_the_http_route_makes_the_phase(
     assert verdict(said, "Ready")[0] == "True", "clients inside the cluster are served"
     assert verdict(said, "Degraded")[0] == str(phase == "Degraded")
     assert conditions.requeue_after(Facts(), [], workload(*statuses)) == again
+
+
+@pytest.mark.parametrize(
+    ("statuses", "reason"),
+    [
+        (("True", "True"), "GatewayPolicyPending"),
+        (("False", "True"), "HTTPRouteNotAccepted"),
+    ],
+)
+def test_the_policies_beside_an_accepted_http_route_have_their_say(
+    statuses: tuple[str, ...], reason: str
+) -> None:
+    found = replace(workload(*statuses), policy_kinds=["EnvoyExtensionPolicy"])
+    assert verdict(status(found), "RouteReady") == ("False", reason)
 
 
 def test_what_the_cluster_lacks_is_told_before_the_route_is_judged() -> None:

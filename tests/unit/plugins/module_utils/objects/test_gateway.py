@@ -185,6 +185,7 @@ def test_istio_asks_the_router_and_drops_what_no_client_may_send() -> None:
         == by_target["CLUSTER"]["load_assignment"]["cluster_name"]
     )
     assert "x-selected-model" in str(by_target["NETWORK_FILTER"])
+    assert by_target["LISTENER"] == {"per_connection_buffer_limit_bytes": 32 * 1024 * 1024}
     labels = envoy_filter["spec"]["workloadSelector"]["labels"]
     assert labels == {"gateway.networking.k8s.io/gateway-name": "public"}
 
