@@ -66,6 +66,14 @@ _PLACES = tuple(
     )
 )
 
+# What fills a ConfigMap, which holds 1 MiB, by its keys.
+_FILLED_BY = {
+    "tools_db.json": "spec.toolsDb",
+    "config.yaml": "spec.config",
+    "envoy.yaml": "spec.vllmEndpoints",
+}
+_TOO_LONG = "FieldValueTooLong"
+
 _FIXED = re.compile(r"immutable|may not change once set|can not be less than", re.IGNORECASE)
 
 
@@ -90,6 +98,8 @@ def _of_the_cluster(error: ApiError, manifest: Manifest, field: str) -> Problem:
 
 
 def _of_the_spec(cause: Cause, manifest: Manifest, live: Manifest | None) -> Problem:
+    if manifest["kind"] == "ConfigMap" and cause.reason == _TOO_LONG:
+        return _too_much_text(cause, manifest)
     place = _fixed_claim_field(manifest, live) if cause.field == "spec" else cause.field
     field = _field(manifest["kind"], place)
     where = f"{place}: " if place and place != "[]" else ""
@@ -101,6 +111,19 @@ def _of_the_spec(cause: Cause, manifest: Manifest, live: Manifest | None) -> Pro
         field=field,
         found=f"{described(manifest)} is refused: {where}{_short(cause.message)}",
         remedy=remedy,
+    )
+
+
+def _too_much_text(cause: Cause, manifest: Manifest) -> Problem:
+    data = manifest["data"]
+    longest = max(data, key=lambda key: len(data[key].encode()))
+    field = _FILLED_BY.get(longest, "")
+    return Problem(
+        reason="ApplyRefused",
+        field=field,
+        found=f"{described(manifest)} is refused: {longest} has {len(data[longest].encode()):,} "
+        f"bytes ({_short(cause.message)})",
+        remedy=f"Shorten {field or 'the SemanticRouter'}, or divide it among several routers",
     )
 
 

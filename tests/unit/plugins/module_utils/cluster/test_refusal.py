@@ -125,3 +125,21 @@ def test_what_may_pass_by_itself_is_tried_again(status: int) -> None:
     (problem,) = refusal.problems(ApiError(status, "", "busy"), manifest("Service"), None)
     assert problem.retry
     assert problem.found == "Service my-router cannot be written: busy"
+
+
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [
+        ("tools_db.json", "spec.toolsDb"),
+        ("config.yaml", "spec.config"),
+        ("envoy.yaml", "spec.vllmEndpoints"),
+    ],
+)
+def test_too_much_text_is_blamed_on_what_most_of_it_was_made_of(key: str, field: str) -> None:
+    limit = "Too long: may not be more than 1048576 bytes"
+    config_map = {**manifest("ConfigMap"), "data": {"other": "short", key: "x" * 1_100_000}}
+    error = invalid(Cause("FieldValueTooLong", limit, "[]"))
+    (problem,) = refusal.problems(error, config_map, None)
+    assert problem.field == field
+    assert "1,100,000 bytes" in problem.found
+    assert problem.remedy.startswith(f"Shorten {field}")
