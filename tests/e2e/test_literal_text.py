@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import yaml
 from control_plane import Kubectl
 from e2e.operator_process import Operator
 from e2e.semantic_router import OWNED, SemanticRouter
@@ -66,8 +67,17 @@ def test_jinja_in_every_string_stays_literal(
     container = pods["spec"]["containers"][0]
     assert TEMPLATE in container["args"]
     assert {"name": "NOTE", "value": TEMPLATE} in container["env"]
-    tools = router.read("configmap", f"{router.name}-config")["data"]["tools_db.json"]
-    assert json.loads(tools)[0]["description"] == TEMPLATE
+    config_map = router.read("configmap", f"{router.name}-config")["data"]
+    assert json.loads(config_map["tools_db.json"])[0]["description"] == TEMPLATE
+    config = yaml.safe_load(config_map["config.yaml"])
+    assert [model["name"] for model in config["providers"]["models"]] == [MODEL]
+    assert config["global"]["model_catalog"]["modules"]["prompt_guard"]["model_id"] == TEMPLATE
+    assert [endpoint["model"] for endpoint in router.get()["status"]["endpoints"]] == [MODEL]
+    for kind, name in (
+        ("serviceaccount", router.name),
+        ("persistentvolumeclaim", f"{router.name}-models"),
+    ):
+        assert router.read(kind, name)["metadata"]["annotations"]["note"] == TEMPLATE
 
 
 def test_no_secret_value_is_found_anywhere(
@@ -120,6 +130,7 @@ def test_no_secret_value_is_found_anywhere(
     for place, text in {
         "objects, status, events": objects, "the log": operator.text, "artifacts": artifacts
     }.items():  # fmt: skip
+        assert router.name in text, f"{place}: nothing of this router is in there"
         assert CANARY not in text, place
         assert encoded not in text, place
 

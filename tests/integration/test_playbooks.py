@@ -95,13 +95,43 @@ def test_finalize_removes_the_objects_and_keeps_router_and_models(
     assert router.get()["metadata"]["name"] == router.name
 
 
-@pytest.mark.parametrize("role", ["config", "storage", "workload", "networking"])
+@pytest.mark.parametrize(
+    "role", ["config", "storage", "workload", "networking", "openshift", "monitoring"]
+)
 def test_each_role_works_on_its_own(
     playbook: Playbook, router: SemanticRouter, tmp_path: Path, role: str
 ) -> None:
     router.spec["persistence"] = {"enabled": True, "size": "1Gi"}
     router.create_service()
     router.apply()
+    write_play_of(role, router, tmp_path)
+    playbook("play.yml")
+    kinds = {name.split("/")[0] for name in router.objects()}
+    expected = {
+        "config": {"ConfigMap"},
+        "storage": {"PersistentVolumeClaim"},
+        "workload": {"ServiceAccount", "Deployment"},
+        "networking": {"Service"},
+        # Neither a Route nor a ServiceMonitor is asked for, or could be here.
+        "openshift": set(),
+        "monitoring": set(),
+    }
+    assert kinds == expected[role]
+
+
+def test_a_role_on_its_own_writes_nothing_of_a_wrong_router(
+    playbook: Playbook, router: SemanticRouter, tmp_path: Path
+) -> None:
+    router.spec["config"] = {"prompt_guard": {"threshold": 1.5}}
+    router.apply()
+    write_play_of("config", router, tmp_path)
+    done = playbook("play.yml", check=False)
+    assert done.returncode != 0
+    assert "spec.config.prompt_guard.threshold: 1.5 is not a number from 0 to 1" in done.stdout
+    assert not router.objects()
+
+
+def write_play_of(role: str, router: SemanticRouter, directory: Path) -> None:
     of_this_router = {"router_name": router.name, "router_namespace": router.namespace}
     play = [
         {
@@ -113,16 +143,7 @@ def test_each_role_works_on_its_own(
             ],
         }
     ]
-    (tmp_path / "play.yml").write_text(yaml.safe_dump(play))
-    playbook("play.yml")
-    kinds = {name.split("/")[0] for name in router.objects()}
-    expected = {
-        "config": {"ConfigMap"},
-        "storage": {"PersistentVolumeClaim"},
-        "workload": {"ServiceAccount", "Deployment"},
-        "networking": {"Service"},
-    }
-    assert kinds == expected[role]
+    (directory / "play.yml").write_text(yaml.safe_dump(play))
 
 
 @pytest.mark.parametrize("platform", ["kubernetes", "openshift"])

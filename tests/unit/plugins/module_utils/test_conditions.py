@@ -518,6 +518,18 @@ def test_a_route_is_told_as_an_event_when_it_flips_and_not_while_it_begins() -> 
     ]
 
 
+@pytest.mark.parametrize("problem", [INVALID, NO_CLASS, UNREADABLE])
+def test_what_could_not_be_written_is_not_said_to_be_in_effect(problem: Problem) -> None:
+    before = status()
+    facts = Facts() if problem is UNREADABLE else ALL_FOUND
+    edited = router(generation=4, image={"tag": "v0.3.0"})
+    after = status(facts, [problem], previous=before, owner=edited)
+    assert (after["observedGeneration"], after["appliedGeneration"]) == (4, 3)
+    assert after["config"] == before["config"]
+    corrected = status(previous=after, owner=edited)
+    assert (corrected["appliedGeneration"], corrected["config"]["contract"]) == (4, "0.3")
+
+
 def test_transition_times_move_only_when_the_status_flips() -> None:
     before = status(Facts(endpoints=[FOUND, LOST]))
     for item in before["conditions"]:

@@ -4,10 +4,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
-    ownership,
-    prune,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import ownership
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 ROUTER = Router(
@@ -73,25 +70,6 @@ def test_an_object_on_its_way_out_holds_nothing_up() -> None:
     assert problem is not None
     assert "a/b" in problem.found
     assert (problem.blocking, problem.retry) == (False, True)
-
-
-def test_what_is_unwanted_goes() -> None:
-    live = [service("kept"), service("gone")]
-    assert prune.unwanted(live, [service("kept")], ROUTER) == [live[1]]
-
-
-@pytest.mark.parametrize(
-    "live",
-    [
-        service("gone", ownerReferences=[]),
-        service("gone", ownerReferences=[CONTROLLER]),
-        service("gone", deletionTimestamp="2026-01-01T00:00:00Z"),
-        {**service("gone"), "kind": "PersistentVolumeClaim"},
-    ],
-    ids=["no owner", "another owner", "going already", "models"],
-)
-def test_what_is_not_ours_to_delete_stays(live: dict[str, Any]) -> None:
-    assert prune.unwanted([live], [], ROUTER) == []
 
 
 def test_the_label_selector_names_the_router_and_the_operator() -> None:
