@@ -4,7 +4,7 @@
 
 What it owns stands in plugins/module_utils/cluster/resources.py, what it watches in watches.yaml.
 Only what it reads besides, and what admission asks for, is said here. That nothing is missing and
-nothing is too much, tests/e2e/test_permissions.py takes from the API server's audit log.
+nothing is too much, tests/integration/test_installation.py takes from the API server's audit log.
 """
 
 from __future__ import annotations

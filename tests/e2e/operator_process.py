@@ -119,7 +119,12 @@ class Operator:
         }
 
     def wait_until_said(self, words: str, timeout: float = 60) -> None:
-        eventually(lambda: self.said(words), timeout, f"the operator's log to say {words!r}")
+        def look() -> bool:
+            if not self.running and not self.said(words):
+                raise RuntimeError(f"the operator has ended:\n{self.text[-4000:]}")
+            return self.said(words)
+
+        eventually(look, timeout, f"the operator's log to say {words!r}")
 
 
 @functools.cache
