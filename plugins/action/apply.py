@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import (
     ApplyResult,
     apply,
@@ -37,7 +38,7 @@ class ActionModule(RouterAction):
             client = Client.from_options(arguments.values)
         except RouterError as error:
             return ApplyResult(problems=[error.problem]).as_dict()
-        return apply(
+        done = apply(
             client,
             Router(arguments["router"]),
             arguments["objects"],
@@ -46,4 +47,6 @@ class ActionModule(RouterAction):
             dry_run=arguments["dry_run"],
             prune=arguments["prune"],
             capabilities=arguments["capabilities"],
-        ).as_dict()
+        )
+        watching.ask_for(client, arguments["objects"])
+        return done.as_dict()

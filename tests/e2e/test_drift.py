@@ -10,6 +10,9 @@ from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
+# Less than conditions.REQUEUE_PROGRESSING: by an event, and not by a later look.
+BY_EVENT = 20
+
 
 @pytest.fixture
 def running(router: SemanticRouter) -> SemanticRouter:
@@ -50,7 +53,7 @@ def test_a_deleted_object_comes_back(
         )
         return bool(found) and found != uid
 
-    eventually(back, 60, f"{kind} {name} to be created again")
+    eventually(back, BY_EVENT, f"{kind} {name} to be created again")
 
 
 def test_an_edited_field_is_put_right(

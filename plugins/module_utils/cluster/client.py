@@ -126,6 +126,12 @@ class Client:
         """
         return cls(connect(options))
 
+    @property
+    def is_ansible_operators(self) -> bool:
+        """The address is that of the stock engine's proxy, which has the owner's name in it."""
+        url = self._connection.url
+        return url.startswith("http://") and "@localhost:" in url
+
     def get(self, path: str, params: Params | None = None) -> Manifest | None:
         """One object, None when there is none of that name (or kind)."""
         try:

@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes the stock ansible-operator watch what a router owns.
+
+Its proxy begins to watch a kind when an object of it is created with POST, or when it answers a GET
+of one with an ownerReference from its memory. ``apply`` patches and lists, so of most kinds it
+would never hear, and what somebody deletes or edits would be missed until the period is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
+    CONNECTIONS,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+
+
+def ask_for(client: Client, objects: Iterable[Manifest]) -> None:
+    """Read one object of each kind, where the stock engine is the one that answers.
+
+    It is asked in every run, since nothing says whether it has started anew. What it has not in its
+    memory yet, because this run has created it, the next run asks for.
+    """
+    if not client.is_ansible_operators:
+        return
+    of_each_kind = {(item["apiVersion"], item["kind"]): item for item in objects}
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        for manifest in of_each_kind.values():
+            threads.submit(_read, client, resources.path(manifest))
+
+
+def _read(client: Client, path: str) -> None:
+    try:
+        client.get(path)
+    except ApiError:
+        # The run has done its work by now; the next one asks again.
+        return

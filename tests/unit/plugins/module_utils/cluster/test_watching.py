@@ -1,0 +1,46 @@
+"""The stock engine's proxy is made to watch; nobody else is asked for anything."""
+
+from __future__ import annotations
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    ApiError,
+    Client,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import connect
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+
+OWNER = "eyJraW5kIjoiU2VtYW50aWNSb3V0ZXIifQ=="
+
+
+class Proxy(Client):
+    def __init__(self, host: str) -> None:
+        super().__init__(connect({"host": host, "api_key": "any"}))
+        self.asked: list[str] = []
+
+    def get(self, path: str, _: object = None) -> Manifest | None:
+        self.asked.append(path)
+        raise ApiError(503, "", "the informer is not ready")
+
+
+def manifest(kind: str, name: str) -> Manifest:
+    metadata = {"name": name, "namespace": "default"}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
+
+
+OBJECTS = [manifest("Service", "a"), manifest("ConfigMap", "b"), manifest("ConfigMap", "c")]
+
+
+def test_one_object_of_each_kind_is_read_through_the_stock_engines_proxy() -> None:
+    client = Proxy(f"http://{OWNER}@localhost:8888")
+    watching.ask_for(client, OBJECTS)
+    assert sorted(client.asked) == [
+        "/api/v1/namespaces/default/configmaps/c",
+        "/api/v1/namespaces/default/services/a",
+    ]
+
+
+def test_an_api_server_is_asked_for_nothing() -> None:
+    client = Proxy("https://127.0.0.1:6443")
+    watching.ask_for(client, OBJECTS)
+    assert client.asked == []
