@@ -69,7 +69,8 @@ def histories(
     references = [router.spec["gateway"]["existingRef"] for router in routers]
     gateways = {(found["namespace"], found["name"]) for found in references}
     for namespace, name in gateways:
-        kubectl("create", "namespace", namespace)
+        described = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        kubectl("apply", "-f", "-", stdin=json.dumps(described))
         everyone = {"from": "All"}
         create_gateway(routers[0], "eg", namespace, name=name, namespaces=everyone)
     for router in routers:
@@ -79,8 +80,9 @@ def histories(
         router.name: (before, router.get()["status"])
         for router, before in zip(routers, without, strict=True)
     }
-    for namespace, _ in gateways:
-        kubectl("delete", "namespace", namespace, "--wait=false")
+    # The namespaces stay: another engine's turn would have to wait for their end.
+    for namespace, name in gateways:
+        kubectl("delete", "gateway", name, "-n", namespace)
 
 
 def route_ready(status: Status) -> str:
