@@ -7,7 +7,6 @@ builder. So there is no second list of builders here.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -22,7 +21,6 @@ _ROOT = Path(crd.__file__).parents[2]
 _PLAYBOOK = _ROOT / "playbooks" / "render.yml"
 _OBJECTS = _ROOT / "plugins" / "module_utils" / "objects"
 _PACKAGE = "ansible_collections.vllm.semantic_router.plugins.module_utils.objects"
-_FILTER = re.compile(r"\brouter \| vllm\.semantic_router\.(\w+)\(")
 
 Builder = Callable[[Router, Facts], list[Manifest]]
 
@@ -41,10 +39,17 @@ def builders() -> tuple[Builder, ...]:
 
 @cache
 def filter_names() -> tuple[str, ...]:
-    """As the roles' variables name them."""
+    """As the roles' variables ``<concern>_objects`` name them."""
     (play,) = yaml.safe_load(_PLAYBOOK.read_text(encoding="utf-8"))
     files = [_PLAYBOOK.parent / name for name in play["vars_files"]]
-    return tuple(name for file in files for name in _FILTER.findall(file.read_text("utf-8")))
+    variables = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    return tuple(
+        str(name)
+        for concern in variables
+        for key, names in concern.items()
+        if key.endswith("_objects")
+        for name in names
+    )
 
 
 def _of(file: Path) -> list[tuple[str, Builder]]:
