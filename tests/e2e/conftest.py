@@ -10,6 +10,7 @@ from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
 from e2e.operator_process import ENGINES, Operator, running_operator
 from e2e.semantic_router import SemanticRouter
+from e2e.shell import Shell
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -82,6 +83,12 @@ def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Operat
 def router(kubectl: Kubectl, namespace: str) -> SemanticRouter:
     """A SemanticRouter of this test alone; nothing is created until it is applied."""
     return SemanticRouter(kubectl, namespace)
+
+
+@pytest.fixture
+def shell(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Shell:
+    """Runs a user's commands in this test's namespace."""
+    return Shell(tmp_path, control_plane, namespace)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-from pathlib import Path
 
-from control_plane import ControlPlane, Kubectl
+from control_plane import Kubectl
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from e2e.shell import Shell
 from guide import PAGES, commands, name, routers
 
 # Verbs that a cluster without kubelets can do. The operator is no Deployment here.
 SHOWN = re.compile(r"kubectl (get|describe|wait|scale|explain|api-resources|create secret) ")
 ELSEWHERE = re.compile(r"-n \S|--namespace|<")
-# What a test of Routes shows: tests/e2e/test_openshift.py.
-OPENSHIFT = re.compile(r"\broute\b|route\.openshift|openshiftFeatures")
+# What is shown where these APIs are served: test_openshift.py and gateway/.
+OPTIONAL = re.compile(r"\broute\b|route\.openshift|openshiftFeatures|\bhttproute\b")
 
 
 def shown() -> list[tuple[str, str]]:
@@ -25,16 +23,12 @@ def shown() -> list[tuple[str, str]]:
         (name(page), command)
         for page in PAGES
         for command in commands(page)
-        if SHOWN.match(command) and not ELSEWHERE.search(command) and not OPENSHIFT.search(command)
+        if SHOWN.match(command) and not ELSEWHERE.search(command) and not OPTIONAL.search(command)
     ]
 
 
 def test_every_command_about_a_router_works_as_the_guide_shows_it(
-    operator: Operator,
-    control_plane: ControlPlane,
-    kubectl: Kubectl,
-    namespace: str,
-    tmp_path: Path,
+    operator: Operator, kubectl: Kubectl, namespace: str, shell: Shell
 ) -> None:
     page = next(page for page in PAGES if page.name == "getting-started.md")
     first = next(routers(page))
@@ -46,22 +40,9 @@ def test_every_command_about_a_router_works_as_the_guide_shows_it(
     router.apply()
     router.wait_for("Ready")
 
-    environment = {
-        **os.environ,
-        **control_plane.env,
-        "PATH": f"{control_plane.kubectl.parent}:{os.environ['PATH']}",
-        "KUBECONFIG": str(tmp_path / "kubeconfig"),
-    }
-    # As a user works: one namespace for all commands that name none.
-    (tmp_path / "kubeconfig").write_bytes(Path(control_plane.env["KUBECONFIG"]).read_bytes())
-    here = ("kubectl", "config", "set-context", "--current", f"--namespace={namespace}")
-    subprocess.run(here, env=environment, check=True, capture_output=True)
-
     failed = []
     for where, command in shown():
-        done = subprocess.run(
-            ["bash", "-euc", command], env=environment, capture_output=True, text=True, timeout=60
-        )
+        done = shell.run(command)
         if done.returncode != 0 or "No resources found" in done.stderr:
             failed.append(f"{where}: {command}\n{done.stdout}{done.stderr}")
     assert len(shown()) > 8
