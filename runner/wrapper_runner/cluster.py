@@ -1,19 +1,22 @@
-"""The API server, as far as the runner needs it: JSON over the kubernetes client's connection.
+"""The API server, as far as the runner needs it: JSON, and watches of metadata.
 
-The client brings kubeconfigs, in-cluster tokens, TLS and proxies. Its typed models and its Watch
-are not used; docs/adr/0004-embedded-engine.md says why.
+Not the kubernetes client: docs/adr/0004-embedded-engine.md says why.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import urllib3
-from kubernetes import client, config  # type: ignore[import-untyped, unused-ignore]
 
+from wrapper_runner import access
+from wrapper_runner.access import Access, AccessError
 from wrapper_runner.watches import Kind
 
 CONNECT_SECONDS = 5
@@ -21,6 +24,12 @@ READ_SECONDS = 30
 METADATA_ONLY = (
     "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1,application/json"
 )
+
+# Callers have their own backoff; three silent tries before each of theirs only hide the cause.
+RETRIES = urllib3.Retry(total=1, connect=0)
+# Watches keep theirs.
+CONNECTIONS = 64
+UNAUTHORIZED = 401
 
 Json = dict[str, Any]
 
@@ -50,8 +59,11 @@ class Resource:
 class Cluster:
     """One API server; shared by all threads."""
 
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
+    def __init__(self, find_access: Callable[[], Access]) -> None:
+        """`find_access` is called again when the API server takes what it gave no longer."""
+        self._find_access = find_access
+        self._renewing = threading.Lock()
+        self._access, self._pool = self._opened()
 
     def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> Json:
         return self._json("GET", path, query=query, accept=accept)
@@ -97,7 +109,10 @@ class Cluster:
 
     def _json(self, method: str, path: str, **request: Any) -> Json:
         response = self._request(method, path, timeout=(CONNECT_SECONDS, READ_SECONDS), **request)
-        answer: Json = json.loads(response.data)
+        try:
+            answer: Json = json.loads(response.data)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ClusterError(0, f"the API server's answer was cut off: {error}") from error
         return answer
 
     def _request(
@@ -110,54 +125,78 @@ class Cluster:
         body: Json | None = None,
         accept: str = "",
         content: str = "application/json",
-    ) -> urllib3.HTTPResponse:
+    ) -> urllib3.BaseHTTPResponse:
+        url = path + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": accept or "application/json", "Content-Type": content}
+        data = None if body is None else json.dumps(body).encode()
+        limits = urllib3.Timeout(connect=timeout[0], read=timeout[1])
+        used = self._access
+        response = self._send(method, url, data, headers, limits)
+        if response.status == UNAUTHORIZED:
+            response.drain_conn()
+            self._renew(used)
+            response = self._send(method, url, data, headers, limits)
+        if response.status >= 300:
+            raise ClusterError(response.status, _status_message(response))
+        return response
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        headers: Mapping[str, str],
+        limits: urllib3.Timeout,
+    ) -> urllib3.BaseHTTPResponse:
+        found, pool = self._access, self._pool
+        login = {"Authorization": found.authorization} if found.authorization else {}
         try:
-            response: urllib3.HTTPResponse = self._api.call_api(
-                path,
+            return pool.request(
                 method,
-                query_params=list((query or {}).items()),
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _return_http_data_only=True,
-                _request_timeout=timeout,
+                found.host + url,
+                body=data,
+                headers={**headers, **login},
+                timeout=limits,
+                redirect=False,
+                preload_content=False,
             )
-        except client.ApiException as error:
-            raise ClusterError(error.status or 0, _status_message(error)) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ClusterError(0, f"the API server does not answer: {error}") from error
-        return response
+
+    def _renew(self, used: Access) -> None:
+        with self._renewing:
+            if self._access is used:
+                self._access, self._pool = self._opened()
+
+    def _opened(self) -> tuple[Access, urllib3.PoolManager]:
+        try:
+            found = self._find_access()
+            arguments: dict[str, Any] = {}
+            if found.host.startswith("https"):
+                arguments["ssl_context"] = found.tls()
+            if found.server_name:
+                arguments["server_hostname"] = found.server_name
+                arguments["assert_hostname"] = found.server_name
+        except (AccessError, OSError) as error:
+            raise ClusterError(0, f"no cluster to talk to: {error}; set KUBECONFIG") from error
+        return found, urllib3.PoolManager(maxsize=CONNECTIONS, retries=RETRIES, **arguments)
 
 
 def connect(kubeconfig: str | None) -> Cluster:
     """To the cluster of a kubeconfig; None = the one that this pod runs in."""
-    configuration = client.Configuration()
-    try:
-        if kubeconfig is None:
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            config.load_kube_config(kubeconfig, client_configuration=configuration)
-    except (config.ConfigException, OSError) as error:
-        raise ClusterError(0, f"no cluster to talk to: {error}; set KUBECONFIG") from error
-    # Callers have their own backoff; three silent tries before each of theirs only hide the cause.
-    configuration.retries = urllib3.Retry(total=1, connect=0)
-    # Watches keep their connections; the default, five per CPU, would throw the others away.
-    configuration.connection_pool_maxsize = 64
-    return Cluster(client.ApiClient(configuration))
+    return Cluster(partial(access.find, kubeconfig))
 
 
-def _lines(response: urllib3.HTTPResponse) -> Iterator[bytes]:
+def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     pending = b""
     for chunk in response.stream():
         *complete, pending = (pending + chunk).split(b"\n")
         yield from (line for line in complete if line)
 
 
-def _status_message(error: client.ApiException) -> str:
+def _status_message(response: urllib3.BaseHTTPResponse) -> str:
     """What the API server says in its Status; the bare HTTP reason when it sent something else."""
     try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return f"HTTP {error.status} {error.reason}"
+        return str(json.loads(response.data)["message"])
+    except (urllib3.exceptions.HTTPError, TypeError, ValueError, KeyError):
+        return f"HTTP {response.status} {response.reason}"

@@ -119,22 +119,14 @@ class Controller:
 
     def _reconcile(self, key: Key) -> None:
         try:
-            after = self._reconciler.reconcile(key)
+            done = self._reconciler.reconcile(key)
         except Gone:
             self._reconciler.forget(key)
             self._queue.forget(key)
             self._metrics.tell(self._watch.kind, key, ())
         else:
-            self._queue.succeeded(key, after)
-            self._tell_conditions(key)
-
-    def _tell_conditions(self, key: Key) -> None:
-        try:
-            self._metrics.tell(self._watch.kind, key, self._reconciler.conditions(key))
-        except ClusterError as error:
-            log.debug("The conditions could not be read", name=key.name, error=str(error))
-        except Gone:
-            self._metrics.tell(self._watch.kind, key, ())
+            self._queue.succeeded(key, done.after)
+            self._metrics.tell(self._watch.kind, key, done.conditions)
 
     def _retry(self, key: Key, error: Exception) -> None:
         delay = self._queue.failed(key)

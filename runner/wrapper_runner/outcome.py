@@ -31,11 +31,13 @@ class Outcome:
 
     failures: failed tasks, except those with ignore_errors; the last is what ended a failed run.
     messages: what results say to the operator's log, in the key `messages`.
+    conditions: of the watched object, as results say in `status.conditions`.
     changed: objects that were written, as results say in `objects`; None when none of them does.
     """
 
     failures: list[TaskFailure] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    conditions: list[Mapping[str, str]] = field(default_factory=list)
     requeue_after: float | None = None
     changed: int | None = None
     stats: Mapping[str, Any] | None = None
@@ -82,6 +84,9 @@ class Outcome:
         messages = result.get("messages")
         if isinstance(messages, list):
             self.messages += [_short(item) for item in messages if isinstance(item, str)]
+        status = result.get("status")
+        if isinstance(status, Mapping) and isinstance(found := status.get("conditions"), list):
+            self.conditions = [item for item in found if isinstance(item, Mapping)]
         objects = result.get("objects")
         if isinstance(objects, list):
             self.changed = (self.changed or 0) + sum(map(_was_written, objects))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wrapper_runner import durations, logs
 from wrapper_runner.cluster import Cluster, ClusterError, Json, Resource
@@ -34,6 +34,17 @@ class ReconcileError(Exception):
 
 class Gone(Exception):
     """The object does not exist any more, or is none of ours any more."""
+
+
+class Reconciled(NamedTuple):
+    """after: seconds until the next time, None = when something happens.
+
+    conditions: what the playbook said of the object; as it has just written them, nobody has to
+    read them again.
+    """
+
+    after: float | None
+    conditions: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,8 @@ class Reconciler:
         self._resource: Resource | None = None
         self._said: dict[Key, list[str]] = {}
 
-    def reconcile(self, key: Key) -> float | None:
-        """Run the playbook; seconds until the next time, None = when something happens."""
+    def reconcile(self, key: Key) -> Reconciled:
+        """Run the playbook; Gone, ReconcileError."""
         cr = self._read(key)
         ident = str(random.getrandbits(63))
         entry = log.bind(name=key.name, namespace=key.namespace, job=ident)
@@ -77,22 +88,22 @@ class Reconciler:
         finalizing = _deleted(cr)
         if finalizing and not (finalizer and finalizer.name in _finalizers(cr)):
             entry.info("Being deleted, and not waiting for us: nothing to run")
-            return None
+            return Reconciled(None)
         if finalizer and not finalizing and finalizer.name not in _finalizers(cr):
             cr = self._set_finalizers(cr, [*_finalizers(cr), finalizer.name])
         outcome = self._play(key, cr, ident, finalizing, entry)
+        return Reconciled(self._next_time(key, cr, finalizing, outcome, entry), outcome.conditions)
+
+    def _next_time(
+        self, key: Key, cr: Json, finalizing: bool, outcome: Outcome, entry: logs.Log
+    ) -> float | None:
         if outcome.requeue_after is not None:
             return _period(outcome.requeue_after)
         if finalizing:
             self._release(key)
-        elif finalizer and _deleted(self._read(key)):
+        elif self._watch.finalizer and _deleted(self._read(key)):
             return FINALIZE_SOON
         return _period(self._annotated_period(cr, entry))
-
-    def conditions(self, key: Key) -> list[dict[str, str]]:
-        """status.conditions as they are now; Gone, ClusterError."""
-        status = self._read(key).get("status") or {}
-        return [item for item in status.get("conditions") or [] if isinstance(item, dict)]
 
     def forget(self, key: Key) -> None:
         """Keep nothing of an object that is gone."""

@@ -7,6 +7,7 @@ the meantime makes one more run afterwards, however often it happened.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 # Dependents change in bursts (a rollout is a dozen status updates): one run sees them all.
 BURST = 0.1
+# A rollout goes on after the run that began it; its first steps are looked at together as well.
+SETTLE = 0.5
 
 
 class Key(NamedTuple):
@@ -33,6 +36,7 @@ class Schedule:
         self._due: dict[Key, float] = {}
         self._heap: list[tuple[float, Key]] = []  # may hold stale entries; _due is the truth
         self._failures: dict[Key, int] = {}
+        self._ended: dict[Key, float] = {}  # when the last run did
 
     def add(self, key: Key) -> None:
         """Something about the object itself: run as soon as possible, failed before or not."""
@@ -51,7 +55,8 @@ class Schedule:
         if key in self._running:
             self._nudged.add(key)
         elif key not in self._failures and key not in self._waiting:
-            self._at(key, min(self._due.get(key, now + BURST), now + BURST))
+            moment = max(now + BURST, self._ended.get(key, -math.inf) + SETTLE)
+            self._at(key, min(self._due.get(key, moment), moment))
 
     def take(self, now: float) -> Key | None:
         """The next key to run, if any; its worker must end with succeeded, failed or forget."""
@@ -67,9 +72,10 @@ class Schedule:
         """Run again after so many seconds; None = only when something happens."""
         self._failures.pop(key, None)
         if key in self._nudged:
-            after = BURST if after is None else min(after, BURST)
+            after = SETTLE if after is None else min(after, SETTLE)
         if after is not None:
             self._at(key, now + after)
+        self._ended[key] = now
         self._stop_running(key)
 
     def failed(self, key: Key, now: float) -> float:
@@ -83,6 +89,7 @@ class Schedule:
     def forget(self, key: Key) -> None:
         """The object is gone; what happened to it during the run still counts."""
         self._failures.pop(key, None)
+        self._ended.pop(key, None)
         self._stop_running(key)
 
     def next_due(self, now: float) -> float | None:

@@ -120,3 +120,14 @@ def test_endless_message_is_cut() -> None:
 @pytest.mark.parametrize("event", [{}, {"event": "verbose"}, {"event": "runner_on_ok"}])
 def test_event_without_content_is_no_problem(event: dict[str, Any]) -> None:
     assert outcome(event, STATS).succeeded
+
+
+def test_conditions_are_those_of_the_status_that_was_said_last() -> None:
+    ready = {"type": "Ready", "status": "True", "reason": "Ready"}
+    result = outcome(ok(status={"conditions": []}), ok(status={"conditions": [ready]}), ok())
+    assert result.conditions == [ready]
+
+
+@pytest.mark.parametrize("status", [None, "running", {}, {"conditions": {}}, {"conditions": [1]}])
+def test_status_of_another_form_has_no_conditions(status: Any) -> None:
+    assert outcome(ok(status=status)).conditions == []

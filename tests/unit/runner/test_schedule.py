@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from wrapper_runner.schedule import BURST, LONGEST_RETRY, Key, Schedule
+from wrapper_runner.schedule import BURST, LONGEST_RETRY, SETTLE, Key, Schedule
 
 ANNA, BEN = Key("ai", "anna"), Key("ai", "ben")
 
@@ -121,7 +121,8 @@ def test_dependent_that_changes_during_a_run_makes_one_more(schedule: Schedule) 
     schedule.take(0)
     schedule.nudge(ANNA, 0)
     schedule.succeeded(ANNA, 3, 600)
-    assert schedule.take(3 + BURST) == ANNA
+    assert schedule.take(3 + SETTLE / 2) is None
+    assert schedule.take(3 + SETTLE) == ANNA
     schedule.succeeded(ANNA, 4, 600)
     assert schedule.take(5) is None
 
@@ -133,6 +134,28 @@ def test_burst_of_dependents_makes_one_run(schedule: Schedule) -> None:
     assert schedule.take(BURST) == ANNA
     schedule.succeeded(ANNA, 1, None)
     assert schedule.take(10) is None
+
+
+def test_rollout_that_goes_on_after_its_run_makes_one_more(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.nudge(ANNA, 1)
+    schedule.succeeded(ANNA, 1, 600)
+    for step in (0.1, 0.2, 0.3):
+        schedule.nudge(ANNA, 1 + step)
+    assert schedule.take(1 + SETTLE - 0.01) is None
+    assert schedule.take(1 + SETTLE) == ANNA
+    schedule.succeeded(ANNA, 2, 600)
+    assert schedule.take(600) is None
+
+
+def test_change_of_an_object_itself_does_not_wait_for_a_rollout(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.succeeded(ANNA, 1, 600)
+    schedule.nudge(ANNA, 1)
+    schedule.add(ANNA)
+    assert schedule.take(1) == ANNA
 
 
 def test_nudge_comes_before_a_later_period(schedule: Schedule) -> None:
