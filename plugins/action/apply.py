@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import (
     ApplyResult,
     apply,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import read, write
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
@@ -29,6 +29,7 @@ class ActionModule(RouterAction):
         "objects": {"type": "list", "elements": "dict", "required": True},
         "prune": {"type": "bool", "default": True},
         "capabilities": {"type": "dict"},
+        "live": {"type": "path"},
         "dry_run": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,
     }
@@ -37,8 +38,8 @@ class ActionModule(RouterAction):
         try:
             client = Client.from_options(arguments.values)
         except RouterError as error:
-            return ApplyResult(problems=[error.problem]).as_dict()
-        done = apply(
+            return {**ApplyResult(problems=[error.problem]).as_dict(), "live": ""}
+        applied = apply(
             client,
             Router(arguments["router"]),
             arguments["objects"],
@@ -47,6 +48,7 @@ class ActionModule(RouterAction):
             dry_run=arguments["dry_run"],
             prune=arguments["prune"],
             capabilities=arguments["capabilities"],
+            known=read(arguments["live"]) if arguments["live"] else None,
         )
-        watching.ask_for(client, arguments["objects"])
-        return done.as_dict()
+        live = "" if applied.live is None else write(applied.live, self.run_directory)
+        return {**applied.as_dict(), "live": live}

@@ -13,11 +13,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     rules,
     writing,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     discover,
     read_router,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import write
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     API_VERSION,
@@ -61,6 +63,7 @@ class ActionModule(RouterAction):
         client = Client.from_options(arguments.values)
         router = _router(client, arguments)
         found = discover(client, router, arguments["platform"] or "", arguments["secret_versions"])
+        watching.ask_for(client, router, found.live or [])
         problems = list(found.problems)
         # Rules about facts that could not be read would accuse the spec of the cluster's silence.
         if not found.failed:
@@ -73,6 +76,7 @@ class ActionModule(RouterAction):
             "facts": found.facts.as_dict(),
             "problems": [problem.as_dict() for problem in problems],
             "messages": found.messages,
+            "live": "" if found.live is None else write(found.live, self.run_directory),
         }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import read
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
@@ -27,6 +28,7 @@ class ActionModule(RouterAction):
         "problems": {"type": "list", "elements": "dict", "default": []},
         "objects": {"type": "list", "elements": "dict", "default": []},
         "plan": {"type": "dict", "default": {}},
+        "live": {"type": "path"},
         "failure": {"type": "str"},
         **CONNECTION_OPTIONS,
     }
@@ -38,6 +40,7 @@ class ActionModule(RouterAction):
             Facts.from_dict(arguments["facts"]),
             _problems(arguments),
             plan=arguments["plan"],
+            known=read(arguments["live"]) if arguments["live"] else None,
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             check_mode=arguments.check_mode,
         )

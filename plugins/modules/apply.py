@@ -43,6 +43,11 @@ options:
       - Kinds that not every cluster serves, such as C(HTTPRoute), are then looked for only where
         they are served. Left out, each is asked for.
     type: dict
+  live:
+    description:
+      - RV(vllm.semantic_router.discover#module:live) of the same run. What is in it is not listed
+        once more. Left out or empty, each kind is listed.
+    type: path
   dry_run:
     description:
       - Write nothing, and return in RV(plan) what a write would do, for the status of O(router).
@@ -127,6 +132,13 @@ plan:
         name: my-router
         action: change
         fields: [spec.replicas]
+live:
+  description:
+    - File with the objects as they are now, for O(vllm.semantic_router.status#module:live) in the
+      same play. Ansible removes it. Empty when they are not known.
+  returned: always
+  type: str
+  sample: ~/.ansible/tmp/ansible-local-4711x1z2y3/live-0ab1cd2e.json
 problems:
   description:
     - What keeps the cluster from holding the objects.

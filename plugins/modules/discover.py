@@ -112,6 +112,15 @@ mode:
   returned: when a cluster was asked
   type: str
   sample: write
+live:
+  description:
+    - File with the live objects of the SemanticRouter, for tasks of the same play. See
+      O(vllm.semantic_router.apply#module:live) and O(vllm.semantic_router.status#module:live).
+      Ansible removes it.
+    - Empty when they could not be listed.
+  returned: when a cluster was asked
+  type: str
+  sample: ~/.ansible/tmp/ansible-local-4711x1z2y3/live-0ab1cd2e.json
 facts:
   description: What the builders of objects may know of the cluster.
   returned: success
@@ -126,7 +135,7 @@ facts:
       type: dict
       sample: {serving.kserve.io: [v1beta1]}
     storage_classes:
-      description: Names of the StorageClasses. Empty when no volume is wanted.
+      description: Names of the StorageClasses. Empty when no volume has to be made.
       type: list
       elements: str
       sample: [standard]

@@ -9,7 +9,7 @@ module: status
 short_description: Write the status of a SemanticRouter
 version_added: 0.1.0
 description:
-  - Reads the live Deployment, volume claim and, while they are not ready, pods.
+  - Reads the Deployment, the volume claim and, while they are not ready, pods.
   - Writes phase, replicas, endpoints and conditions to the SemanticRouter's status in one
     patch, and only when something differs.
   - Creates a Kubernetes Event for each condition that flipped, new warning and new plan. A cluster
@@ -49,6 +49,12 @@ options:
         C(vllm.ai/dry-run).
     type: dict
     default: {}
+  live:
+    description:
+      - RV(vllm.semantic_router.apply#module:live), or where nothing was applied
+        RV(vllm.semantic_router.discover#module:live), of the same run. What is in it is not read
+        once more.
+    type: path
   failure:
     description: Message of a task that failed.
     type: str

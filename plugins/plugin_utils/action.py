@@ -28,6 +28,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
@@ -75,6 +76,11 @@ class RouterAction(ActionBase):  # type: ignore[misc]
         except Exception as error:
             result.update(failed=True, msg=_bug(error))
         return result
+
+    @property
+    def run_directory(self) -> str:
+        """Of this ansible-playbook: ours alone, and gone when it ends."""
+        return str(constants.DEFAULT_LOCAL_TMP)
 
     def _arguments(self) -> Arguments:
         given = _plain(self._task.args)

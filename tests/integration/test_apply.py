@@ -20,6 +20,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply
     apply,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import discover
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import (
+    read_workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from control_plane import ControlPlane, Kubectl, audit
@@ -28,6 +33,16 @@ from eventually import eventually
 Manifest = dict[str, Any]
 
 NAME = "my-router"
+
+
+class Counting(Client):
+    """Remembers what it was asked for."""
+
+    sent: list[str]
+
+    def _request(self, method: str, path: str, *rest: Any, **named: Any) -> Manifest:
+        self.sent.append(f"{method} {path}")
+        return super()._request(method, path, *rest, **named)
 
 
 class Cluster:
@@ -58,6 +73,17 @@ class Cluster:
 
     def objects(self) -> list[Manifest]:
         return objects(self.namespace)
+
+    def discovered(self) -> list[Manifest]:
+        found = discover(self.client, self.router).live
+        assert found is not None
+        return found
+
+    def counting(self) -> Counting:
+        client = Counting.from_options({"kubeconfig": str(self.plane.kubeconfig)})
+        assert isinstance(client, Counting)
+        client.sent = []
+        return client
 
 
 def semantic_router(namespace: str, name: str = NAME) -> Manifest:
@@ -528,6 +554,38 @@ def test_a_claim_on_its_way_out_holds_nothing_up(applied: Cluster) -> None:
     applied.kubectl("patch", "pvc", claim, "--patch", release)
     eventually(lambda: applied.names("pvc") == set())
     assert good(applied.apply(wanted))[f"PersistentVolumeClaim {claim}"] == "created"
+
+
+def test_what_discovery_has_listed_is_not_read_again(applied: Cluster) -> None:
+    known = applied.discovered()
+    client = applied.counting()
+    result = apply(client, applied.router, applied.objects(), known=known)
+    assert set(good(result).values()) == {"unchanged"}
+    workload = read_workload(client, applied.router, Facts(), result.live)
+    assert workload.deployment is not None
+    assert client.sent in ([], [f"GET /api/v1/namespaces/{applied.namespace}/pods"])
+
+
+def test_what_was_written_takes_the_place_of_what_was_listed(cluster: Cluster) -> None:
+    client = cluster.counting()
+    result = apply(client, cluster.router, cluster.objects(), known=cluster.discovered())
+    assert set(good(result).values()) == {"created"}
+    assert all(request.startswith("PATCH ") for request in client.sent)
+    workload = read_workload(client, cluster.router, Facts(), result.live)
+    assert workload.deployment is not None
+    assert workload.deployment["metadata"]["uid"] == cluster.read("deployment")["metadata"]["uid"]
+
+
+def test_discovery_sees_a_deployment_without_its_labels(applied: Cluster) -> None:
+    applied.kubectl("label", "deployment", NAME, f"{metadata.LABEL_INSTANCE}-")
+    assert f"Deployment {NAME}" in {
+        f"{live['kind']} {live['metadata']['name']}" for live in applied.discovered()
+    }
+
+
+def test_what_discovery_may_not_list_apply_asks_for_and_says(cluster: Cluster) -> None:
+    client = Client.from_options({"kubeconfig": str(cluster.plane.kubeconfig_for("nobody"))})
+    assert discover(client, cluster.router).live is None
 
 
 def test_an_account_without_rights_is_a_problem_that_names_the_right(cluster: Cluster) -> None:

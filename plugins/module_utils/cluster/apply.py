@@ -28,6 +28,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     CONNECTIONS,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import (
+    by_path,
+    of_kind,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
@@ -47,12 +51,14 @@ class ApplyResult:
     """What was done (or would be, in check mode), object by object, and what stood in the way.
 
     plan: of a dry run, and only of one; objects is empty then.
+    live: the router's objects as they are now, and maybe others; None when they are not known.
     """
 
     objects: list[dict[str, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     diff: list[dict[str, Any]] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=dict)
+    live: list[Manifest] | None = None
 
     @property
     def changed(self) -> bool:
@@ -60,7 +66,7 @@ class ApplyResult:
         return any(entry["action"] != UNCHANGED for entry in self.objects)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain containers: what crosses Jinja between two tasks."""
+        """Plain containers, without `live`: what crosses Jinja between two tasks."""
         return {
             "changed": self.changed,
             "objects": self.objects,
@@ -72,11 +78,13 @@ class ApplyResult:
 
 @dataclass(frozen=True)
 class _Step:
-    """One desired object: what is there now, what a dry run makes of it, what is in the way."""
+    """One desired object: what is there, what a dry run makes of it, what a write made of it, and
+    what is in the way."""
 
     desired: Manifest
     live: Manifest | None = None
     after: Manifest | None = None
+    written: Manifest | None = None
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -98,12 +106,14 @@ def apply(
     dry_run: bool = False,
     prune: bool = True,
     capabilities: Mapping[str, list[str]] | None = None,
+    known: list[Manifest] | None = None,
 ) -> ApplyResult:
     """Write what differs and nothing else; nothing at all if any object is refused.
 
     check_mode, dry_run: write nothing; the first says of each object what would become of it, as
         Ansible wants it, the second makes a plan for the SemanticRouter's status.
     capabilities: Facts.capabilities; the kinds that a cluster lacks are then not even asked for.
+    known: Discovery.live of the same run; nothing is listed again then.
     What the cluster says against it is in the result's problems. RouterError is for a caller who
     asks for what can never be: an object of an unknown kind, or of another namespace.
     """
@@ -112,7 +122,11 @@ def apply(
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
         requests = _Requests(client, router, threads)
         try:
-            live = requests.listed(_kinds_to_list(desired, prune, capabilities))
+            live = (
+                requests.listed(_kinds_to_list(desired, prune, capabilities))
+                if known is None
+                else known
+            )
         except ApiError as error:
             return ApplyResult(problems=[error.problem])
         rehearsed = requests.rehearsed(desired, live)
@@ -120,15 +134,15 @@ def apply(
         problems = _problems(rehearsed)
         if any(problem.blocking for problem in problems):
             settled = [step for step in steps if step.action == UNCHANGED]
-            return _result(settled, [], problems, diff)
+            return _result(settled, [], problems, diff, live)
         unwanted = pruning.unwanted(live, desired, router) if prune else []
         if dry_run:
-            return ApplyResult(problems=problems, plan=_plan(steps, unwanted))
+            return ApplyResult(problems=problems, plan=_plan(steps, unwanted), live=live)
         if not check_mode:
             steps, failures = requests.written(steps)
             unwanted, leftovers = ([], []) if failures else requests.pruned(unwanted)
             problems += failures + leftovers
-    return _result(steps, unwanted, problems, diff)
+    return _result(steps, unwanted, problems, diff, live)
 
 
 def _require_applicable(router: Router, objects: Sequence[Manifest]) -> None:
@@ -169,7 +183,7 @@ class _Requests:
 
     def rehearsed(self, desired: Iterable[Manifest], live: Iterable[Manifest]) -> list[_Step]:
         """One step per object; those that differ went through a server-side dry run."""
-        found = {resources.path(manifest): manifest for manifest in live}
+        found = by_path(live)
         steps = [_Step(manifest, found.get(resources.path(manifest))) for manifest in desired]
         return self._each(self._rehearsal, steps)
 
@@ -191,14 +205,7 @@ class _Requests:
         return gone, [outcome for outcome in outcomes if isinstance(outcome, Problem)]
 
     def _of_kind(self, kind: Resource) -> list[Manifest]:
-        path = resources.collection_path(kind, self._router.namespace)
-        try:
-            return self._client.list(path, ownership.label_selector(self._router))
-        except ApiError as error:
-            # An optional kind that this cluster does not serve.
-            if error.status == 404:
-                return []
-            raise
+        return of_kind(self._client, self._router, kind)
 
     def _rehearsal(self, step: _Step) -> _Step:
         if step.live is not None:
@@ -228,10 +235,9 @@ class _Requests:
 
     def _write(self, step: _Step) -> _Step:
         try:
-            self._patch(step.desired, {})
+            return replace(step, written=self._patch(step.desired, {}))
         except ApiError as error:
             return _failed(step, error)
-        return step
 
     def _prune(self, live: Manifest) -> bool | Problem:
         try:
@@ -283,7 +289,11 @@ def _kinds(desired: Iterable[Manifest]) -> list[Resource]:
 
 
 def _result(
-    steps: list[_Step], pruned: list[Manifest], problems: list[Problem], diff: bool
+    steps: list[_Step],
+    pruned: list[Manifest],
+    problems: list[Problem],
+    diff: bool,
+    live: list[Manifest],
 ) -> ApplyResult:
     steps = sorted(steps, key=_rank)
     changes = [step for step in steps if step.action != UNCHANGED] if diff else []
@@ -297,7 +307,14 @@ def _result(
             *(compare.difference(step.live, step.after) for step in changes),
             *(compare.difference(live, None) for live in pruned if diff),
         ],
+        live=_after(steps, live),
     )
+
+
+def _after(steps: list[_Step], live: list[Manifest]) -> list[Manifest]:
+    """With what was written in the place of what was there; what was pruned does no harm."""
+    written = [step.written for step in steps if step.written is not None]
+    return list({**by_path(live), **by_path(written)}.values())
 
 
 def _plan(steps: list[_Step], unwanted: list[Manifest]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ not an answer: it ends the discovery with a problem that is tried again, and not
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
@@ -18,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     gateway_mode,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
     Client,
@@ -25,6 +27,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.gateways import (
     read_gateway,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import of_kind
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import Reading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
@@ -45,6 +49,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 GROUPS_PATH = "/apis"
 STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
+_CLAIM = resources.named("v1", "PersistentVolumeClaim")
+_DEPLOYMENT = resources.named("apps/v1", "Deployment")
+_BUDGET = resources.named("policy/v1", "PodDisruptionBudget")
+
 # Enough to ask for everything of a usual router at once, and no more TLS handshakes than that.
 _PARALLEL_READS = 4
 
@@ -53,12 +61,14 @@ _PARALLEL_READS = 4
 class Discovery:
     """Facts, what is wrong with them, and what the log should say.
 
+    live: the router's own objects and some others; None when not all of them could be listed.
     failed: the cluster could not be read; the facts are empty and mean nothing.
     """
 
     facts: Facts
     problems: list[Problem]
     messages: list[str]
+    live: list[Manifest] | None = None
     failed: bool = False
 
 
@@ -71,21 +81,25 @@ def discover(
     secret_versions: look for changed Secrets; by their metadata, which is all that is asked for.
     """
     try:
-        reading = read(client, router, secret_versions)
+        reading, own = read(client, router, secret_versions)
     except ApiError as error:
         return _failed(error)
     facts = discovery.facts(router, reading, platform)
-    return Discovery(facts, discovery.problems(router, reading), discovery.messages(facts))
+    problems = discovery.problems(router, reading)
+    return Discovery(facts, problems, discovery.messages(facts), own)
 
 
-def read(client: Client, router: Router, secret_versions: bool = False) -> Reading:
-    """Every read that one router needs; ApiError when one of them got no answer."""
+def read(
+    client: Client, router: Router, secret_versions: bool = False
+) -> tuple[Reading, list[Manifest] | None]:
+    """Every read that one router needs, and its own objects.
+
+    ApiError when a read got no answer; without the own objects if only they could not be had, for
+    apply says best what then stands in its way.
+    """
     used = references(router.spec)
-    wants_claim = discovery.wants_claim(router)
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         groups = pool.submit(read_groups, client)
-        storage = pool.submit(_read_storage, client) if wants_claim else None
-        claim = pool.submit(_read_claim, client, router) if wants_claim else None
         deployment = pool.submit(_read_deployment, client, router)
         wants_budget = discovery.wants_budget(router)
         budgets = pool.submit(_read_budgets, client, router) if wants_budget else None
@@ -93,6 +107,7 @@ def read(client: Client, router: Router, secret_versions: bool = False) -> Readi
             pool.submit(_read_backend, client, router.namespace, entry)
             for entry in backends.endpoint_entries(router)
         ]
+        own = _Own(client, router, pool, {_DEPLOYMENT, *([_BUDGET] if wants_budget else [])})
         config_maps = {
             name: pool.submit(_read_config_map, client, router.namespace, name)
             for name in used.config_maps
@@ -103,10 +118,15 @@ def read(client: Client, router: Router, secret_versions: bool = False) -> Readi
         }
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, client, router) if in_gateway_mode else None
-        return Reading(
+        own.list_optional(discovery.capabilities(groups.result()))
+        claim_exists = discovery.wants_claim(router) and _has_claim(router, own.of(_CLAIM))
+        # Which class a volume is to have was settled when its claim was made.
+        wants_storage = discovery.wants_claim(router) and not claim_exists
+        storage = pool.submit(_read_storage, client) if wants_storage else None
+        reading = Reading(
             groups=groups.result(),
             storage=storage.result() if storage else None,
-            claim_exists=bool(claim and claim.result()),
+            claim_exists=claim_exists,
             backends=[sighting.result() for sighting in sightings],
             gateway=gateway.result() if gateway else None,
             deployment=_first(deployment.result()),
@@ -114,6 +134,45 @@ def read(client: Client, router: Router, secret_versions: bool = False) -> Readi
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
             secrets={name: _first(found.result()) for name, found in secrets.items()},
         )
+        return reading, own.all([deployment.result(), *([budgets.result()] if budgets else [])])
+
+
+class _Own:
+    """The lists of a router's own objects, while they are on their way."""
+
+    def __init__(
+        self, client: Client, router: Router, pool: ThreadPoolExecutor, without: set[Resource]
+    ) -> None:
+        """`without`: kinds that discovery itself has another reason to list."""
+        self._client = client
+        self._router = router
+        self._pool = pool
+        self._lists = {
+            kind: self._submit(kind) for kind in resources.served({}) if kind not in without
+        }
+
+    def list_optional(self, capabilities: Mapping[str, list[str]]) -> None:
+        """Those of the kinds that not every cluster serves and this one does."""
+        for kind in resources.served(capabilities):
+            if kind.optional:
+                self._lists[kind] = self._submit(kind)
+
+    def of(self, kind: Resource) -> list[Manifest]:
+        """ApiError when there is no answer; nothing where they may not be listed."""
+        return _seen(self._lists[kind].result).objects
+
+    def all(self, others: list[Sighting]) -> list[Manifest] | None:
+        """With `others`, of which some may be of others; None if not all of them could be had."""
+        if any(sighting.denied for sighting in others):
+            return None
+        lists = [sighting.objects for sighting in others]
+        try:
+            return list(chain(*lists, *(item.result() for item in self._lists.values())))
+        except ApiError:
+            return None
+
+    def _submit(self, kind: Resource) -> Future[list[Manifest]]:
+        return self._pool.submit(of_kind, self._client, self._router, kind)
 
 
 def resolve(
@@ -152,10 +211,8 @@ def _read_storage(client: Client) -> Sighting:
     return _seen(lambda: client.list(STORAGE_CLASSES_PATH))
 
 
-def _read_claim(client: Client, router: Router) -> bool:
-    name = models_claim_name(router.name)
-    path = f"{_core(router.namespace)}/persistentvolumeclaims/{name}"
-    return bool(_seen(lambda: _one(client.get(path))).objects)
+def _has_claim(router: Router, claims: list[Manifest]) -> bool:
+    return models_claim_name(router.name) in [claim["metadata"]["name"] for claim in claims]
 
 
 def _read_deployment(client: Client, router: Router) -> Sighting:

@@ -86,9 +86,14 @@ def _is_served(resource: Resource, capabilities: Mapping[str, list[str]]) -> boo
     return version in capabilities.get(group, [])
 
 
+def named(api_version: str, kind: str) -> Resource:
+    """The line of the table for a kind; KeyError when there is none."""
+    return _BY_KIND[api_version, kind]
+
+
 def resource_of(manifest: Mapping[str, Any]) -> Resource:
     """The line of the table for an object; KeyError for a kind that is not in it."""
-    return _BY_KIND[manifest["apiVersion"], manifest["kind"]]
+    return named(manifest["apiVersion"], manifest["kind"])
 
 
 def collection_path(resource: Resource, namespace: str = "") -> str:

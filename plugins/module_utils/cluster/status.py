@@ -31,6 +31,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     router_path,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import (
+    by_path,
+    of_kind,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
@@ -71,13 +75,15 @@ def report(
     now: str,
     check_mode: bool = False,
     plan: Mapping[str, Any] | None = None,
+    known: list[Manifest] | None = None,
 ) -> Report:
     """Compute the status from what is live, and write it if it differs.
 
     now: RFC 3339 with microseconds: an Event wants them, a condition drops them.
     plan: what a dry run found.
+    known: the router's own objects, as apply (or else discover) of the same run left them.
     """
-    workload = read_workload(client, router, facts)
+    workload = read_workload(client, router, facts, known)
     requeue_after = conditions.requeue_after(
         facts, problems, workload, writing.mode(router) == writing.WRITE
     )
@@ -103,19 +109,22 @@ def report(
     )
 
 
-def read_workload(client: Client, router: Router, facts: Facts) -> Workload:
-    """The Deployment, the claim and the Routes; the pods while the Deployment is not rolled out."""
-    core = f"/api/v1/namespaces/{router.namespace}"
-    deployment = client.get(
-        f"/apis/apps/v1/namespaces/{router.namespace}/deployments/{router.name}"
-    )
+def read_workload(
+    client: Client, router: Router, facts: Facts, known: list[Manifest] | None = None
+) -> Workload:
+    """The Deployment, the claim and the Routes; the pods while the Deployment is not rolled out.
+
+    known: all of the router's own objects, if they are known; others are read.
+    """
+    own = _Own(client, router, known)
+    deployment = own.get("apps/v1", "Deployment", router.name)
     claim_name = _claim_name(router)
-    claim = client.get(f"{core}/persistentvolumeclaims/{claim_name}") if claim_name else None
+    claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
-    if deployment is not None and not live_workload.is_rolled_out(deployment):
-        pods = client.list(f"{core}/pods", _selector(router))
+    if live_workload.may_have_pods(deployment) and not live_workload.is_rolled_out(deployment):
+        pods = client.list(f"/api/v1/namespaces/{router.namespace}/pods", _selector(router))
     route_name = _route_name(router)
-    route = _own_route(client, router) if route_name else None
+    route = own.controlled("route.openshift.io/v1", "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
     policy_kinds = gateways.policy_kinds(router, facts)
     return Workload(
@@ -127,10 +136,39 @@ def read_workload(client: Client, router: Router, facts: Facts) -> Workload:
         route_name,
         gateway=router.spec["gateway"] if gateway_mode.is_gateway_mode(router.spec) else {},
         http_route_names=http_route_names,
-        http_routes=_own_http_routes(client, router) if http_route_names else {},
+        http_routes=_own_http_routes(own, router) if http_route_names else {},
         policy_kinds=policy_kinds,
-        policies=_own_policies(client, router, policy_kinds),
+        policies=_own_policies(own, router, policy_kinds),
     )
+
+
+class _Own:
+    """The objects of a router: known ones, or from the cluster."""
+
+    def __init__(self, client: Client, router: Router, known: list[Manifest] | None) -> None:
+        self._client = client
+        self._router = router
+        self._known = known
+
+    def get(self, api_version: str, kind: str, name: str) -> Manifest | None:
+        """One object, whoever it belongs to."""
+        described = {"name": name, "namespace": self._router.namespace}
+        path = resources.path({"apiVersion": api_version, "kind": kind, "metadata": described})
+        # A volume claim of the user's is not among ours.
+        return by_path(self._known or []).get(path) or self._client.get(path)
+
+    def controlled(self, api_version: str, kind: str, name: str) -> Manifest | None:
+        """None as well where the kind is unknown, and when somebody else's has the name."""
+        live = self.get(api_version, kind, name)
+        return live if live is not None and ownership.is_controlled_by(live, self._router) else None
+
+    def all(self, api_version: str, kind: str) -> list[Manifest]:
+        """Those that the router has of a kind."""
+        resource = resources.named(api_version, kind)
+        found = self._known
+        if found is None:
+            found = of_kind(self._client, self._router, resource)
+        return [item for item in found if resources.resource_of(item) is resource]
 
 
 def _selector(router: Router) -> str:
@@ -149,33 +187,17 @@ def _route_name(router: Router) -> str:
     return router.name if wanted and not gateway_mode.is_api_open(router.spec) else ""
 
 
-def _own_route(client: Client, router: Router) -> Manifest | None:
-    return _own(client, router, "route.openshift.io/v1", "Route")
-
-
-def _own_policies(client: Client, router: Router, kinds: list[str]) -> dict[str, Manifest]:
+def _own_policies(own: _Own, router: Router, kinds: list[str]) -> dict[str, Manifest]:
     api_version = "/".join(gateways.ATTACHMENTS[gateways.CONTROLLER_ENVOY_GATEWAY])
-    found = {kind: _own(client, router, api_version, kind) for kind in kinds}
+    found = {kind: own.controlled(api_version, kind, router.name) for kind in kinds}
     return {kind: live for kind, live in found.items() if live is not None}
 
 
-def _own(client: Client, router: Router, api_version: str, kind: str) -> Manifest | None:
-    """None as well where the kind is unknown, and when somebody else's has the name."""
-    named = {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": {"name": router.name, "namespace": router.namespace},
-    }
-    live = client.get(resources.path(named))
-    return live if live is not None and ownership.is_controlled_by(live, router) else None
-
-
-def _own_http_routes(client: Client, router: Router) -> dict[str, Manifest]:
-    path = f"/apis/{gateways.GROUP}/{gateways.VERSION}/namespaces/{router.namespace}/httproutes"
+def _own_http_routes(own: _Own, router: Router) -> dict[str, Manifest]:
     return {
-        str(live["metadata"]["name"]): live
-        for live in client.list(path, _selector(router))
-        if ownership.is_controlled_by(live, router)
+        str(item["metadata"]["name"]): item
+        for item in own.all(f"{gateways.GROUP}/{gateways.VERSION}", "HTTPRoute")
+        if ownership.is_controlled_by(item, router)
     }
 
 

@@ -2,8 +2,8 @@
 """Makes the stock ansible-operator watch what a router owns.
 
 Its proxy begins to watch a kind when an object of it is created with POST, or when it answers a GET
-of one with an ownerReference from its memory. ``apply`` patches and lists, so of most kinds it
-would never hear, and what somebody deletes or edits would be missed until the period is over.
+of one with an ownerReference from its memory. A run patches and lists, so of most kinds it would
+never hear, and what somebody deletes or edits would be missed until the period is over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    ownership,
+    resources,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
     Client,
@@ -20,17 +23,19 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
     CONNECTIONS,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 
-def ask_for(client: Client, objects: Iterable[Manifest]) -> None:
+def ask_for(client: Client, router: Router, live: Iterable[Manifest]) -> None:
     """Read one object of each kind, where the stock engine is the one that answers.
 
-    It is asked in every run, since nothing says whether it has started anew. What it has not in its
-    memory yet, because this run has created it, the next run asks for.
+    live: objects that there are; those of others do not count. It is asked in every run, since
+    nothing says whether it has started anew; what a run creates, the next one asks for.
     """
     if not client.is_ansible_operators:
         return
-    of_each_kind = {(item["apiVersion"], item["kind"]): item for item in objects}
+    own = (item for item in live if ownership.is_controlled_by(item, router))
+    of_each_kind = {(item["apiVersion"], item["kind"]): item for item in own}
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         for manifest in of_each_kind.values():
             threads.submit(_read, client, resources.path(manifest))

@@ -9,6 +9,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import connect
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 OWNER = "eyJraW5kIjoiU2VtYW50aWNSb3V0ZXIifQ=="
 
@@ -23,17 +24,27 @@ class Proxy(Client):
         raise ApiError(503, "", "the informer is not ready")
 
 
-def manifest(kind: str, name: str) -> Manifest:
-    metadata = {"name": name, "namespace": "default"}
+def manifest(kind: str, name: str, owner: str = "1") -> Manifest:
+    metadata = {
+        "name": name,
+        "namespace": "default",
+        "ownerReferences": [{"uid": owner, "controller": True}],
+    }
     return {"apiVersion": "v1", "kind": kind, "metadata": metadata}
 
 
-OBJECTS = [manifest("Service", "a"), manifest("ConfigMap", "b"), manifest("ConfigMap", "c")]
+ROUTER = Router({"metadata": {"name": "my-router", "uid": "1"}})
+OBJECTS = [
+    manifest("Service", "a"),
+    manifest("ConfigMap", "b"),
+    manifest("ConfigMap", "c"),
+    manifest("ConfigMap", "of-somebody-else", owner="2"),
+]
 
 
 def test_one_object_of_each_kind_is_read_through_the_stock_engines_proxy() -> None:
     client = Proxy(f"http://{OWNER}@localhost:8888")
-    watching.ask_for(client, OBJECTS)
+    watching.ask_for(client, ROUTER, OBJECTS)
     assert sorted(client.asked) == [
         "/api/v1/namespaces/default/configmaps/c",
         "/api/v1/namespaces/default/services/a",
@@ -42,5 +53,5 @@ def test_one_object_of_each_kind_is_read_through_the_stock_engines_proxy() -> No
 
 def test_an_api_server_is_asked_for_nothing() -> None:
     client = Proxy("https://127.0.0.1:6443")
-    watching.ask_for(client, OBJECTS)
+    watching.ask_for(client, ROUTER, OBJECTS)
     assert client.asked == []
