@@ -16,11 +16,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+    Discovery,
     discover,
     read_router,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import write
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
+from ansible_collections.vllm.semantic_router.plugins.module_utils.fingerprint import (
+    FIELD,
+    fingerprint,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     API_VERSION,
     KIND,
@@ -30,6 +35,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.problem impor
     RouterError,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils import code
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     CONNECTION_OPTIONS,
     Arguments,
@@ -69,14 +75,19 @@ class ActionModule(RouterAction):
         if not found.failed:
             problems = [*rules.check(router, found.facts), *problems]
         problems += writing.problems(router)
+        converged = _is_converged(router, found, problems)
         return {
             "changed": False,
+            "converged": converged,
+            "status": router.status if converged else {},
             "mode": writing.mode(router),
             "router": _without_managed_fields(router.resource),
             "facts": found.facts.as_dict(),
             "problems": [problem.as_dict() for problem in problems],
             "messages": found.messages,
-            "live": "" if found.live is None else write(found.live, self.run_directory),
+            "live": ""
+            if found.live is None or converged
+            else write(found.live, self.run_directory),
         }
 
 
@@ -88,6 +99,14 @@ def _router(client: Client, arguments: Arguments) -> Router:
     raise RouterError(
         Problem("InvalidSpec", "", "neither router nor name is given", "Give one of them")
     )
+
+
+def _is_converged(router: Router, found: Discovery, problems: list[Problem]) -> bool:
+    left = router.status.get(FIELD)
+    if not left or found.live is None:
+        return False
+    now = fingerprint(code.digest(), router, found.facts, problems, found.live, router.status)
+    return bool(left == now)
 
 
 def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:

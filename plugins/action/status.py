@@ -12,6 +12,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.statu
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils import code
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     CONNECTION_OPTIONS,
     Arguments,
@@ -42,6 +43,7 @@ class ActionModule(RouterAction):
             plan=arguments["plan"],
             known=read(arguments["live"]) if arguments["live"] else None,
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            code=code.digest(),
             check_mode=arguments.check_mode,
         )
         return {

@@ -112,6 +112,19 @@ mode:
   returned: when a cluster was asked
   type: str
   sample: write
+converged:
+  description:
+    - Nothing has changed since a run that left the SemanticRouter settled, so applying its objects and reporting its
+      status would change nothing.
+    - That run left a hash of everything that both are made of in the status; this run came to the same one.
+  returned: when a cluster was asked
+  type: bool
+  sample: false
+status:
+  description: The status as it is, which is still right. Empty unless RV(converged).
+  returned: when a cluster was asked
+  type: dict
+  sample: {}
 live:
   description:
     - File with the live objects of the SemanticRouter, for tasks of the same play. See

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SAMPLES, SemanticRouter, minimal
+from eventually import eventually
 from playbook import Playbook
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,31 @@ def test_reconcile_a_second_time_changes_nothing(
     playbook(f"{COLLECTION}.reconcile", *of(router))
     third = playbook(f"{COLLECTION}.reconcile", *of(router))
     assert "changed=0" in third.stdout, third.stdout
+
+
+def test_a_reconcile_ends_early_until_something_changes(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.create_service()
+    router.apply()
+
+    def reconcile() -> bool:
+        done = playbook(f"{COLLECTION}.reconcile", *of(router))
+        return "Report the status" not in done.stdout
+
+    assert not reconcile()
+    router.kubectl(
+        "wait", "--for=condition=Available", f"deployment/{router.name}", "-n", router.namespace
+    )
+    assert not reconcile()
+    assert reconcile()
+    router.kubectl("delete", "configmap", f"{router.name}-envoy-config", "-n", router.namespace)
+    assert not reconcile()
+    assert f"ConfigMap/{router.name}-envoy-config" in router.objects()
+    eventually(reconcile, message="a reconcile that has nothing to do")
+    router.kubectl("delete", "service", "vllm-qwen", "-n", router.namespace)
+    assert not reconcile()
+    router.wait_for("BackendsResolved", "False")
 
 
 def test_check_mode_shows_the_difference_and_writes_nothing(

@@ -47,7 +47,7 @@ def write(objects: list[Manifest], directory: str) -> str:
     with tempfile.NamedTemporaryFile(
         "w", dir=directory, prefix="live-", suffix=".json", delete=False
     ) as file:
-        json.dump(objects, file)
+        file.write(json.dumps(objects))
     return file.name
 
 

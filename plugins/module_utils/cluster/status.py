@@ -36,6 +36,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live 
     of_kind,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.fingerprint import (
+    FIELD,
+    fingerprint,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
     FIELD_MANAGER,
@@ -76,12 +80,14 @@ def report(
     check_mode: bool = False,
     plan: Mapping[str, Any] | None = None,
     known: list[Manifest] | None = None,
+    code: str = "",
 ) -> Report:
     """Compute the status from what is live, and write it if it differs.
 
     now: RFC 3339 with microseconds: an Event wants them, a condition drops them.
     plan: what a dry run found.
     known: the router's own objects, as apply (or else discover) of the same run left them.
+    code: digest of this collection; without it, no later run can end early.
     """
     workload = read_workload(client, router, facts, known)
     requeue_after = conditions.requeue_after(
@@ -92,6 +98,8 @@ def report(
         live = client.get(router_path(router.name, router.namespace))
         previous = dict((live or {}).get("status") or {})
         status = conditions.status(router, facts, problems, workload, seconds, previous, plan)
+        if code and known is not None and _has_settled(router, workload, known, requeue_after):
+            status[FIELD] = fingerprint(code, router, facts, problems, known, status)
         changed = live is not None and _is_ours(live, router) and status != previous
         if live is None or not changed or check_mode:
             break
@@ -106,6 +114,22 @@ def report(
         requeue_after=requeue_after,
         messages=conditions.messages(facts, problems, status),
         summary=conditions.summary(facts, status),
+    )
+
+
+def _has_settled(
+    router: Router, workload: Workload, known: list[Manifest], requeue_after: str
+) -> bool:
+    """Nothing is waited for, and the fingerprint sees all that the status is made of."""
+    claims = {item["metadata"]["name"] for item in known if item["kind"] == "PersistentVolumeClaim"}
+    # Its status moves every 15 s, and with it the version that the fingerprint goes by.
+    is_scaled = any(item["kind"] == "HorizontalPodAutoscaler" for item in known)
+    return (
+        writing.mode(router) == writing.WRITE
+        and requeue_after == conditions.REQUEUE_SETTLED
+        and live_workload.is_rolled_out(workload.deployment)
+        and (not workload.claim_name or workload.claim_name in claims)
+        and not is_scaled
     )
 
 

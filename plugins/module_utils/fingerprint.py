@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether a run has anything to do: it has not, when it finds what the last complete one left.
+
+Everything that objects and status are made of goes into one hash, which the complete run leaves in
+``status.fingerprint``. So a run that changes nothing needs no second way to see that nothing would
+change: the same code given the same input gives the same output. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    Manifest,
+    selector,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+FIELD = "fingerprint"
+
+
+def fingerprint(
+    code: str,
+    router: Router,
+    facts: Facts,
+    problems: Iterable[Problem],
+    live: Iterable[Manifest],
+    status: Mapping[str, Any],
+) -> str:
+    """32 hexadecimal digits.
+
+    code: a digest of this collection. live: what the cluster has of the router's objects; those of
+    others among them do not count. status: with or without a fingerprint of its own.
+    """
+    metadata = router.resource["metadata"]
+    seen = {
+        "code": code,
+        "router": [
+            router.uid,
+            router.generation,
+            metadata.get("labels") or {},
+            metadata.get("annotations") or {},
+        ],
+        "facts": facts.as_dict(),
+        "problems": [problem.as_dict() for problem in problems],
+        "live": sorted(_version(item) for item in live if _is_labelled(item, router)),
+        "status": {key: value for key, value in status.items() if key != FIELD},
+    }
+    text = json.dumps(seen, sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _version(manifest: Manifest) -> list[str]:
+    metadata = manifest["metadata"]
+    described = (manifest["apiVersion"], manifest["kind"], metadata["name"])
+    return [*described, metadata["uid"], metadata["resourceVersion"]]
+
+
+def _is_labelled(manifest: Manifest, router: Router) -> bool:
+    labels = manifest["metadata"].get("labels") or {}
+    return selector(router.name).items() <= labels.items()
