@@ -114,9 +114,10 @@ mode:
   sample: write
 converged:
   description:
-    - Nothing has changed since a run that left the SemanticRouter settled, so applying its objects and reporting its
-      status would change nothing.
-    - That run left a hash of everything that both are made of in the status; this run came to the same one.
+    - Nothing has changed since a run that left the SemanticRouter settled, so applying its objects
+      and reporting its status would change nothing.
+    - That run left a hash of everything that both are made of in the status; this run came to the
+      same one.
   returned: when a cluster was asked
   type: bool
   sample: false
