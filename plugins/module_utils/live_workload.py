@@ -76,11 +76,6 @@ def is_rolled_out(deployment: Manifest | None) -> bool:
     )
 
 
-def may_have_pods(deployment: Manifest | None) -> bool:
-    """Its controller has seen it; before that, nobody has made a pod for it."""
-    return deployment is not None and bool(status_of(deployment).get("observedGeneration"))
-
-
 def troubles_of(workload: Workload) -> list[Trouble]:
     """What the live objects complain of, worst first."""
     found = [*_claim_troubles(workload), *_deployment_troubles(workload.deployment)]

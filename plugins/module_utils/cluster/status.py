@@ -145,7 +145,7 @@ def read_workload(
     claim_name = _claim_name(router)
     claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
-    if live_workload.may_have_pods(deployment) and not live_workload.is_rolled_out(deployment):
+    if deployment is not None and not live_workload.is_rolled_out(deployment):
         pods = client.list(f"/api/v1/namespaces/{router.namespace}/pods", _selector(router))
     route_name = _route_name(router)
     route = own.controlled("route.openshift.io/v1", "Route", route_name) if route_name else None
