@@ -1,7 +1,8 @@
 # The operator: the stock ansible-operator, with the collection and the wrapper runner. Build it with `make docker-build`.
 #
-# On the image below already, and not installed again: Python 3.12, ansible-core 2.18, ansible-runner 2.4, kubernetes 33.1,
-# PyYAML 6, /tini. It has no pip; what is Python here is copied to where PYTHONPATH points.
+# On the image below already, and not installed again: Python 3.12, ansible-core 2.18, ansible-runner 2.4 with the plugin that
+# tells ansible-operator of tasks, kubernetes 33.1, PyYAML 6, /tini. It has no pip, tar or find; what is Python here is copied
+# to where PYTHONPATH points. HOME is /opt/ansible, where config/manager mounts a volume.
 FROM quay.io/operator-framework/ansible-operator:v1.42.3
 
 LABEL org.opencontainers.image.title="semantic-router-operator" \
@@ -28,7 +29,9 @@ RUN python3 -m venv /opt/semantic-router-operator/venv \
  && rm -rf /opt/semantic-router-operator/venv
 COPY warm/warm_runner/ /opt/semantic-router-operator/python/warm_runner/
 COPY runner/wrapper_runner/ /opt/semantic-router-operator/python/wrapper_runner/
-RUN python3 -m compileall -q /opt/semantic-router-operator/python
+# COPY keeps the modes of the checkout, which may be its owner's alone.
+RUN chmod -R a+rX,go-w /opt/semantic-router-operator/python /opt/semantic-router-operator/*.* \
+ && python3 -m compileall -q /opt/semantic-router-operator/python
 
 USER 1001
 WORKDIR /opt/semantic-router-operator

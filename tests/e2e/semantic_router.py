@@ -93,6 +93,17 @@ class SemanticRouter:
         found = json.loads(self.kubectl("get", OWNED, selector, "-n", self.namespace, "-o", "json"))
         return {f"{item['kind']}/{item['metadata']['name']}": item for item in found["items"]}
 
+    def pods(self) -> set[tuple[str, str]]:
+        """Name and template hash of each."""
+        selector = f"-l=app.kubernetes.io/instance={self.name}"
+        found = json.loads(
+            self.kubectl("get", "pods", selector, "-n", self.namespace, "-o", "json")
+        )
+        return {
+            (item["metadata"]["name"], item["metadata"]["labels"]["pod-template-hash"])
+            for item in found["items"]
+        }
+
     def condition(self, kind: str) -> dict[str, Any]:
         """The condition, of the current generation; AssertionError while there is none."""
         router = self.get()

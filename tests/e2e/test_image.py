@@ -2,6 +2,8 @@
 
 There is no container engine here. What the base image brings (ansible-core, ansible-runner, the
 kubernetes client) is the test's own Python environment, its `ansible` package stands in for Galaxy.
+What else is said of the base image is in images/ansible-operator/Dockerfile of
+operator-framework/ansible-operator-plugins v1.42.3.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
+from control_plane import ControlPlane, audit
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
@@ -27,6 +31,11 @@ from eventually import eventually
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PREFIX = "/opt/semantic-router-operator"
+BASE = "quay.io/operator-framework/ansible-operator:v1.42.3"
+# Its HOME, which ansible-core and ansible-runner write to.
+HOME = "/opt/ansible"
+# What RUN finds on PATH there, as far as it is used: ubi-minimal's, Python and Ansible. No pip.
+PROGRAMS = ("ansible-galaxy", "chmod", "python3", "rm", "sh")
 # Any user that nothing on this machine belongs to, in group 0, as OpenShift starts pods.
 UID = 1000720000
 # The checkout is linked into this Python's site-packages, and must not be taken for the collection.
@@ -39,8 +48,9 @@ ONLY_THE_IMAGE = {
 class Image:
     """What the Dockerfile makes, with PREFIX elsewhere; `read` and `run` are its lines."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, programs: Path) -> None:
         self.root = root
+        self.programs = programs
         self.environment: dict[str, str] = {}
         self.entrypoint: list[str] = []
         self.user = ""
@@ -56,7 +66,7 @@ class Image:
         return text.replace(PREFIX, str(self.root))
 
     def _from(self, image: str) -> None:
-        assert image == "quay.io/operator-framework/ansible-operator:v1.42.3"
+        assert image == BASE
 
     def _label(self, _: str) -> None:
         pass
@@ -79,17 +89,27 @@ class Image:
             if source.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
                 shutil.copytree(source, destination, dirs_exist_ok=True, ignore=ignore)
+                copied = [destination, *destination.rglob("*")]
             else:
                 destination.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, destination)
+                copied = [Path(shutil.copy(source, destination))]
+            # As from the checkout of somebody with an umask of 077.
+            for path in copied:
+                path.chmod(path.stat().st_mode & ~0o077)
 
     def _run(self, command: str) -> None:
         if "--requirements-file" in command:
             self._from_the_ansible_package()
             return
+        assert "-m pip" not in command
         done = subprocess.run(
             ["sh", "-c", self.here(command)],
-            env={**os.environ, **self.environment, **ONLY_THE_IMAGE},
+            env={
+                **os.environ,
+                **self.environment,
+                **ONLY_THE_IMAGE,
+                "PATH": str(self.programs),
+            },
             capture_output=True,
             text=True,
             timeout=120,
@@ -108,11 +128,24 @@ class Image:
 
 
 @pytest.fixture(scope="module")
-def image() -> Iterator[Image]:
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory for PATH with what the base image has."""
+    directory = tmp_path_factory.mktemp("programs")
+    for name in PROGRAMS:
+        found = shutil.which(name, path=ONLY_THE_IMAGE["PATH"])
+        assert found
+        # No link: a Python that is started by one has other packages.
+        (directory / name).write_text(f'#!/bin/sh\nexec {shlex.quote(found)} "$@"\n')
+        (directory / name).chmod(0o755)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def image(programs: Path) -> Iterator[Image]:
     subprocess.run(["make", "--silent", "build"], cwd=CHECKOUT, check=True, capture_output=True)
     # Not in pytest's own directory, which nobody else may enter.
     with tempfile.TemporaryDirectory(prefix="image-") as directory:
-        image = Image(Path(directory).resolve())
+        image = Image(Path(directory).resolve(), programs)
         image.build(CHECKOUT / "Dockerfile")
         image.root.chmod(0o755)
         yield image
@@ -148,27 +181,46 @@ def test_whoever_runs_the_image_can_read_it_and_not_change_it(image: Image) -> N
     assert not [path for path, mode in modes.items() if mode & 0o022 or mode & 0o044 != 0o044]
 
 
-def test_the_files_of_the_image_are_enough_for_a_router(
-    image: Image, home: Path, any_user: list[str], own_operator: Operator, router: SemanticRouter
+def test_what_the_pod_may_write_to_is_what_the_base_image_writes_to() -> None:
+    manifests = list(yaml.safe_load_all((CHECKOUT / "config/manager/manager.yaml").read_text()))
+    pod = manifests[1]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    assert set(mounts) == {"/tmp", HOME}  # noqa: S108 the pod's, not this machine's
+    assert {volume["name"] for volume in pod["volumes"] if "emptyDir" in volume} == {
+        *mounts.values()
+    }
+
+
+def start(
+    image: Image, home: Path, any_user: list[str], operator: Operator, namespace: str
 ) -> None:
+    """As a container of the image: its files, its user, its environment."""
     tini, separator, python, *arguments = image.entrypoint
     assert (tini, separator, python) == ("/tini", "--", "python3")
-    own_operator.program = [*any_user, sys.executable, *arguments]
-    own_operator.runtime = home / "runtime"
+    operator.program = [*any_user, sys.executable, *arguments]
+    operator.runtime = home / "runtime"
     kubeconfig = home / "kubeconfig"
-    shutil.copy(own_operator.environment["KUBECONFIG"], kubeconfig)
+    shutil.copy(operator.environment["KUBECONFIG"], kubeconfig)
     if any_user:
         for path in (home, kubeconfig):
             os.chown(path, UID, 0)
-    own_operator.start(
+    operator.start(
         **image.environment,
         **ONLY_THE_IMAGE,
         KUBECONFIG=str(kubeconfig),
         K8S_AUTH_KUBECONFIG=str(kubeconfig),
-        WATCH_NAMESPACE=router.namespace,
+        WATCH_NAMESPACE=namespace,
         HOME=str(home),
         TMPDIR=str(home),
     )
+
+
+def test_the_files_of_the_image_are_enough_for_a_router(
+    image: Image, home: Path, any_user: list[str], own_operator: Operator, router: SemanticRouter
+) -> None:
+    start(image, home, any_user, own_operator, router.namespace)
     router.create_service()
     router.apply()
     router.wait_for("Ready")
@@ -178,3 +230,50 @@ def test_the_files_of_the_image_are_enough_for_a_router(
     # This Python has no vllm-sr of its own.
     assert router.get()["status"]["config"]["schema"] == "vllm-sr 0.4.0"
     assert own_operator.stop() == 0
+
+
+def test_another_version_of_the_operator_writes_nothing_to_the_objects_of_this_one(
+    image: Image,
+    home: Path,
+    any_user: list[str],
+    own_operator: Operator,
+    router: SemanticRouter,
+    control_plane: ControlPlane,
+) -> None:
+    """The version is in no object, so that an upgrade alone replaces no pods."""
+    router.spec["persistence"] = {"enabled": True, "size": "1Gi"}
+    router.create_service()
+    router.apply()
+    start(image, home, any_user, own_operator, router.namespace)
+    router.wait_for_phase("Running")
+    assert own_operator.stop() == 0
+    pods = router.pods()
+    assert pods
+
+    offset = control_plane.audit_log.stat().st_size
+    runs = own_operator.jobs(router.namespace)
+    with version(image, "99.0.0"):
+        start(image, home, any_user, own_operator, router.namespace)
+        eventually(lambda: own_operator.jobs(router.namespace, ended=True) - runs, 120, "a run")
+        assert own_operator.stop() == 0
+    newer = [
+        request
+        for request in audit.requests(control_plane.audit_log, offset)
+        if request.agent == "semantic-router-operator/99.0.0"
+    ]
+    assert newer
+    assert not [request for request in newer if request.is_write]
+    assert router.pods() == pods
+
+
+@contextmanager
+def version(image: Image, number: str) -> Iterator[None]:
+    """The collection in the image says that it is this version."""
+    parts = Path("ansible_collections", "vllm", "semantic_router", "MANIFEST.json")
+    file = Path(image.environment["ANSIBLE_COLLECTIONS_PATH"]) / parts
+    text = file.read_text()
+    manifest = json.loads(text)
+    manifest["collection_info"]["version"] = number
+    file.write_text(json.dumps(manifest, indent=1))
+    yield
+    file.write_text(text)
