@@ -66,6 +66,8 @@ def test_openshift_is_detected_and_chooses_users_and_groups_itself(
     operator: Operator, exposed: SemanticRouter
 ) -> None:
     assert operator.said(DETECTED)
+    # What the troubleshooting chapter asks, and what the operator goes by.
+    assert "route.openshift.io" in exposed.kubectl("api-resources")
     pods = exposed.kubectl(
         "get", "deployment,pods", "-l", f"app.kubernetes.io/instance={exposed.name}",
         "-n", exposed.namespace, "-o", "json",
