@@ -227,12 +227,12 @@ def requeue_after(
 
 
 def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Condition]:
-    """The conditions worth an Event: those that flipped, new warnings and new plans; of a new
-    object, what is wrong or Ready.
+    """The conditions worth an Event: those that flipped, those that are bad for another reason than
+    before, new warnings and new plans; of a new object, what is wrong or Ready.
 
     One mistake flips several conditions for one reason: the most specific one speaks.
     """
-    before = {item.get("type"): item.get("status") for item in previous.get("conditions") or []}
+    before = {item.get("type"): item for item in previous.get("conditions") or []}
     warned = {item.get("reason") for item in previous.get("conditions") or []}
     by_type = {item["type"]: item for item in current["conditions"]}
     told = {item["reason"]: item for item in _switched(previous, by_type)}
@@ -242,13 +242,21 @@ def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list
         if condition is None:
             continue
         if name in before:
-            worth = before[name] != condition["status"]
+            worth = _is_another(before[name], condition)
         else:
             worth = condition["status"] == (TRUE if name in (READY, DEGRADED) else FALSE)
             worth = worth and name not in (AVAILABLE, PROGRESSING, ROUTE_READY)
         if worth or (condition["reason"] in _WARNINGS and condition["reason"] not in warned):
             told.setdefault(condition["reason"], condition)
     return list(told.values())
+
+
+def _is_another(before: Mapping[str, Any], now: Condition) -> bool:
+    if before.get("status") != now["status"]:
+        return True
+    # While it begins or rolls out, the others go from one step of waiting to the next.
+    is_trouble = now["type"] in (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY)
+    return is_trouble and not is_good(now) and before.get("reason") != now["reason"]
 
 
 def _switched(previous: Mapping[str, Any], current: Mapping[str, Condition]) -> list[Condition]:

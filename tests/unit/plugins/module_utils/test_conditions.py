@@ -581,6 +581,14 @@ def test_a_condition_of_any_type_that_flips_is_told(kind: str, before: str, afte
     assert conditions.transitions(of(after), of(after)) == []
 
 
+def test_another_cause_of_the_same_trouble_is_told() -> None:
+    def of(reason: str) -> dict[str, Any]:
+        return {"conditions": [{"type": "Ready", "status": "False", "reason": reason}]}
+
+    told = conditions.transitions(of("StorageClassNotFound"), of("VolumePending"))
+    assert told == of("VolumePending")["conditions"]
+
+
 def test_nothing_is_told_when_nothing_flips() -> None:
     assert conditions.transitions(status(), status()) == []
 
