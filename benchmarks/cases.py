@@ -43,7 +43,7 @@ QUICK = Size(
     runs=1,
     # One of the conventional takes as long as all of the others.
     cases={"conventional": (bars.CREATE,)},
-    counts={"warm": (1, 2), "cold": (1,), "conventional": (), "peer": (1,)},
+    counts={"warm": (1, 2), "cold": (1,), "conventional": (), "stock": (1,), "peer": (1,)},
     memory_at=2,
     reconciles=(5, 10),
     idle_seconds=5.0,
@@ -56,6 +56,7 @@ FULL = Size(
         "warm": (1, 10, 50, 200),
         "cold": (1, 10, 50),
         "conventional": (1, 10, 50),
+        "stock": (1, 10, 50, 200),
         "peer": (1, 10, 50, 200),
     },
     memory_at=50,

@@ -16,6 +16,7 @@ _COLOURS = {
     "conventional": "#c5504b",
     "cold": "#e0a030",
     "warm": "#2f7d5b",
+    "stock": "#7fb069",
     "peer": "#4a6fa5",
 }
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-SUBJECTS = ("floor", "conventional", "cold", "warm", "peer")
+SUBJECTS = ("floor", "conventional", "cold", "warm", "stock", "peer")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import stock_engine
 import yaml
 from control_plane import ControlPlane
 from warm_runner import server
@@ -26,7 +27,6 @@ BINARIES = Path(sys.executable).parent
 RECONCILE = ROOT / "playbooks" / "reconcile.yml"
 FLOOR = Path(__file__).parent / "floor" / "playbook.yml"
 PEER = "BENCH_PEER_CMD"
-STOCK = "ANSIBLE_OPERATOR_BIN"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,11 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in {STOCK, PEER}}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {stock_engine.BINARY, PEER}
+        }
         kubeconfig = str(self.kubeconfig)
         return {
             **kept,
@@ -88,7 +92,8 @@ def singles(site: Site) -> Iterator[list[Subject]]:
 
 
 def operators(site: Site) -> list[Command]:
-    """Ours, warm and cold; the conventional playbook in our engine; a peer where one is named."""
+    """Ours, warm and cold; the conventional playbook in our engine; where they are named, ours in
+    the stock engine, and a peer."""
     commands = [
         Command("warm", _wrapper_runner(site, "warm", ROOT / "watches.yaml"), site.environment),
         Command("cold", _wrapper_runner(site, "cold", ROOT / "watches.yaml"), site.environment),
@@ -99,6 +104,10 @@ def operators(site: Site) -> list[Command]:
             Namespace.available,
         ),
     ]
+    stock = stock_engine.environment()
+    if stock:
+        command = _wrapper_runner(site, "stock", ROOT / "watches.yaml")
+        commands.append(Command("stock", command, {**site.environment, **stock}))
     if os.environ.get(PEER):
         command = shlex.split(os.environ[PEER])
         commands.append(Command("peer", command, site.environment, Namespace.available))
@@ -109,12 +118,12 @@ def _wrapper_runner(site: Site, name: str, watches: Path) -> list[str]:
     return [
         str(BINARIES / "wrapper-runner"),
         "run",
-        "--engine=embedded",
+        f"--engine={'stock' if name == 'stock' else 'embedded'}",
         f"--watches-file={watches}",
         f"--runner-dir={site.directory / 'operators' / name}",
         "--metrics-bind-address=0",
         "--health-probe-bind-address=0",
-        f"--execution={'warm' if name == 'warm' else 'cold'}",
+        f"--execution={'warm' if name in ('warm', 'stock') else 'cold'}",
     ]
 
 

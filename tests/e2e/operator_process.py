@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import signal
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stock_engine
 from control_plane import ControlPlane
 from e2e import installation
 from eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STOP_DEADLINE = 60.0
-ENGINES = ["embedded"] + (["stock"] if os.environ.get("ANSIBLE_OPERATOR_BIN") else [])
+ENGINES = ["embedded"] + (["stock"] if os.environ.get(stock_engine.BINARY) else [])
 
 
 class Operator:
@@ -41,13 +41,12 @@ class Operator:
         self.runtime = directory / "runtime"
         binaries = Path(sys.executable).parent
         self.environment = {
-            **{name: value for name, value in os.environ.items() if name != "ANSIBLE_OPERATOR_BIN"},
+            **{name: value for name, value in os.environ.items() if name != stock_engine.BINARY},
             **(access or installation.environment(plane)),
             "PATH": f"{binaries}:{os.environ['PATH']}",
         }
         if engine == "stock":
-            self.environment["ANSIBLE_OPERATOR_BIN"] = os.environ["ANSIBLE_OPERATOR_BIN"]
-            self.environment["PYTHONPATH"] = str(event_plugin())
+            self.environment.update(stock_engine.environment())
         self.program = [
             str(binaries / "wrapper-runner"),
             "run",
@@ -125,26 +124,6 @@ class Operator:
             return self.said(words)
 
         eventually(look, timeout, f"the operator's log to say {words!r}")
-
-
-@functools.cache
-def event_plugin() -> Path:
-    """By which ansible-runner tells the stock engine of tasks, for PYTHONPATH.
-
-    It is part of that engine's image; without it the engine waits for a run's end in vain.
-    """
-    directory = CHECKOUT / "build" / "stock"
-    requirements = CHECKOUT / "requirements" / "stock.txt"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--upgrade", "--target", str(directory)),
-            *("--requirement", str(requirements)),
-        ],
-        check=True,
-        timeout=300,
-    )
-    return directory
 
 
 @contextmanager
