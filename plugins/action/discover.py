@@ -69,13 +69,14 @@ class ActionModule(RouterAction):
         client = Client.from_options(arguments.values)
         router = _router(client, arguments)
         found = discover(client, router, arguments["platform"] or "", arguments["secret_versions"])
-        watching.ask_for(client, router, found.live or [])
         problems = list(found.problems)
         # Rules about facts that could not be read would accuse the spec of the cluster's silence.
         if not found.failed:
             problems = [*rules.check(router, found.facts), *problems]
         problems += writing.problems(router)
         converged = _is_converged(router, found, problems)
+        if converged:
+            watching.ask_for(client, router, found.live or [])
         return {
             "changed": False,
             "converged": converged,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import read
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
@@ -35,17 +36,21 @@ class ActionModule(RouterAction):
     }
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
+        client = Client.from_options(arguments.values)
+        router = Router(arguments["router"])
+        known = read(arguments["live"]) if arguments["live"] else None
         said = report(
-            Client.from_options(arguments.values),
-            Router(arguments["router"]),
+            client,
+            router,
             Facts.from_dict(arguments["facts"]),
             _problems(arguments),
             plan=arguments["plan"],
-            known=read(arguments["live"]) if arguments["live"] else None,
+            known=known,
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             code=code.digest(),
             check_mode=arguments.check_mode,
         )
+        watching.ask_for(client, router, known or [])
         return {
             "changed": said.changed,
             "status": said.status,

@@ -30,7 +30,8 @@ def ask_for(client: Client, router: Router, live: Iterable[Manifest]) -> None:
     """Read one object of each kind, where the stock engine is the one that answers.
 
     live: objects that there are; those of others do not count. It is asked in every run, since
-    nothing says whether it has started anew; what a run creates, the next one asks for.
+    nothing says whether it has started anew, and by a run's last task: what was created a moment
+    ago is not yet in the proxy's memory.
     """
     if not client.is_ansible_operators:
         return
