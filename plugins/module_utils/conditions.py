@@ -254,8 +254,8 @@ def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list
 def _is_another(before: Mapping[str, Any], now: Condition) -> bool:
     if before.get("status") != now["status"]:
         return True
-    # While it begins or rolls out, the others go from one step of waiting to the next.
-    is_trouble = now["type"] in (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED, READY)
+    # The others go from one step of waiting to the next.
+    is_trouble = now["type"] in (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED)
     return is_trouble and not is_good(now) and before.get("reason") != now["reason"]
 
 

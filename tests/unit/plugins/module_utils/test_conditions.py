@@ -583,10 +583,17 @@ def test_a_condition_of_any_type_that_flips_is_told(kind: str, before: str, afte
 
 def test_another_cause_of_the_same_trouble_is_told() -> None:
     def of(reason: str) -> dict[str, Any]:
+        return {"conditions": [{"type": "Degraded", "status": "True", "reason": reason}]}
+
+    told = conditions.transitions(of("StorageClassNotFound"), of("ImagePullFailed"))
+    assert told == of("ImagePullFailed")["conditions"]
+
+
+def test_another_step_of_waiting_is_not_told() -> None:
+    def of(reason: str) -> dict[str, Any]:
         return {"conditions": [{"type": "Ready", "status": "False", "reason": reason}]}
 
-    told = conditions.transitions(of("StorageClassNotFound"), of("VolumePending"))
-    assert told == of("VolumePending")["conditions"]
+    assert conditions.transitions(of("DeploymentMissing"), of("PodsNotReady")) == []
 
 
 def test_nothing_is_told_when_nothing_flips() -> None:
