@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_VERSION,
     Manifest,
     selector,
 )
@@ -22,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.problem impor
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 FIELD = "fingerprint"
+_GROUP_PREFIX = API_VERSION.partition("/")[0] + "/"
 
 
 def fingerprint(
@@ -37,15 +39,9 @@ def fingerprint(
     code: a digest of this collection. live: what the cluster has of the router's objects; those of
     others among them do not count. status: with or without a fingerprint of its own.
     """
-    metadata = router.resource["metadata"]
     seen = {
         "code": code,
-        "router": [
-            router.uid,
-            router.generation,
-            metadata.get("labels") or {},
-            metadata.get("annotations") or {},
-        ],
+        "router": [router.uid, router.generation, _switches(router)],
         "facts": facts.as_dict(),
         "problems": [problem.as_dict() for problem in problems],
         "live": sorted(_version(item) for item in live if _is_labelled(item, router)),
@@ -53,6 +49,13 @@ def fingerprint(
     }
     text = json.dumps(seen, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _switches(router: Router) -> dict[str, str]:
+    """The annotations that mean something here; others come and go without a write of ours."""
+    return {
+        key: value for key, value in router.annotations.items() if key.startswith(_GROUP_PREFIX)
+    }
 
 
 def _version(manifest: Manifest) -> list[str]:

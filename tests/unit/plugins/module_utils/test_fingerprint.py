@@ -76,8 +76,7 @@ CHANGES = {
     "other code": _set("code", "two"),
     "an edited spec": _set("router.metadata.generation", 4),
     "a router made anew": _set("router.metadata.uid", "2"),
-    "an annotation": _set("router.metadata.annotations.team", "b"),
-    "a label": _set("router.metadata.labels", {"stage": "test"}),
+    "an annotation of ours": _set("router.metadata.annotations", {"vllm.ai/paused": "true"}),
     "another platform": _set("facts.platform", "openshift"),
     "a remark about the spec": _set("problems", [Problem("InvalidSpec", "spec.x", "y", "z")]),
     "an edited object": _set("live.0.metadata.resourceVersion", "9"),
@@ -99,6 +98,8 @@ def test_what_may_make_a_difference_makes_another_fingerprint(
 
 
 NO_CHANGES = {
+    "an annotation of others": _set("router.metadata.annotations.team", "b"),
+    "a label": _set("router.metadata.labels", {"stage": "test"}),
     "another order of objects": lambda seen: seen.live.reverse(),
     "an object of another router": lambda seen: seen.live.append(live("x", "1", "other")),
     "a write of the status alone": _set("router.metadata.resourceVersion", "71"),
