@@ -74,7 +74,7 @@ def test_the_demo_goes_on_after_ctrl_c_shows_a_running_router_and_ends_without_a
         if "create two backends" in line:
             interrupted.send_signal(signal.SIGINT)
             break
-    rest, _ = interrupted.communicate(timeout=60)
+    rest, _ = interrupted.communicate(timeout=180)
     assert interrupted.returncode == 130
     assert "Traceback" not in rest
     assert "`make demo-stop` ends what is running" in rest
