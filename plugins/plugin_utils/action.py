@@ -22,7 +22,6 @@ holds that the argument spec and the documentation name the same options.
 
 from __future__ import annotations
 
-import json
 import traceback
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.plain import plain
 
 ArgumentSpec = dict[str, dict[str, Any]]
 
@@ -83,7 +83,7 @@ class RouterAction(ActionBase):  # type: ignore[misc]
         return str(constants.DEFAULT_LOCAL_TMP)
 
     def _arguments(self) -> Arguments:
-        given = _plain(self._task.args)
+        given = plain(self._task.args)
         validation = ArgumentSpecValidator(dict(self.ARGUMENT_SPEC)).validate(given)
         if validation.error_messages:
             raise _Misused("; ".join(validation.error_messages))
@@ -96,16 +96,6 @@ class RouterAction(ActionBase):  # type: ignore[misc]
 
 class _Misused(Exception):
     """The task's arguments are not what the documentation asks for."""
-
-
-def _plain(value: Any) -> Any:
-    """Without Ansible's string and container types, whose behaviour differs between its versions.
-
-    What was literal text stays literal text: nothing here is looked at by the templating engine
-    again, and Ansible marks what an action returns as not to be templated.
-    """
-    # default=str: ansible-core 2.18 decrypts vaulted strings only when asked for their text.
-    return json.loads(json.dumps(value, default=str))
 
 
 def _bug(error: Exception) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.plain import plain
 
 Builder = Callable[[Router, Facts], list[Manifest]]
 Filter = Callable[[Mapping[str, Any], Mapping[str, Any]], list[Manifest]]
@@ -54,13 +54,8 @@ def _filter_of(builder: Builder) -> Filter:
 def _built(
     builders: Iterable[Builder], router: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> list[Manifest]:
-    subject, known = Router(_plain(router)), Facts.from_dict(_plain(facts))
+    subject, known = Router(plain(router)), Facts.from_dict(plain(facts))
     try:
         return [manifest for build in builders for manifest in build(subject, known)]
     except RouterError as error:
         raise AnsibleFilterError(str(error)) from error
-
-
-def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    # Ansible's own string and container types neither copy nor dump alike in all its versions.
-    return dict(json.loads(json.dumps(value, default=str)))

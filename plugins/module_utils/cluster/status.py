@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
     conditions,
     gateway_mode,
     gateways,
@@ -146,7 +147,8 @@ def read_workload(
     claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
     if deployment is not None and not live_workload.is_rolled_out(deployment):
-        pods = client.list(f"/api/v1/namespaces/{router.namespace}/pods", _selector(router))
+        path = f"/api/v1/namespaces/{router.namespace}/pods"
+        pods = client.list(path, backends.label_selector(selector(router.name)))
     route_name = _route_name(router)
     route = own.controlled("route.openshift.io/v1", "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
@@ -173,13 +175,14 @@ class _Own:
         self._client = client
         self._router = router
         self._known = known
+        self._known_by_path = by_path(known or [])
 
     def get(self, api_version: str, kind: str, name: str) -> Manifest | None:
         """One object, whoever it belongs to."""
         described = {"name": name, "namespace": self._router.namespace}
         path = resources.path({"apiVersion": api_version, "kind": kind, "metadata": described})
         # A volume claim of the user's is not among ours.
-        return by_path(self._known or []).get(path) or self._client.get(path)
+        return self._known_by_path.get(path) or self._client.get(path)
 
     def controlled(self, api_version: str, kind: str, name: str) -> Manifest | None:
         """None as well where the kind is unknown, and when somebody else's has the name."""
@@ -193,10 +196,6 @@ class _Own:
         if found is None:
             found = of_kind(self._client, self._router, resource)
         return [item for item in found if resources.resource_of(item) is resource]
-
-
-def _selector(router: Router) -> str:
-    return ",".join(f"{key}={value}" for key, value in selector(router.name).items())
 
 
 def _claim_name(router: Router) -> str:
