@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import stock_engine
-from control_plane import ControlPlane
+from control_plane import ControlPlane, audit
 from e2e import installation
+from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,7 @@ class Operator:
             "run",
             f"--watches-file={CHECKOUT / 'watches.yaml'}",
         ]
+        self._plane = plane
         self._engine = engine
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -116,6 +118,21 @@ class Operator:
             if entry.get("namespace") == namespace and "job" in entry
             if not ended or entry["msg"] in ends
         }
+
+    def writes_of_another_run(self, router: SemanticRouter) -> list[audit.Request]:
+        """Wakes the operator up with an annotation that means nothing to it."""
+        # Not by what a run says of the router: what the one before has said is not repeated.
+        before, offset = self.jobs(router.namespace), self._plane.audit_log.stat().st_size
+        router.patch(
+            "semanticrouter", router.name, {"metadata": {"annotations": {"look": "again"}}}
+        )
+        eventually(lambda: self.jobs(router.namespace, ended=True) - before, 60, "another run")
+        return [
+            request
+            for request in audit.writes(self._plane.audit_log, offset)
+            if request.namespace == router.namespace
+            and request.agent.startswith("semantic-router-operator")
+        ]
 
     def wait_until_said(self, words: str, timeout: float = 60) -> None:
         def look() -> bool:

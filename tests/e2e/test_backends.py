@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-
-import pytest
 import yaml
 from control_plane import Kubectl
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-
-
-@pytest.fixture
-def other_namespace(kubectl: Kubectl) -> Iterator[str]:
-    name = f"test-other-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
 
 
 def router_config(router: SemanticRouter) -> dict[str, object]:

@@ -25,15 +25,6 @@ PODS = "kubectl describe pod -l app.kubernetes.io/instance=my-router"
 
 
 @pytest.fixture
-def vllm_serving(kubectl: Kubectl) -> Iterator[str]:
-    """Another team's namespace."""
-    name = f"vllm-serving-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
-
-
-@pytest.fixture
 def empty_class(kubectl: Kubectl) -> Iterator[str]:
     """A StorageClass that nobody provides volumes for."""
     name = f"nobody-{uuid.uuid4().hex[:8]}"
@@ -87,10 +78,10 @@ def test_what_verifies_a_deployment_shows_all_of_it(
 
 
 def test_backends_that_are_not_found_lead_to_what_is_missing(
-    operator: Operator, router: SemanticRouter, kubectl: Kubectl, vllm_serving: str, shell: Shell
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl, other_namespace: str, shell: Shell
 ) -> None:
     labels = {"app": "llama-stack", "model": "llama-3.3-70b"}
-    direct = {"name": "vllm-deepseek", "namespace": vllm_serving, "port": 8000}
+    direct = {"name": "vllm-deepseek", "namespace": other_namespace, "port": 8000}
     router.spec["vllmEndpoints"] = [
         {
             "name": "llama3-8b-endpoint",
@@ -116,7 +107,7 @@ def test_backends_that_are_not_found_lead_to_what_is_missing(
         "spec.vllmEndpoints[1].backend.discoveryLabels",
         "spec.vllmEndpoints[2].backend.service",
     )
-    assert f"{vllm_serving}/vllm-deepseek" in told
+    assert f"{other_namespace}/vllm-deepseek" in told
     for words in (
         "No backends found",
         *(f"Failed to discover backend {item['name']}" for item in router.spec["vllmEndpoints"]),
@@ -140,9 +131,9 @@ def test_backends_that_are_not_found_lead_to_what_is_missing(
     shown = shell("kubectl get service stack -o jsonpath='{.metadata.labels}'")
     assert json.loads(shown).items() >= labels.items()
 
-    there = f"kubectl get service vllm-deepseek -n {vllm_serving}"
+    there = f"kubectl get service vllm-deepseek -n {other_namespace}"
     assert "NotFound" in shell(there, fails=True)
-    SemanticRouter(kubectl, vllm_serving).create_service("vllm-deepseek", 9000)
+    SemanticRouter(kubectl, other_namespace).create_service("vllm-deepseek", 9000)
     assert "vllm-deepseek" in shell(there)
     assert json.loads(shell(f"{there} -o jsonpath='{{.spec.ports[0]}}'"))["port"] == 9000
     port = "spec.vllmEndpoints[2].backend.service.port"

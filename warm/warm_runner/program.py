@@ -12,7 +12,7 @@ import sys
 import termios
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
@@ -32,46 +32,52 @@ _streams: list[Any] = []
 
 def become(request: Request, descriptors: Sequence[int], loaded: Loaded, refusal: int) -> NoReturn:
     """`refusal` is where to write why this run has to be a cold one."""
-    status = 1
-    try:
-        try:
-            os.setsid()
-            _take_streams(descriptors)
-            _take_surroundings(request, loaded)
-        except Unlike as reason:
-            os.write(refusal, str(reason).encode())
-            os._exit(0)
+
+    def begin() -> int:
+        os.setsid()
+        _take_streams(descriptors)
+        _take_surroundings(request, loaded)
         os.close(refusal)
         _take_signals(request)
         _take_terminal(request)
         if request.program == RUNNER:
             handover.prepare(request, lambda playbook: _become_playbook(playbook, loaded))
-        status = _run(request)
-    except SystemExit as end:
-        # Ansible's, for a locale that it refuses.
-        status = _status(end.code)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        _end(status)
+        return _run(request)
+
+    try:
+        _end_as(begin)
+    except Unlike as reason:
+        os.write(refusal, str(reason).encode())
+        os._exit(0)
 
 
 def _become_playbook(request: Request, loaded: Loaded) -> None:
     """In the child that ansible-runner has forked; returns if the run has to be a cold one."""
-    status = 1
-    try:
-        try:
-            _take_surroundings(request, loaded)
-        except Unlike:
-            return
+
+    def begin() -> int:
+        _take_surroundings(request, loaded)
         # Not before: by the end of a pipe among them, ansible-runner learns that this succeeded.
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         _take_signals(request)
-        status = _run(request)
+        return _run(request)
+
+    with suppress(Unlike):
+        _end_as(begin)
+
+
+def _end_as(begin: Callable[[], int]) -> NoReturn:
+    """Whatever comes of it, but for Unlike, which is for the caller."""
+    status = 1
+    try:
+        status = begin()
+    except Unlike:
+        raise
     except SystemExit as end:
+        # Ansible's, for a locale that it refuses.
         status = _status(end.code)
     except BaseException:
-        traceback.print_exc()
+        with suppress(Exception):
+            traceback.print_exc()
     _end(status)
 
 

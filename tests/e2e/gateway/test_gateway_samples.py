@@ -6,8 +6,6 @@ Envoy Gateway says what becomes of their HTTPRoutes. All go through their steps 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from documents import DOCUMENT, document
 from e2e.gateway.gateways import create_gateway, publish
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from e2e.shell import Shell
 from examples import SAMPLES
 from guide import PAGES, commands
 from integration.test_samples import moved, surroundings
@@ -111,25 +110,8 @@ def test_the_guides_commands_about_a_gateway_show_what_they_should(
     tmp_path: Path,
 ) -> None:
     page = next(page for page in PAGES if page.name == "deployment-modes.md")
-    environment = {
-        **os.environ,
-        **control_plane.env,
-        "PATH": f"{control_plane.kubectl.parent}:{os.environ['PATH']}",
-        "KUBECONFIG": str(tmp_path / "kubeconfig"),
-    }
-    # As a user works: one namespace for all commands that name none.
-    (tmp_path / "kubeconfig").write_bytes(Path(control_plane.env["KUBECONFIG"]).read_bytes())
-
-    def shown(command: str) -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
-            env=environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    shown(f"kubectl config set-context --current --namespace={shared_namespace}")
-    gateway, routes, listeners, mode = (shown(command) for command in commands(page))
+    shell = Shell(tmp_path, control_plane, shared_namespace)
+    gateway, routes, listeners, mode = (shell(command) for command in commands(page))
     assert gateway.splitlines()[1].split()[:2] == ["istio-ingressgateway", "eg"]
     assert [line.split()[0] for line in routes.splitlines()[1:]] == ["my-router"]
     assert "listeners:" in listeners
