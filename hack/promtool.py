@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from control_plane import crds
+from control_plane.modules import module_directory
 from control_plane.programs import MODULE, Progress, build, cached
 
 PINS = MODULE / "prometheus"
@@ -26,7 +26,7 @@ def ensure(progress: Progress) -> Path:
 
     def make(program: Path) -> None:
         progress(f"building promtool into {program.parent} (once; about two minutes)")
-        source = crds.module_directory(PROMETHEUS, PINS)
+        source = module_directory(PROMETHEUS, PINS)
         build("./cmd/promtool", program, progress, source, tags=TAGS)
 
     return cached("promtool", [(PINS / "go.sum").read_bytes(), TAGS.encode()], make, progress)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
 from control_plane.errors import ControlPlaneError
+from control_plane.modules import module_directory
 from control_plane.programs import MODULE
 
 PINS = MODULE / "crds"
@@ -27,18 +26,3 @@ def module_file(module: str, path: str) -> Path:
     if not file.is_file():
         raise ControlPlaneError(f"{module} has no {path}; another version may have moved it.")
     return file
-
-
-def module_directory(module: str, pins: Path) -> Path:
-    """A pinned module's files, downloaded when they are not there yet and held against go.sum."""
-    answer = subprocess.run(
-        ["go", "mod", "download", "-json", module],
-        cwd=pins,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if answer.returncode != 0:
-        said = f"{answer.stdout.strip()} {answer.stderr.strip()}".strip()
-        raise ControlPlaneError(f"`go mod download {module}` failed in {pins}: {said}")
-    return Path(json.loads(answer.stdout)["Dir"])

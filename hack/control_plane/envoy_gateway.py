@@ -15,8 +15,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from control_plane import crds
 from control_plane.errors import ControlPlaneError
+from control_plane.modules import module_directory
 from control_plane.process import Process
 from control_plane.programs import MODULE, Progress, build, cached
 
@@ -49,14 +49,14 @@ provider:
 
 def crd_files() -> list[Path]:
     """The Gateway API's own CRDs, then Envoy Gateway's."""
-    chart = crds.module_directory(ENVOY_GATEWAY, PINS) / "charts" / "gateway-helm"
+    chart = module_directory(ENVOY_GATEWAY, PINS) / "charts" / "gateway-helm"
     generated = chart / "charts" / "crds" / "crds" / "generated"
     return [*gateway_api_crd_files(), *sorted(generated.glob("*.yaml"))]
 
 
 def gateway_api_crd_files() -> list[Path]:
     """The Gateway API's own CRDs (standard channel)."""
-    standard = crds.module_directory(GATEWAY_API, PINS) / "config" / "crd" / "standard"
+    standard = module_directory(GATEWAY_API, PINS) / "config" / "crd" / "standard"
     files = sorted(standard.glob("gateway.networking.k8s.io_*s.yaml"))
     # The safe upgrade policy is for clusters that somebody upgrades.
     return [file for file in files if "vap_" not in file.name]
@@ -64,7 +64,7 @@ def gateway_api_crd_files() -> list[Path]:
 
 def ensure(progress: Progress) -> Path:
     """The program, built when it is missing: three minutes on two free cores."""
-    source = crds.module_directory(ENVOY_GATEWAY, PINS)
+    source = module_directory(ENVOY_GATEWAY, PINS)
     parts = (text.encode() for text in (*_CERTIFICATES, *_SOURCES_WITH_CERTIFICATES))
 
     def make(program: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from control_plane import crds
+from control_plane.modules import module_directory
 from control_plane.programs import MODULE
 
 PINS = MODULE / "istio"
@@ -16,7 +16,7 @@ CONTROLLER = "istio.io/gateway-controller"
 
 def envoy_filter_crd() -> dict[str, Any]:
     """The CRD of EnvoyFilter, from the file that Istio's installation has."""
-    directory = crds.module_directory(ISTIO_API, PINS) / "kubernetes"
+    directory = module_directory(ISTIO_API, PINS) / "kubernetes"
     text = (directory / "customresourcedefinitions.gen.yaml").read_text(encoding="utf-8")
     documents = yaml.load_all(text, Loader=yaml.CSafeLoader)
     return next(crd for crd in documents if crd and crd["spec"]["names"]["kind"] == "EnvoyFilter")

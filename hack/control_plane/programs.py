@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from control_plane.errors import ControlPlaneError
+from control_plane.modules import module_directory
 
 Progress = Callable[[str], None]
 
@@ -293,7 +294,7 @@ def _report_packages(output: io.FileIO, progress: Progress) -> deque[str]:
 
 
 def _copy_stages(cache: Path) -> None:
-    source = Path(_go("list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok")) / "kustomize" / "stage"
+    source = module_directory("sigs.k8s.io/kwok", MODULE) / "kustomize" / "stage"
     target = cache / "stages"
     target.mkdir(exist_ok=True)
     for stage in KWOK_STAGES:
