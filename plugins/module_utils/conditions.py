@@ -108,6 +108,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 REQUEUE_RETRY = "15s"
 REQUEUE_PROGRESSING = "30s"
+REQUEUE_UNTOLD = "1m"
 REQUEUE_SETTLED = "10m"
 
 _GOOD = {
@@ -205,12 +206,20 @@ def phase(
 
 
 def requeue_after(
-    facts: Facts, problems: list[Problem], workload: Workload, writes: bool = True
+    facts: Facts,
+    problems: list[Problem],
+    workload: Workload,
+    writes: bool = True,
+    is_told_of_status: bool = True,
 ) -> str:
     """When to look again, as a Go duration. What waiting may cure is looked at soon.
 
     Changes of the router's own objects wake the operator by themselves; backends and StorageClasses
     do not, and the long period catches those that change without anything being wrong yet.
+
+    is_told_of_status: False where nothing wakes the operator when only values in a child's status
+    change. It hears of a Deployment that loses its pods all the same, as fields come and go then;
+    another verdict on an HTTPRoute or a Route is another value of the same fields.
     """
     if any(problem.retry for problem in problems) or _unresolved(facts):
         return REQUEUE_RETRY
@@ -219,11 +228,13 @@ def requeue_after(
     blocked = any(problem.blocking for problem in problems) or not expected
     if not blocked and not live_workload.is_rolled_out(workload.deployment):
         return REQUEUE_PROGRESSING
-    # The stock operator does not tell of a change that is in a Route's status alone, and who
-    # serves an HTTPRoute may take its time.
-    is_told = not (facts.is_openshift or workload.gateway)
-    admission = None if is_told else _admission(facts, problems, workload)
-    return REQUEUE_PROGRESSING if admission and not admission.ready else REQUEUE_SETTLED
+    is_judged = facts.is_openshift or workload.gateway
+    admission = _admission(facts, problems, workload) if is_judged else None
+    if admission is None:
+        return REQUEUE_SETTLED
+    if not admission.ready:
+        return REQUEUE_PROGRESSING
+    return REQUEUE_SETTLED if is_told_of_status else REQUEUE_UNTOLD
 
 
 def transitions(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Condition]:

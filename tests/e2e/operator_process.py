@@ -21,6 +21,12 @@ from eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STOP_DEADLINE = 60.0
+# The stock engine has no flag for it.
+STOCK_RUNTIME = Path("/tmp/ansible-operator/runner")  # noqa: S108
+# Shorter than the time after which the operator looks again by itself: an event wakes it.
+BY_EVENT = 20.0
+# conditions.REQUEUE_UNTOLD and a run.
+BY_LOOK = 90.0
 ENGINES = ["embedded"] + (["stock"] if os.environ.get(stock_engine.BINARY) else [])
 
 
@@ -39,7 +45,7 @@ class Operator:
     ) -> None:
         self.directory = directory
         self.log = directory / "operator.log"
-        self.runtime = directory / "runtime"
+        self.runtime = directory / "runtime" if engine == "embedded" else STOCK_RUNTIME
         binaries = Path(sys.executable).parent
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != stock_engine.BINARY},
@@ -118,6 +124,19 @@ class Operator:
             if entry.get("namespace") == namespace and "job" in entry
             if not ended or entry["msg"] in ends
         }
+
+    def artifacts(self, namespace: str) -> str:
+        """All that ansible-runner was given for this namespace, and has left."""
+        return "".join(
+            file.read_text(errors="replace")
+            for file in self.runtime.rglob("*")
+            if file.is_file() and namespace in file.parts
+        )
+
+    @property
+    def hears_of_status_within(self) -> float:
+        """Seconds until it knows that a child has other values in its status, and no others."""
+        return BY_EVENT if self._engine == "embedded" else BY_LOOK
 
     def writes_of_another_run(self, router: SemanticRouter) -> list[audit.Request]:
         """Wakes the operator up with an annotation that means nothing to it."""

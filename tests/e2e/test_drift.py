@@ -6,12 +6,9 @@ import json
 
 import pytest
 from control_plane import Kubectl
-from e2e.operator_process import Operator
+from e2e.operator_process import BY_EVENT, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-
-# Less than conditions.REQUEUE_PROGRESSING: by an event, and not by a later look.
-BY_EVENT = 20
 
 
 @pytest.fixture

@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 from control_plane import crds
-from e2e.operator_process import Operator
+from e2e.operator_process import BY_EVENT, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
 HOST = "my-router.apps.openshift.example.com"
 DETECTED = "Detected OpenShift platform - will use OpenShift-compatible security contexts"
-# Shorter than the time after which the operator looks again by itself: a Route's news wakes it.
-BY_EVENT = 20
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +104,9 @@ def test_an_admitted_route_is_ready_and_its_host_is_in_the_status(exposed: Seman
     assert features(exposed) == {"routesEnabled": True, "routeHostname": HOST}
 
 
-def test_a_refused_route_degrades_the_router_until_it_is_admitted(exposed: SemanticRouter) -> None:
+def test_a_refused_route_degrades_the_router_until_it_is_admitted(
+    operator: Operator, exposed: SemanticRouter
+) -> None:
     exposed.wait_for("RouteReady", "False")
     answer(exposed, "False", "HostAlreadyClaimed", f"route other/web already exposes {HOST}")
     degraded = exposed.wait_for("Degraded", timeout=BY_EVENT)
@@ -119,8 +119,10 @@ def test_a_refused_route_degrades_the_router_until_it_is_admitted(exposed: Seman
     exposed.wait_for_phase("Degraded")
     assert exposed.condition("Ready")["status"] == "True"
     answer(exposed, "True")
-    exposed.wait_for("RouteReady", timeout=BY_EVENT)
+    exposed.wait_for("RouteReady", timeout=operator.hears_of_status_within)
     exposed.wait_for_phase("Running")
+    answer(exposed, "False", "HostAlreadyClaimed", "taken over")
+    exposed.wait_for("RouteReady", "False", timeout=operator.hears_of_status_within)
 
 
 def test_switching_routes_off_removes_the_route_and_what_was_said_of_it(

@@ -110,7 +110,7 @@ def test_backends_that_are_not_found_lead_to_what_is_missing(
     assert f"{other_namespace}/vllm-deepseek" in told
     for words in (
         "No backends found",
-        *(f"Failed to discover backend {item['name']}" for item in router.spec["vllmEndpoints"]),
+        *(f"Failed to discover backend spec.vllmEndpoints[{number}]" for number in range(3)),
     ):
         eventually(partial(operator.said, words, router.name), 30, f"the log to say {words}")
 

@@ -92,7 +92,12 @@ def report(
     """
     workload = read_workload(client, router, facts, known)
     requeue_after = conditions.requeue_after(
-        facts, problems, workload, writing.mode(router) == writing.WRITE
+        facts,
+        problems,
+        workload,
+        writes=writing.mode(router) == writing.WRITE,
+        # Its DependentPredicate ignores an update of values in the status.
+        is_told_of_status=not client.is_ansible_operators,
     )
     seconds = f"{now[:19]}Z"
     for _ in range(_ATTEMPTS):

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 from control_plane import ControlPlane, audit
 from e2e.gateway.gateways import attach, create_class, create_gateway
-from e2e.operator_process import Operator
+from e2e.operator_process import BY_EVENT, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
 OTHER_CONTROLLER = "example.com/gateway-controller"
-# Shorter than the time after which the operator looks again by itself: an event wakes it.
-BY_EVENT = 20
 STANDALONE_ONLY = "ConfigMap/my-router-envoy-config"
 KINDS = (
     "deployments,services,configmaps,serviceaccounts,"
@@ -85,7 +83,7 @@ def test_an_http_route_leads_from_the_gateway_to_the_service(attached: SemanticR
 
 
 def test_the_condition_follows_the_verdict_of_the_gateways_controller(
-    attached: SemanticRouter,
+    operator: Operator, attached: SemanticRouter
 ) -> None:
     attached.apply()
     attached.wait_for("Ready")
@@ -97,7 +95,7 @@ def test_the_condition_follows_the_verdict_of_the_gateways_controller(
     attached.wait_for_phase("Running")
 
     answer(attached, "Accepted", "False", "no listener of that name")
-    refused = attached.wait_for("RouteReady", "False", timeout=BY_EVENT)
+    refused = attached.wait_for("RouteReady", "False", timeout=operator.hears_of_status_within)
     assert refused["reason"] == "HTTPRouteNotAccepted"
     assert "no listener of that name" in refused["message"]
     attached.wait_for_phase("Degraded")

@@ -86,6 +86,22 @@ def test_the_verdict_on_the_http_route_makes_the_phase(
 
 
 @pytest.mark.parametrize(
+    ("is_told_of_status", "again"),
+    [(True, conditions.REQUEUE_SETTLED), (False, conditions.REQUEUE_UNTOLD)],
+)
+def test_a_verdict_that_may_change_unheard_is_looked_at_each_minute(
+    is_told_of_status: bool, again: str
+) -> None:
+    accepted = workload("True", "True")
+    found = conditions.requeue_after(Facts(), [], accepted, is_told_of_status=is_told_of_status)
+    assert found == again
+    alone = conditions.requeue_after(
+        Facts(), [], Workload(RUNNING), is_told_of_status=is_told_of_status
+    )
+    assert alone == conditions.REQUEUE_SETTLED, "no verdict of others is waited for"
+
+
+@pytest.mark.parametrize(
     ("statuses", "reason"),
     [
         (("True", "True"), "GatewayPolicyPending"),
