@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     conditions,
     live_workload,
     reasons,
+    router_status,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
@@ -132,9 +133,9 @@ def _unseen() -> dict[str, str]:
 
 def _state_of_phase(phase: str) -> State:
     return {
-        conditions.PHASE_RUNNING: State.OK,
-        conditions.PHASE_DEGRADED: State.BROKEN,
-        conditions.PHASE_PAUSED: State.WARNING,
+        router_status.PHASE_RUNNING: State.OK,
+        router_status.PHASE_DEGRADED: State.BROKEN,
+        router_status.PHASE_PAUSED: State.WARNING,
     }.get(phase, State.WAITING)
 
 

@@ -99,6 +99,11 @@ class Facts:
         """True if and only if the API server serves route.openshift.io."""
         return self.platform == PLATFORM_OPENSHIFT
 
+    @property
+    def unresolved(self) -> list[Endpoint]:
+        """The entries of spec.vllmEndpoints that nothing stands behind now."""
+        return [endpoint for endpoint in self.endpoints if not endpoint.ready]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain containers: what crosses Jinja between two tasks."""
         return asdict(self)

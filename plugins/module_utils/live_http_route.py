@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the Gateway's controller says about the live HTTPRoutes, in words that stay put.
 
-Pure. What follows from it for a SemanticRouter is ``conditions.py``; the reads are in
+Pure. What follows from it for a SemanticRouter is ``admission.py``; the reads are in
 ``cluster/status.py``.
 """
 

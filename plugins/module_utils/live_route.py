@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What OpenShift's own routers say about a live Route, in words that stay put.
 
-Pure. What follows from it for a SemanticRouter is ``conditions.py``; the read is in
+Pure. What follows from it for a SemanticRouter is ``admission.py``; the read is in
 ``cluster/status.py``.
 """
 

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the live Deployment, volume claim and pods say about themselves, in words that stay put.
 
-Pure. What follows from it for a SemanticRouter is ``conditions.py``; the reads are in
-``cluster/status.py``.
+Pure. What follows from it for a SemanticRouter is ``router_status.py`` and ``conditions.py``; the
+reads are in ``cluster/status.py``.
 """
 
 from __future__ import annotations

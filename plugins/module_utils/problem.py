@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,6 +42,16 @@ class Problem:
     def from_dict(cls, value: dict[str, Any]) -> Problem:
         """The inverse of as_dict."""
         return cls(**value)
+
+
+def joined(problems: Iterable[Problem]) -> str:
+    """All of them as one text."""
+    return " ".join(str(problem) for problem in problems)
+
+
+def is_blind(problems: Iterable[Problem]) -> bool:
+    """The cluster could not be read, so the facts are empty and say nothing."""
+    return any(problem.reason == "DiscoveryFailed" for problem in problems)
 
 
 class RouterError(Exception):

@@ -25,7 +25,7 @@ STOP_DEADLINE = 60.0
 STOCK_RUNTIME = Path("/tmp/ansible-operator/runner")  # noqa: S108
 # Shorter than the time after which the operator looks again by itself: an event wakes it.
 BY_EVENT = 20.0
-# conditions.REQUEUE_UNTOLD and a run.
+# requeue_after.UNTOLD and a run.
 BY_LOOK = 90.0
 ENGINES = ["embedded"] + (["stock"] if os.environ.get(stock_engine.BINARY) else [])
 

@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Reads the live objects, writes the status when it changed, and tells transitions as Events.
 
-What a status says is ``conditions.py``. One merge patch per run at most, none when nothing changed.
+What a status says is ``router_status.py``. One merge patch per run at most, none when nothing
+changed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     gateway_mode,
     gateways,
     live_workload,
+    requeue_after,
+    router_status,
+    transitions,
     writing,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
@@ -91,7 +95,7 @@ def report(
     code: digest of this collection; without it, no later run can end early.
     """
     workload = read_workload(client, router, facts, known)
-    requeue_after = conditions.requeue_after(
+    period = requeue_after.period(
         facts,
         problems,
         workload,
@@ -103,36 +107,34 @@ def report(
     for _ in range(_ATTEMPTS):
         live = client.get(router_path(router.name, router.namespace))
         previous = dict((live or {}).get("status") or {})
-        status = conditions.status(router, facts, problems, workload, seconds, previous, plan)
-        if code and known is not None and _has_settled(router, workload, known, requeue_after):
+        status = router_status.build(router, facts, problems, workload, seconds, previous, plan)
+        if code and known is not None and _has_settled(router, workload, known, period):
             status[FIELD] = fingerprint(code, router, facts, problems, known, status)
         changed = live is not None and _is_ours(live, router) and status != previous
         if live is None or not changed or check_mode:
             break
         if _write(client, live, status):
-            _tell(client, router, conditions.transitions(previous, status), now)
+            _tell(client, router, transitions.between(previous, status), now)
             break
     else:
-        requeue_after = conditions.REQUEUE_RETRY
+        period = requeue_after.RETRY
     return Report(
         changed=changed,
         status=status,
-        requeue_after=requeue_after,
-        messages=conditions.messages(facts, problems, status),
-        summary=conditions.summary(facts, status),
+        requeue_after=period,
+        messages=router_status.messages(facts, problems, status),
+        summary=router_status.summary(facts, status),
     )
 
 
-def _has_settled(
-    router: Router, workload: Workload, known: list[Manifest], requeue_after: str
-) -> bool:
+def _has_settled(router: Router, workload: Workload, known: list[Manifest], period: str) -> bool:
     """Nothing is waited for, and the fingerprint sees all that the status is made of."""
     claims = {item["metadata"]["name"] for item in known if item["kind"] == "PersistentVolumeClaim"}
     # Its status moves every 15 s, and with it the version that the fingerprint goes by.
     is_scaled = any(item["kind"] == "HorizontalPodAutoscaler" for item in known)
     return (
         writing.mode(router) == writing.WRITE
-        and requeue_after == conditions.REQUEUE_SETTLED
+        and period == requeue_after.SETTLED
         and live_workload.is_rolled_out(workload.deployment)
         and (not workload.claim_name or workload.claim_name in claims)
         and not is_scaled
@@ -271,10 +273,8 @@ def merge_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]
     return patch
 
 
-def _tell(
-    client: Client, router: Router, transitions: list[conditions.Condition], now: str
-) -> None:
-    for condition in transitions:
+def _tell(client: Client, router: Router, worth: list[conditions.Condition], now: str) -> None:
+    for condition in worth:
         event = _event(router, condition, now)
         name, namespace = event["metadata"]["name"], event["metadata"]["namespace"]
         path = f"/apis/{EVENTS_VERSION}/namespaces/{namespace}/events/{name}"
@@ -296,7 +296,7 @@ def _event(router: Router, condition: conditions.Condition, now: str) -> Manifes
         "metadata": {"name": f"{router.name}.{suffix}", "namespace": router.namespace},
         "eventTime": now,
         "type": "Normal"
-        if conditions.is_good(condition) or conditions.is_news(condition)
+        if conditions.is_good(condition) or transitions.is_news(condition)
         else "Warning",
         "reason": condition["reason"][:128],
         "action": f"{condition['type']}{condition['status']}",

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, reasons, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    conditions,
+    reasons,
+    router_status,
+    rules,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
@@ -79,7 +84,7 @@ def test_the_troubleshooting_table_knows_no_other_reason() -> None:
 
 def test_every_phase_and_condition_is_explained() -> None:
     text = TROUBLESHOOTING.read_text(encoding="utf-8")
-    for word in (*conditions.PHASES, *conditions.CONDITION_TYPES):
+    for word in (*router_status.PHASES, *conditions.CONDITION_TYPES):
         assert f"\n| `{word}` | " in text, word
 
 

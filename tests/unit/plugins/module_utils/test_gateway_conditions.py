@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    requeue_after,
+    router_status,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
@@ -53,7 +56,7 @@ def workload(*statuses: str) -> Workload:
 
 def status(found: Workload, *problems: Problem, facts: Facts | None = None) -> dict[str, Any]:
     router = Router(resource(gateway=GATEWAY))
-    return conditions.status(router, facts or Facts(), list(problems), found, NOW, {})
+    return router_status.build(router, facts or Facts(), list(problems), found, NOW, {})
 
 
 def verdict(said: dict[str, Any], kind: str) -> tuple[str, str]:
@@ -82,23 +85,23 @@ def test_the_verdict_on_the_http_route_makes_the_phase(
     assert verdict(said, "RouteReady") == (value, reason)
     assert verdict(said, "Ready")[0] == "True", "clients inside the cluster are served"
     assert verdict(said, "Degraded")[0] == str(phase == "Degraded")
-    assert conditions.requeue_after(Facts(), [], workload(*statuses)) == again
+    assert requeue_after.period(Facts(), [], workload(*statuses)) == again
 
 
 @pytest.mark.parametrize(
     ("is_told_of_status", "again"),
-    [(True, conditions.REQUEUE_SETTLED), (False, conditions.REQUEUE_UNTOLD)],
+    [(True, requeue_after.SETTLED), (False, requeue_after.UNTOLD)],
 )
 def test_a_verdict_that_may_change_unheard_is_looked_at_each_minute(
     is_told_of_status: bool, again: str
 ) -> None:
     accepted = workload("True", "True")
-    found = conditions.requeue_after(Facts(), [], accepted, is_told_of_status=is_told_of_status)
+    found = requeue_after.period(Facts(), [], accepted, is_told_of_status=is_told_of_status)
     assert found == again
-    alone = conditions.requeue_after(
+    alone = requeue_after.period(
         Facts(), [], Workload(RUNNING), is_told_of_status=is_told_of_status
     )
-    assert alone == conditions.REQUEUE_SETTLED, "no verdict of others is waited for"
+    assert alone == requeue_after.SETTLED, "no verdict of others is waited for"
 
 
 @pytest.mark.parametrize(

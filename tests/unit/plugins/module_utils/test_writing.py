@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import conditions, writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    requeue_after,
+    router_status,
+    transitions,
+    writing,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
@@ -67,7 +72,7 @@ def status(
     problems: list[Problem] | None = None,
     plan: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    return conditions.status(owner, Facts(), problems or [], workload, NOW, previous or {}, plan)
+    return router_status.build(owner, Facts(), problems or [], workload, NOW, previous or {}, plan)
 
 
 def condition(of: dict[str, Any], name: str) -> dict[str, Any] | None:
@@ -81,7 +86,7 @@ def verdict(of: dict[str, Any], name: str) -> tuple[str, str]:
 
 
 def told(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [item["reason"] for item in conditions.transitions(before, after)]
+    return [item["reason"] for item in transitions.between(before, after)]
 
 
 RUNNING = status(router())
@@ -155,7 +160,7 @@ class TestPaused:
         assert "appliedGeneration" not in said
         assert "config" not in said
         assert "Paused" in told({}, said)
-        assert conditions.requeue_after(Facts(), [], Workload(), writes=False) == "10m"
+        assert requeue_after.period(Facts(), [], Workload(), writes=False) == "10m"
 
     def test_going_on_is_told_and_leaves_no_trace(self) -> None:
         paused = status(router(4, **PAUSED), RUNNING)
@@ -190,7 +195,7 @@ class TestDryRun:
         )
         assert verdict(said, "Ready") == ("False", "DryRun")
         assert set(told(RUNNING, said)) == {"DryRun", "DryRunChanges"}
-        assert all(conditions.is_news(item) for item in said["conditions"][-2:])
+        assert all(transitions.is_news(item) for item in said["conditions"][-2:])
 
     def test_the_same_plan_again_writes_and_tells_nothing(self) -> None:
         first = status(router(4, **DRY), RUNNING, plan=PLAN)
@@ -209,7 +214,7 @@ class TestDryRun:
         planned = condition(said, "DryRun")
         assert planned
         assert "spec.replicas" in planned["message"]
-        assert not conditions.is_news(planned)
+        assert not transitions.is_news(planned)
         assert said["dryRun"]["changes"] == []
 
     def test_without_the_annotation_nothing_of_it_is_left(self) -> None:

@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""When the operator looks again at a router, as a Go duration. Pure."""
+
+from __future__ import annotations
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.admission import admission_of
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+
+RETRY = "15s"
+PROGRESSING = "30s"
+UNTOLD = "1m"
+SETTLED = "10m"
+
+
+def period(
+    facts: Facts,
+    problems: list[Problem],
+    workload: Workload,
+    writes: bool = True,
+    is_told_of_status: bool = True,
+) -> str:
+    """What waiting may cure is looked at soon.
+
+    Changes of the router's own objects wake the operator by themselves; backends and StorageClasses
+    do not, and the long period catches those that change without anything being wrong yet.
+
+    is_told_of_status: False where nothing wakes the operator when only values in a child's status
+    change. It hears of a Deployment that loses its pods all the same, as fields come and go then;
+    another verdict on an HTTPRoute or a Route is another value of the same fields.
+    """
+    if any(problem.retry for problem in problems) or facts.unresolved:
+        return RETRY
+    # What nobody is going to write, nobody needs to wait for.
+    expected = writes or workload.deployment is not None
+    blocked = any(problem.blocking for problem in problems) or not expected
+    if not blocked and not live_workload.is_rolled_out(workload.deployment):
+        return PROGRESSING
+    is_judged = facts.is_openshift or workload.gateway
+    admission = admission_of(facts, problems, workload) if is_judged else None
+    if admission is None:
+        return SETTLED
+    if not admission.ready:
+        return PROGRESSING
+    return SETTLED if is_told_of_status else UNTOLD
