@@ -23,6 +23,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.problem impor
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 FIELD = "fingerprint"
+_TIMES = ("time", "lastTransitionTime", "lastUpdateTime", "lastProbeTime")
+_MEASURES = "HorizontalPodAutoscaler"
 _GROUP_PREFIX = API_VERSION.partition("/")[0] + "/"
 
 
@@ -44,7 +46,11 @@ def fingerprint(
         "router": [router.uid, router.generation, _switches(router)],
         "facts": facts.as_dict(),
         "problems": [problem.as_dict() for problem in problems],
-        "live": sorted(_version(item) for item in live if _is_labelled(item, router)),
+        "live": sorted(
+            json.dumps(_readable(item), sort_keys=True)
+            for item in live
+            if _is_labelled(item, router)
+        ),
         "status": {key: value for key, value in status.items() if key != FIELD},
     }
     text = json.dumps(seen, sort_keys=True, default=list)
@@ -58,10 +64,25 @@ def _switches(router: Router) -> dict[str, str]:
     }
 
 
-def _version(manifest: Manifest) -> list[str]:
-    metadata = manifest["metadata"]
-    described = (manifest["apiVersion"], manifest["kind"], metadata["name"])
-    return [*described, metadata["uid"], metadata["resourceVersion"]]
+def _readable(manifest: Manifest) -> Manifest:
+    """What a run may go by: all but versions and times, and the status that nobody here reads.
+
+    Whoever repeats its verdict on a Route, and an autoscaler that measures, changes only these.
+    """
+    metadata = {**manifest["metadata"]}
+    metadata.pop("resourceVersion", None)
+    metadata["managedFields"] = _timeless(metadata.get("managedFields"))
+    readable = {**manifest, "metadata": metadata}
+    status = readable.pop("status", None)
+    if manifest["kind"] != _MEASURES:
+        readable["status"] = _timeless(status)
+    return readable
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _timeless(item) for key, item in value.items() if key not in _TIMES}
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 
 def _is_labelled(manifest: Manifest, router: Router) -> bool:

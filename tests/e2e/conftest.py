@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
-from e2e.operator_process import ENGINES, Operator, running_operator
+from e2e.operator_process import ENGINES, Operator, making_room, running_operator
 from e2e.semantic_router import SemanticRouter
 from e2e.shell import Shell
 
@@ -81,12 +81,13 @@ def other_namespace(kubectl: Kubectl) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Operator]:
+def own_operator(engine: str, control_plane: ControlPlane, tmp_path: Path) -> Iterator[Operator]:
     """An operator that the test starts, stops and kills itself; it must not use `operator` too."""
-    mine = Operator(tmp_path / "operator", control_plane, "embedded")
-    yield mine
-    if mine.running:
-        mine.kill()
+    mine = Operator(tmp_path / "operator", control_plane, engine)
+    with making_room(mine, engine):
+        yield mine
+        if mine.running:
+            mine.kill()
 
 
 @pytest.fixture

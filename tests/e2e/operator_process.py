@@ -60,12 +60,12 @@ class Operator:
             f"--watches-file={CHECKOUT / 'watches.yaml'}",
         ]
         self._plane = plane
-        self._engine = engine
+        self.engine = engine
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **extra_env: str) -> None:
         arguments = ["--metrics-bind-address=0", "--health-probe-bind-address=0"]
-        if self._engine == "embedded":
+        if self.engine == "embedded":
             arguments.append(f"--runner-dir={self.runtime}")
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -136,16 +136,23 @@ class Operator:
     @property
     def hears_of_status_within(self) -> float:
         """Seconds until it knows that a child has other values in its status, and no others."""
-        return BY_EVENT if self._engine == "embedded" else BY_LOOK
+        return BY_EVENT if self.engine == "embedded" else BY_LOOK
+
+    def look_again(self, router: SemanticRouter) -> str:
+        """What a run prints that an annotation has started which means nothing to it."""
+        # Not by what a run says of the router: what the one before has said is not repeated.
+        before = self.jobs(router.namespace)
+        annotations = {"look": str(len(before))}
+        router.patch("semanticrouter", router.name, {"metadata": {"annotations": annotations}})
+        (job, *_) = eventually(
+            lambda: self.jobs(router.namespace, ended=True) - before, 60, "another run"
+        )
+        return "".join(file.read_text() for file in self.runtime.rglob(f"{job}/stdout"))
 
     def writes_of_another_run(self, router: SemanticRouter) -> list[audit.Request]:
-        """Wakes the operator up with an annotation that means nothing to it."""
-        # Not by what a run says of the router: what the one before has said is not repeated.
-        before, offset = self.jobs(router.namespace), self._plane.audit_log.stat().st_size
-        router.patch(
-            "semanticrouter", router.name, {"metadata": {"annotations": {"look": "again"}}}
-        )
-        eventually(lambda: self.jobs(router.namespace, ended=True) - before, 60, "another run")
+        """What it writes when it looks again."""
+        offset = self._plane.audit_log.stat().st_size
+        self.look_again(router)
         return [
             request
             for request in audit.writes(self._plane.audit_log, offset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from control_plane import ControlPlane, Kubectl, audit
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter, minimal
@@ -49,3 +50,18 @@ def test_three_converged_routers_see_no_write_in_a_quiet_minute(
     assert written == []
     runs = sum(entry.get("name") == "quiet-2" for entry in operator.entries) - runs_before
     assert runs > 0, "nothing ran in this minute, so it proves nothing"
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["alone", "with an autoscaler"])
+def test_a_look_at_a_router_that_has_settled_ends_after_discovery(
+    operator: Operator, router: SemanticRouter, scaled: bool
+) -> None:
+    # The autoscaler's status is written again and again meanwhile.
+    router.spec["autoscaling"] = {"enabled": scaled, "minReplicas": 2, "maxReplicas": 4}
+    router.create_service()
+    router.apply()
+    router.wait_for_phase("Running")
+    eventually(lambda: router.get()["status"].get("fingerprint"), 60, "a run to find it settled")
+    printed = operator.look_again(router)
+    assert "Discover the platform" in printed
+    assert "Report the status" not in printed

@@ -22,9 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import stock_engine
 import yaml
 from control_plane import ControlPlane, audit
-from e2e.operator_process import Operator
+from e2e.operator_process import STOCK_RUNTIME, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
@@ -193,6 +194,16 @@ def test_what_the_pod_may_write_to_is_what_the_base_image_writes_to() -> None:
     }
 
 
+def in_place_of(directory: Path, home: Path) -> list[str]:
+    """Starts a program that finds a directory of its own there. Takes root."""
+    own = home / directory.name
+    own.mkdir(exist_ok=True)
+    os.chown(own, UID, 0)
+    directory.mkdir(parents=True, exist_ok=True)
+    bind = f'mount --bind {shlex.quote(str(own))} {directory} && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", bind, "sh"]
+
+
 def start(
     image: Image, home: Path, any_user: list[str], operator: Operator, namespace: str
 ) -> None:
@@ -200,15 +211,20 @@ def start(
     tini, separator, python, *arguments = image.entrypoint
     assert (tini, separator, python) == ("/tini", "--", "python3")
     operator.program = [*any_user, sys.executable, *arguments]
-    operator.runtime = home / "runtime"
+    environment = {**image.environment, **ONLY_THE_IMAGE}
+    if operator.engine == "stock":
+        environment["PYTHONPATH"] += f":{stock_engine.event_plugin()}"
+        if any_user:
+            operator.program = [*in_place_of(STOCK_RUNTIME, home), *operator.program]
+    else:
+        operator.runtime = home / "runtime"
     kubeconfig = home / "kubeconfig"
     shutil.copy(operator.environment["KUBECONFIG"], kubeconfig)
     if any_user:
         for path in (home, kubeconfig):
             os.chown(path, UID, 0)
     operator.start(
-        **image.environment,
-        **ONLY_THE_IMAGE,
+        **environment,
         KUBECONFIG=str(kubeconfig),
         K8S_AUTH_KUBECONFIG=str(kubeconfig),
         WATCH_NAMESPACE=namespace,
@@ -225,7 +241,9 @@ def test_the_files_of_the_image_are_enough_for_a_router(
     router.apply()
     router.wait_for("Ready")
     # The operator of the other tests may have been faster.
-    eventually(lambda: own_operator.said("Reconciled", router.name), 120, "a run of this operator")
+    eventually(
+        lambda: own_operator.jobs(router.namespace, ended=True), 120, "a run of this operator"
+    )
     assert str(image.root) in own_operator.text
     # This Python has no vllm-sr of its own.
     assert router.get()["status"]["config"]["schema"] == "vllm-sr 0.4.0"

@@ -130,14 +130,11 @@ def report(
 def _has_settled(router: Router, workload: Workload, known: list[Manifest], period: str) -> bool:
     """Nothing is waited for, and the fingerprint sees all that the status is made of."""
     claims = {item["metadata"]["name"] for item in known if item["kind"] == "PersistentVolumeClaim"}
-    # Its status moves every 15 s, and with it the version that the fingerprint goes by.
-    is_scaled = any(item["kind"] == "HorizontalPodAutoscaler" for item in known)
     return (
         writing.mode(router) == writing.WRITE
         and period == requeue_after.SETTLED
         and live_workload.is_rolled_out(workload.deployment)
         and (not workload.claim_name or workload.claim_name in claims)
-        and not is_scaled
     )
 
 

@@ -14,6 +14,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata impo
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
+NOW = "2026-11-23T10:00:00Z"
+
 
 def live(name: str, version: str, owner: str = "my-router") -> dict[str, Any]:
     return {
@@ -24,8 +26,23 @@ def live(name: str, version: str, owner: str = "my-router") -> dict[str, Any]:
             "uid": f"uid-of-{name}",
             "resourceVersion": version,
             "labels": labels(owner),
+            "managedFields": [
+                {"manager": "us", "time": NOW, "fieldsV1": {"f:data": {"f:time": {}}}}
+            ],
         },
+        "data": {"time": "noon"},
     }
+
+
+def judged(reason: str, time: str = NOW) -> dict[str, Any]:
+    verdict = {"type": "Admitted", "reason": reason, "lastTransitionTime": time}
+    status = {"ingress": [{"conditions": [verdict]}]}
+    return {**live("my-router", "8"), "kind": "Route", "status": status}
+
+
+def measured(utilization: int) -> dict[str, Any]:
+    status = {"currentMetrics": [{"resource": {"current": {"averageUtilization": utilization}}}]}
+    return {**live("my-router", "9"), "kind": "HorizontalPodAutoscaler", "status": status}
 
 
 @dataclass
@@ -48,7 +65,7 @@ class Seen:
     facts: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     live: list[dict[str, Any]] = field(
-        default_factory=lambda: [live("my-router-config", "7"), live("my-router-envoy-config", "8")]
+        default_factory=lambda: [live("my-router-config", "7"), judged("Admitted"), measured(50)]
     )
     status: dict[str, Any] = field(default_factory=lambda: {"phase": "Running"})
 
@@ -65,9 +82,10 @@ def _set(path: str, value: Any) -> Callable[[Seen], None]:
             setattr(seen, first, value)
             return
         target = getattr(seen, first)
-        for key in rest[:-1]:
-            target = target[int(key) if key.isdecimal() else key]
-        target[rest[-1]] = value
+        *parents, last = [int(key) if key.isdecimal() else key for key in rest]
+        for key in parents:
+            target = target[key]
+        target[last] = value
 
     return change
 
@@ -79,7 +97,10 @@ CHANGES = {
     "an annotation of ours": _set("router.metadata.annotations", {"vllm.ai/paused": "true"}),
     "another platform": _set("facts.platform", "openshift"),
     "a remark about the spec": _set("problems", [Problem("InvalidSpec", "spec.x", "y", "z")]),
-    "an edited object": _set("live.0.metadata.resourceVersion", "9"),
+    "an edited object": _set("live.0.data.time", "midnight"),
+    "another owner of a field": _set("live.0.metadata.managedFields.0.manager", "kubectl"),
+    "another verdict": _set("live.1", judged("HostAlreadyClaimed")),
+    "an edited autoscaler": _set("live.2.spec", {"maxReplicas": 3}),
     "an object made anew": _set("live.0.metadata.uid", "another"),
     "an object that is gone": lambda seen: seen.live.pop(),
     "an object whose labels are gone": _set("live.0.metadata.labels", {}),
@@ -103,6 +124,10 @@ NO_CHANGES = {
     "another order of objects": lambda seen: seen.live.reverse(),
     "an object of another router": lambda seen: seen.live.append(live("x", "1", "other")),
     "a write of the status alone": _set("router.metadata.resourceVersion", "71"),
+    "another version of the same object": _set("live.0.metadata.resourceVersion", "9"),
+    "the same object written again": _set("live.0.metadata.managedFields.0.time", "now"),
+    "the same verdict again": _set("live.1", judged("Admitted", "2026-11-23T11:00:00Z")),
+    "what an autoscaler measures": _set("live.2", measured(70)),
     "the fingerprint in the status": _set("status.fingerprint", "0" * 32),
 }
 
