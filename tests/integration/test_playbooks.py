@@ -106,7 +106,9 @@ def test_reconcile_of_a_router_that_does_not_exist_says_so(
         check=False,
     )  # fmt: skip
     assert done.returncode != 0
-    assert "nobody" in done.stdout
+    failures = [line for line in done.stdout.splitlines() if line.startswith("fatal:")]
+    assert failures
+    assert all('SemanticRouter \\"nobody\\" does not exist' in line for line in failures), failures
 
 
 def test_finalize_removes_the_objects_and_keeps_router_and_models(
