@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
+    RESOURCES,
+)
 
 Manifest = dict[str, Any]
 Files = dict[str, str]
@@ -40,6 +43,7 @@ _ANNOTATIONS = {
     "operators.operatorframework.io.test.config.v1": "tests/scorecard/",
     "com.redhat.openshift.versions": "v4.11",
 }
+_ADVANCED = "urn:alm:descriptor:com.tectonic.ui:advanced"
 
 
 def installer_files(default: Sequence[Manifest], namespaced: Sequence[Manifest]) -> Files:
@@ -91,11 +95,36 @@ def _service_version(base: Manifest, crd: Manifest, deployment: Manifest, versio
         {"name": "envoy", "image": _default_image(crd, "envoy", "image")},
     ]
     (owned,) = csv["spec"]["customresourcedefinitions"]["owned"]
+    owned["resources"] = [
+        {"version": resource.api_version.rpartition("/")[2], "kind": resource.kind}
+        for resource in RESOURCES
+    ]
+    owned["specDescriptors"] += _other_fields(crd, owned["specDescriptors"])
     for part in ("spec", "status"):
         for descriptor in owned[f"{part}Descriptors"]:
             field = _field(crd, part, *_steps(descriptor["path"]))
             descriptor["description"] = " ".join(field["description"].split())
     return csv
+
+
+def _other_fields(crd: Manifest, named: Sequence[Manifest]) -> list[Manifest]:
+    """Scorecard wants a descriptor of every field at the top of an example's spec.
+
+    The console folds away what is advanced, with all that is below it.
+    """
+    known = {descriptor["path"] for descriptor in named}
+    sections = {_steps(path)[0] for path in known}
+    return [
+        {"displayName": _words(name), "path": name}
+        | ({} if name in sections else {"x-descriptors": [_ADVANCED]})
+        for name in _field(crd, "spec")["properties"]
+        if name not in known
+    ]
+
+
+def _words(name: str) -> str:
+    """podAnnotations: Pod annotations."""
+    return re.sub(r"(?<=[a-z])[A-Z]", lambda found: f" {found[0].lower()}", name).capitalize()
 
 
 def _install(
