@@ -472,7 +472,8 @@ def test_probes_and_metrics_answer(start: StartOperator, cluster: Cluster) -> No
         assert urllib3.request("GET", f"{operator.address('probes')}/{path}").status == 200
     text = urllib3.request("GET", f"{operator.address('metrics')}/metrics").data.decode()
     gvk = 'GVK="runner.test/v1, Kind=Widget"'
+    controller = 'controller="widget-v1-controller"'
     succeeded = f'ansible_operator_reconcile_result{{{gvk},result="succeeded"}}'
     assert float(text.partition(succeeded)[2].split()[0]) >= 1
-    assert f"ansible_operator_reconciles_count{{{gvk}}}" in text
+    assert f"controller_runtime_reconcile_time_seconds_count{{{controller}}}" in text
     assert 'workqueue_depth{name="widget-v1-controller"} 0.0' in text

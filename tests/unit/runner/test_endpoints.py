@@ -49,7 +49,7 @@ def test_metrics_count_by_result() -> None:
     for line in (
         f'ansible_operator_reconcile_result{{{gvk},result="succeeded"}} 1.0',
         f'ansible_operator_reconcile_result{{{gvk},result="failed"}} 1.0',
-        f"ansible_operator_reconciles_count{{{gvk}}} 2.0",
+        f"controller_runtime_reconcile_time_seconds_count{{{controller}}} 2.0",
         f'controller_runtime_reconcile_total{{{controller},result="error"}} 1.0',
         f"controller_runtime_active_workers{{{controller}}} 0.0",
         f"controller_runtime_max_concurrent_reconciles{{{controller}}} 3.0",
