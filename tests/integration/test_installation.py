@@ -29,10 +29,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from control_plane import ControlPlane, Kubectl, audit
+from control_plane.modules import module_directory
 from e2e.installation import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
 from e2e.operator_process import ENGINES, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
+from olm_bundle import CHANNEL, PACKAGE, validator
 from wrapper_runner import watches
 from wrapper_runner.cluster import Cluster, connect
 from wrapper_runner.informer import Informer
@@ -41,7 +43,10 @@ from wrapper_runner.selectors import EVERYTHING
 from wrapper_runner.watches import Kind
 
 CHECKOUT = Path(__file__).parents[2]
-ROLES = [CHECKOUT / "config" / "rbac" / name for name in ("role.yaml", "leader_election_role.yaml")]
+ROLES = [
+    CHECKOUT / "config" / "rbac" / f"{name}.yaml"
+    for name in ("role", "leader_election_role", "metrics_auth_role")
+]
 IMAGE = "registry.example.com:5000/operator:dev"
 DEPLOYMENT = "deployment/semantic-router-operator-controller-manager"
 PART_OF = "-l=app.kubernetes.io/name=semantic-router-operator"
@@ -79,7 +84,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     directory = tmp_path_factory.mktemp("installation")
     crds = directory / "crds.yaml"
     crds.write_text(yaml.safe_dump_all(stand_ins()))
-    with ControlPlane.start(directory / "plane", crds=[crds]) as plane:
+    with ControlPlane.start(directory / "plane", crds=[crds, *olm_crds()]) as plane:
         yield plane
 
 
@@ -99,13 +104,20 @@ def make(plane: ControlPlane, *arguments: str) -> str:
     done = subprocess.run(
         ["make", "--silent", *arguments, f"KUBECTL={plane.kubectl}"],
         cwd=CHECKOUT,
-        env={**os.environ, **plane.env},
+        # Whoever names a kubectl needs no other one: to look for it would fail.
+        env={**os.environ, **plane.env, "KUBEBUILDER_ASSETS": "/nowhere"},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def olm_crds() -> list[Path]:
+    directory = module_directory("github.com/operator-framework/api", validator.SOURCE) / "crds"
+    plurals = ("catalogsources", "operatorgroups", "subscriptions")
+    return [directory / f"operators.coreos.com_{plural}.yaml" for plural in plurals]
 
 
 def stand_ins() -> list[Manifest]:
@@ -168,30 +180,67 @@ def test_the_metrics_service_finds_the_pods(installed: None, kubectl: Kubectl) -
             kubectl("get", "endpointslices", "-n", NAMESPACE, f"-l={selector}", "-o", "json")
         )
         return [
-            (len(item["endpoints"]), [port["port"] for port in item["ports"]])
+            (len(item["endpoints"] or []), [port["port"] for port in item["ports"] or []])
             for item in found["items"]
         ] == [(1, [8443])]
 
     eventually(look, 30, "the Service to have the pod as its endpoint")
 
 
+# What the roles for people are enough for. All verbs are the admin's, made-up ones too.
+VERBS = ("list", "create", "own")
+MAY = {"viewer": VERBS[:1], "editor": VERBS[:2], "admin": VERBS}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_for_people_is_enough_for_what_its_name_says(
+    installed: None, kubectl: Kubectl, role: str
+) -> None:
+    bind(kubectl, f"semantic-router-operator-semanticrouter-{role}-role", f"only-{role}")
+    eventually(lambda: can(kubectl, f"only-{role}", "get", "--subresource=status"), 30, "the right")
+    assert tuple(verb for verb in VERBS if can(kubectl, f"only-{role}", verb)) == MAY[role]
+
+
 @pytest.mark.parametrize(
-    ("role", "may", "may_not"),
-    [("view", "list", "create"), ("edit", "create", "escalate"), ("admin", "deletecollection", "")],
+    ("built_in", "role"), [("view", "viewer"), ("edit", "editor"), ("admin", "admin")]
 )
 def test_built_in_roles_cover_semantic_routers(
-    installed: None, kubectl: Kubectl, role: str, may: str, may_not: str
+    installed: None, kubectl: Kubectl, built_in: str, role: str
 ) -> None:
+    bind(kubectl, built_in, built_in)
+
+    def allowed() -> bool:
+        return tuple(verb for verb in VERBS if can(kubectl, built_in, verb)) == MAY[role]
+
+    eventually(allowed, 30, f"{built_in} to include {MAY[role]} of semanticrouters, and no more")
+
+
+def bind(kubectl: Kubectl, role: str, user: str) -> None:
     kubectl(
-        "create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}er", "-n", "default"
+        "create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", "-n", "default"
     )
 
-    def allowed(verb: str) -> bool:
-        question = ("auth", "can-i", verb, "semanticrouters.vllm.ai", "-n", "default")
-        return kubectl.run(*question, f"--as={role}er").stdout.strip() == "yes"
 
-    eventually(lambda: allowed(may), 30, f"{role} to include {may} of semanticrouters")
-    assert not may_not or not allowed(may_not)
+def can(kubectl: Kubectl, user: str, verb: str, *more: str) -> bool:
+    question = ("auth", "can-i", verb, "semanticrouters.vllm.ai", "-n", "default", *more)
+    return kubectl.run(*question, f"--as={user}").stdout.strip() == "yes"
+
+
+def test_the_metrics_reader_may_read_metrics_and_nothing_else(
+    installed: None, kubectl: Kubectl
+) -> None:
+    kubectl(
+        "create", "clusterrolebinding", "reader", "--user=reader",
+        "--clusterrole=semantic-router-operator-metrics-reader",
+    )  # fmt: skip
+
+    def allowed(path: str) -> bool:
+        answer = kubectl.run("auth", "can-i", "get", path, "--as=reader")
+        return answer.stdout.strip() == "yes"
+
+    eventually(lambda: allowed("/metrics"), 30, "the right")
+    assert not allowed("/logs")
+    assert not can(kubectl, "reader", "list")
 
 
 class Right(NamedTuple):
@@ -207,6 +256,8 @@ NOT_IN_THE_LOG = {
     Right("route.openshift.io", "routes/custom-host", "update"): "OpenShift's admission asks",
     Right("", "events", "create"): "the stock engine tells of a new leader",
     Right("", "events", "patch"): "the stock engine tells of a new leader",
+    Right("authentication.k8s.io", "tokenreviews", "create"): "the stock engine: who reads metrics",
+    Right("authorization.k8s.io", "subjectaccessreviews", "create"): "the same: who may",
 }
 
 
@@ -366,6 +417,14 @@ def test_the_operator_uses_its_right_to(right: Right, log: list[audit.Request]) 
         for request in log
     )
     assert used != (right in NOT_IN_THE_LOG)
+
+
+@pytest.mark.parametrize(
+    "right", NOT_IN_THE_LOG, ids=lambda right: f"{right.verb} {right.resource}"
+)
+def test_the_operator_has_its_right_to(right: Right) -> None:
+    """Where no request here would miss it."""
+    assert right in granted(), NOT_IN_THE_LOG[right]
 
 
 @pytest.fixture
@@ -535,7 +594,7 @@ def test_with_secret_rotation_a_changed_secret_replaces_the_pods_and_without_non
 def test_undeploy_leaves_nothing(
     installed: None, control_plane: ControlPlane, kubectl: Kubectl
 ) -> None:
-    """The last of this file: the CRD goes, and every SemanticRouter with it."""
+    """After all that needs the operator: the CRD goes, and every SemanticRouter with it."""
     make(control_plane, "undeploy")
     kinds = "clusterroles,clusterrolebindings,customresourcedefinitions,namespaces"
     assert not kubectl("get", kinds, PART_OF, "-o", "name")
@@ -547,3 +606,23 @@ def test_undeploy_leaves_nothing(
     eventually(served, 30, "the CRD to be served")
     make(control_plane, "uninstall")
     make(control_plane, "undeploy", "ignore-not-found=true")
+
+
+def test_openshift_deploy_subscribes_to_what_the_bundle_offers(
+    control_plane: ControlPlane, kubectl: Kubectl
+) -> None:
+    """OLM's own CRDs, and nobody who acts on their objects."""
+
+    def read(kind: str, name: str) -> Manifest:
+        text = kubectl("get", f"{kind}.operators.coreos.com", name, "-n", NAMESPACE, "-o", "json")
+        found: Manifest = json.loads(text)
+        return found
+
+    make(control_plane, "openshift-deploy")
+    subscription = read("subscriptions", PACKAGE)["spec"]
+    assert (subscription["name"], subscription["channel"]) == (PACKAGE, CHANNEL)
+    assert subscription["sourceNamespace"] == NAMESPACE
+    assert read("catalogsources", subscription["source"])["spec"]["sourceType"] == "grpc"
+    assert kubectl("get", "operatorgroups", "-n", NAMESPACE, "-o", "name").count("\n") == 1
+    make(control_plane, "openshift-undeploy")
+    assert kubectl.run("get", "namespace", NAMESPACE).returncode != 0
