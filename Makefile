@@ -27,7 +27,7 @@ IN_PAIRS = +@$(MAKE) --no-print-directory --jobs=2
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Run a router on a local control plane, from CR to Running
@@ -79,7 +79,7 @@ docs: lint-docs ## Build the documentation into build/site, warnings as errors
 
 .PHONY: golden
 golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
-	UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/unit || true
+	UPDATE_GOLDEN=1 $(BIN)/pytest -q $$(grep -rl --include='*.py' UPDATE_GOLDEN tests/unit)
 	git --no-pager diff --stat -- tests/unit/golden
 
 .PHONY: manifests
@@ -96,6 +96,9 @@ generate: manifests golden ## Generate whatever is generated: manifests and gold
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
 IMAGE = $(or $(IMG),ghcr.io/vllm-project/semantic-router-operator:v$(VERSION))
 KIND_CLUSTER ?= kind
+# One after the other with -j too: make docker-build kind-load deploy
+docker-push podman-push kind-load: | $(filter docker-build podman-build,$(MAKECMDGOALS))
+deploy: | $(filter install docker-push podman-push kind-load,$(MAKECMDGOALS))
 
 .PHONY: build
 build: $(READY) ## Build the collection that the image installs, into dist/
@@ -129,21 +132,23 @@ bundle: $(READY) ## Generate bundle/ for OLM (IMG=...), and what the playbook in
 .PHONY: build-installer
 build-installer: $(READY) ## Write dist/install.yaml, one file for `kubectl apply -f` (IMG=...)
 	@mkdir -p dist
-	@$(KUSTOMIZE) default --image '$(IMG)' > dist/install.yaml
+	@$(KUSTOMIZE) default --image '$(IMG)' > dist/.install.yaml
+	@mv dist/.install.yaml dist/install.yaml
 
 ##@ Install into the cluster of KUBECONFIG
 
 # Built from the modules of hack/ as the control plane is, unless KUBECTL=kubectl asks for another.
 KUBECTL ?= $$(PYTHONPATH=hack $(BIN)/python -m control_plane kubectl)
 # Prints a directory of config/, with another image or in another namespace where one is named.
-KUSTOMIZE := PYTHONPATH=hack $(BIN)/python -m kustomize
+KUSTOMIZE = kubectl="$(KUBECTL)"; PYTHONPATH=hack $(BIN)/python -m kustomize --kubectl "$$kubectl"
 OPERATOR = $(KUSTOMIZE) $(if $(NAMESPACE),namespaced --namespace '$(NAMESPACE)',default) --image '$(IMG)'
 ignore-not-found ?= false
-DELETE = $(KUBECTL) delete --ignore-not-found=$(ignore-not-found) --filename -
+APPLY = "$$kubectl" apply --filename -
+DELETE = "$$kubectl" delete --ignore-not-found=$(ignore-not-found) --filename -
 
 .PHONY: install
 install: $(READY) ## Install the CRD
-	@$(KUSTOMIZE) crd | $(KUBECTL) apply --filename -
+	@$(KUSTOMIZE) crd | $(APPLY)
 
 .PHONY: uninstall
 uninstall: $(READY) ## Remove the CRD, and every SemanticRouter with it (ignore-not-found=true)
@@ -151,7 +156,7 @@ uninstall: $(READY) ## Remove the CRD, and every SemanticRouter with it (ignore-
 
 .PHONY: deploy
 deploy: $(READY) ## Install the CRD and the operator (IMG=...); NAMESPACE=... for one namespace, without the CRD
-	@$(OPERATOR) | $(KUBECTL) apply --filename -
+	@$(OPERATOR) | $(APPLY)
 
 .PHONY: undeploy
 undeploy: $(READY) ## Remove what `deploy` installed, the CRD too (ignore-not-found=true)
@@ -159,7 +164,7 @@ undeploy: $(READY) ## Remove what `deploy` installed, the CRD too (ignore-not-fo
 
 .PHONY: openshift-deploy
 openshift-deploy: $(READY) ## Subscribe to the operator with OLM
-	@$(KUSTOMIZE) openshift | $(KUBECTL) apply --filename -
+	@$(KUSTOMIZE) openshift | $(APPLY)
 
 .PHONY: openshift-undeploy
 openshift-undeploy: $(READY) ## End the subscription and remove the operator

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +88,38 @@ def test_make_help_shows_every_target_of_the_document() -> None:
     shown = set(re.findall(r"^([a-z0-9-]+):.*##", makefile, flags=re.MULTILINE))
     assert {
         "install", "uninstall", "deploy", "undeploy", "openshift-deploy", "build-installer",
-        "docker-build", "docker-push", "podman-build", "podman-push", "kind-load",
+        "docker-build", "docker-push", "podman-build", "podman-push", "kind-load", "bundle",
         "generate", "manifests", "build", "run", "test",
     } <= shown  # fmt: skip
+
+
+def commands(*arguments: str) -> list[str]:
+    """What make would run."""
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
+    # The flags of the make that runs this test are not the user's.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [
+        ("docker-build", "docker build --tag quay.io/our/operator:dev ."),
+        ("docker-push", "docker push quay.io/our/operator:dev"),
+        ("podman-build", "podman build --tag quay.io/our/operator:dev ."),
+        ("podman-push", "podman push quay.io/our/operator:dev"),
+        ("kind-load", "kind load docker-image quay.io/our/operator:dev --name kind"),
+    ],
+)
+def test_what_has_to_do_with_the_image_is_the_users_own_tool(target: str, command: str) -> None:
+    assert commands(target, "IMG=quay.io/our/operator:dev")[-1] == command
+
+
+def test_an_image_is_built_before_it_is_used_in_however_many_jobs() -> None:
+    told = "\n".join(commands("--jobs=8", "deploy", "kind-load", "install", "docker-build"))
+    steps = ("collection build", "docker build", "kind load", '"$kubectl" default')
+    assert all(step in told for step in steps)
+    assert sorted(steps, key=told.index) == list(steps)
