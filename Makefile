@@ -12,7 +12,9 @@ BIN := $(VENV)/bin
 
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
 # and another checkout, or another comment, of the same pins does not.
-pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON))
+pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON)) \
+  $(if $(filter $(VENV),$(1)),$(SCHEMA))
+SCHEMA := requirements/schema.txt
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml \
   warm/pyproject.toml
 stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
@@ -47,6 +49,7 @@ run: $(READY) ## Run the operator here, against the cluster of KUBECONFIG
 setup: ## Make the Python environments in .venv* (2 minutes once, nothing when they are there)
 	$(IN_PAIRS) --silent $(STAMPS)
 
+# .venv has the router's schema, as the image; the other environment of the tests has none, as may who runs playbooks.
 # The links make the checkout importable as the collection, for ansible-playbook and pytest alike. Files are compiled
 # when they are imported: compiling all of the `ansible` package takes longer than installing it.
 $(STAMPS):
@@ -54,6 +57,7 @@ $(STAMPS):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
+	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
 

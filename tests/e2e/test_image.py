@@ -245,7 +245,8 @@ def test_the_files_of_the_image_are_enough_for_a_router(
         lambda: own_operator.jobs(router.namespace, ended=True), 120, "a run of this operator"
     )
     assert str(image.root) in own_operator.text
-    # This Python has no vllm-sr of its own.
+    # The image's own: it is before this Python's on the path.
+    assert list(image.root.glob("python/vllm_sr-0.4.0.dist-info"))
     assert router.get()["status"]["config"]["schema"] == "vllm-sr 0.4.0"
     assert own_operator.stop() == 0
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,21 +211,6 @@ def test_the_release_has_the_families_that_we_supply() -> None:
     } == families.ALWAYS_ON
 
 
-@pytest.fixture
-def installed_release(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The router's package beside the operator, as an image may have it."""
-    (packages,) = (CHECKOUT / ".venv-router-0.4" / "lib").glob("python3.*/site-packages")
-    # Last: the operator's own packages stay in front.
-    monkeypatch.setattr(sys, "path", [*sys.path, str(packages)])
-    caches = (schema._distribution, schema._load)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
-
-
-@pytest.mark.usefixtures("installed_release")
 def test_schema_of_the_release_refuses_what_it_does_not_know() -> None:
     """With vllm-sr beside the operator, a typing error in the open parts is told with its field."""
     assert schema.schema_version() == "0.4.0"
@@ -264,7 +247,6 @@ ROUTING = {"signals": {"keywords": [{"name": "urgent", "operator": "OR", "keywor
 EASY_AND_HARD = {"easy": {"candidates": ["hi"]}, "hard": {"candidates": ["prove"]}}
 
 
-@pytest.mark.usefixtures("installed_release")
 @pytest.mark.parametrize(
     ("config", "field", "meant"),
     [
@@ -321,14 +303,12 @@ def test_what_the_release_does_not_know_is_told_with_its_field(
     assert f"Did you mean {meant}?" in told[f"spec.config.{field}"] or not meant
 
 
-@pytest.mark.usefixtures("installed_release")
 def test_a_status_names_the_schema_that_was_used() -> None:
     tagged = {"image": {"tag": "v0.4.0"}}
     assert router_config.schema_name(tagged) == "vllm-sr 0.4.0"
     assert router_config.schema_name({"image": {"tag": "v0.3.0"}}) == ""
 
 
-@pytest.mark.usefixtures("installed_release")
 def test_schema_of_the_release_accepts_every_golden_file() -> None:
     for file in documents("0.4").values():
         document = yaml.safe_load(file.read_text(encoding="utf-8"))

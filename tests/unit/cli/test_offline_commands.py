@@ -86,7 +86,8 @@ def test_a_file_that_is_no_router_is_refused_with_words(content: str, words: str
 
 
 def test_validate_says_what_it_could_not_ask() -> None:
-    done = run("validate", SIMPLE, "--envoy", "no-such-program", path="/nowhere")
+    nobody = "no-such-program"
+    done = run("validate", SIMPLE, "--envoy", nobody, "--vllm-sr", nobody, path="/nowhere")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("passed") == 2

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    router_config,
     router_status,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -30,7 +31,8 @@ from seen import (
 )
 
 
-def test_a_router_with_all_pods_and_backends_is_running() -> None:
+def test_a_router_with_all_pods_and_backends_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_config, "schema_version", lambda: "0.4.0")
     said = status()
     assert {key: said[key] for key in said if key not in ("conditions", "endpoints")} == {
         "phase": "Running",
@@ -38,7 +40,7 @@ def test_a_router_with_all_pods_and_backends_is_running() -> None:
         "readyReplicas": 2,
         "observedGeneration": 3,
         "appliedGeneration": 3,
-        "config": {"contract": "0.4"},
+        "config": {"contract": "0.4", "schema": "vllm-sr 0.4.0"},
         "gatewayMode": "standalone",
     }
     assert {item["type"]: item["status"] for item in said["conditions"]} == {
@@ -50,6 +52,13 @@ def test_a_router_with_all_pods_and_backends_is_running() -> None:
         "ConfigValid": "True",
     }
     assert {item["observedGeneration"] for item in said["conditions"]} == {3}
+
+
+def test_a_router_whose_document_nothing_was_held_against_names_no_schema(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(router_config, "schema_version", lambda: None)
+    assert status()["config"] == {"contract": "0.4"}
 
 
 def claim(phase: str) -> dict[str, Any]:
