@@ -26,11 +26,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
     router_path,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    API_GROUP,
     API_VERSION,
     PLURAL,
     Manifest,
 )
 from kubernetes.config import ConfigException, list_kube_config_contexts
+
+from semantic_router_cli.files import FileError
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _SECONDS = 10.0
@@ -55,6 +58,7 @@ class Cluster:
         options = {"kubeconfig": kubeconfig, "context": context}
         self._connection: Connection = connect(options)
         self.client = Client(self._connection)
+        self._asked_for = namespace
         self.namespace = namespace or _namespace_of(kubeconfig, context)
 
     @property
@@ -65,6 +69,11 @@ class Cluster:
     def groups(self) -> list[Manifest]:
         """The API groups that are served."""
         return read_groups(self.client)
+
+    @property
+    def serves_routers(self) -> bool:
+        """The CRD is installed."""
+        return any(group["name"] == API_GROUP for group in self.groups)
 
     def version(self) -> dict[str, Any]:
         return self.client.get("/version") or {}
@@ -118,8 +127,15 @@ class Cluster:
 
         A replacement, for what is no longer in the file to be gone.
         """
-        described = resource["metadata"]
+        described = resource.get("metadata") or {}
+        if not described.get("name"):
+            raise FileError("metadata.name: no name is given. Give the router a name.")
         namespace = described.get("namespace") or self.namespace
+        if self._asked_for and namespace != self._asked_for:
+            raise FileError(
+                f"SemanticRouter {described['name']} is of namespace {namespace}, and -n names "
+                f"{self._asked_for}. Leave one of them out."
+            )
         path = router_path(described["name"], namespace)
         body = {**resource, "metadata": {**described, "namespace": namespace}}
         live = self.client.get(path)

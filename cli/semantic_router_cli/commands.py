@@ -6,6 +6,7 @@ so); 2 the command line or a file cannot be used; 3 the cluster cannot be asked.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,8 +75,9 @@ Capabilities = Annotated[
 ]
 EVERY_CAPABILITY = ",".join(discovery.OPTIONAL_VERSIONS)
 
+PROGRAM = "kubectl sr"
+
 app = typer.Typer(
-    name="kubectl semantic-router",
     help="Looks into SemanticRouters, finds what is wrong, and checks files before you apply them.",
     epilog="Exit codes: 0 all is well, 1 the answer is no, 2 unusable arguments or file, "
     "3 the cluster cannot be asked.",
@@ -103,8 +105,17 @@ def _told() -> Iterator[None]:
         display.error(str(error))
         raise typer.Exit(UNUSABLE) from error
     except RouterError as error:
-        display.error(str(error.problem))
-        raise typer.Exit(UNREACHABLE) from error
+        display.error(f"{error.problem.found}. {_remedy(error.problem)}.")
+        raise typer.Exit(NO if error.problem.reason == "ApplyRefused" else UNREACHABLE) from error
+
+
+def _remedy(problem: Problem) -> str:
+    """The operator's own for some of these is to wait until it tries again: nobody does so here."""
+    if not problem.remedy.startswith("Wait"):
+        return problem.remedy
+    if problem.reason == "Conflict":
+        return "`kubectl sr doctor` says whether the CRD is installed"
+    return "Check the cluster, the network and the kubeconfig"
 
 
 @app.command("status")
@@ -139,9 +150,13 @@ def _require_some(
 ) -> None:
     if found:
         return
-    what = f'SemanticRouter "{name}"' if name else "any SemanticRouter"
+    if not cluster.serves_routers:
+        display.error("The CRD is not installed. `kubectl sr doctor` says what to do.")
+        raise typer.Exit(NO)
+    what = f'SemanticRouter "{name}"' if name else "SemanticRouter"
     where = "" if everywhere else f' in namespace "{cluster.namespace}"'
-    display.error(f"There is not {what}{where}. `kubectl sr status -A` shows all there are.")
+    hint = "" if everywhere else " `kubectl sr status -A` shows all there are."
+    display.error(f"There is no {what}{where}.{hint}")
     raise typer.Exit(NO)
 
 
@@ -358,7 +373,7 @@ def wait(
             "--for", help="ready, available, backends, route, deleted, or condition=TYPE[=STATUS]."
         ),
     ] = "ready",
-    timeout: Annotated[str, typer.Option("--timeout", help="As in 90s, 10m, 1h.")] = "10m",
+    timeout: Annotated[str, typer.Option("--timeout", help="As in 90s, 10m, 1h30m.")] = "10m",
     namespace: Namespace = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -378,18 +393,23 @@ def wait(
         display.show(Text.assemble(display.mark(State.OK), f" {name}: {said.step}"))
         return
     display.error(f"{name} is not {goal} after {timeout}. {said.step}")
-    display.show_on_stderr(Text(f"`kubectl sr status {name}` and `kubectl sr doctor` say more."))
+    one = f"{name} -n {cluster.namespace}"
+    display.show_on_stderr(
+        Text(f"`kubectl sr status {one}` and `kubectl sr doctor {one}` say more.")
+    )
     raise typer.Exit(NO)
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 def _seconds(text: str) -> float:
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in _UNITS else (text, "s")
-    if not number.isdecimal():
-        raise ValueError(f"--timeout {text}: give a number and s, m or h, as in 10m")
-    return float(int(number) * _UNITS[unit])
+    """As kubectl takes it; a number alone is seconds."""
+    found = _DURATION.fullmatch(text)
+    if not text or not found:
+        raise ValueError(f"--timeout {text}: give numbers with h, m or s, as in 90s, 10m or 1h30m")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(3600 * hours + 60 * minutes + seconds)
 
 
 @app.command("migrate")
@@ -406,15 +426,10 @@ def migrate(
     from semantic_router_cli import migration
 
     with _told():
-        documents = [
-            item
-            for item in files.documents(file)
-            if item.get("kind") == KIND or migration.is_helm_values(item)
-        ]
-        if not documents:
+        migrated = migration.of_a_file(files.documents(file), name, namespace)
+        if not migrated:
             advice = f"Give a {KIND} or values of the router's chart"
             raise files.FileError(f"{file} holds neither. {advice}.")
-    migrated = [migration.migrate(document, name, namespace) for document in documents]
     display.yaml_file("".join(item.text() for item in migrated))
     for item in migrated:
         for place, text in item.remarks:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
@@ -14,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -75,6 +76,10 @@ def show_on_stderr(text: Text) -> None:
     console(stderr=True).print(text)
 
 
+def _whole() -> Column:
+    return Column(no_wrap=True, overflow="fold")
+
+
 class ProgressLine:
     """A bar of pods on a terminal; anywhere else a line whenever something moves."""
 
@@ -84,13 +89,19 @@ class ProgressLine:
         self._last = ""
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("[bold]{task.fields[router]}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.completed:g}/{task.total:g} pods"),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[router]}", style="bold", markup=False, table_column=_whole()),
+            BarColumn(bar_width=20, table_column=_whole()),
+            TextColumn("{task.completed:g}/{task.total:g} pods", table_column=_whole()),
+            TimeElapsedColumn(table_column=_whole()),
+            # What is going on may be long, and takes the room that is left.
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=self._out,
             transient=True,
+            expand=True,
         )
         self._task = self._bar.add_task("", total=1, router=name)
 
@@ -104,7 +115,7 @@ class ProgressLine:
             self._bar.stop()
 
     def _show(self, said: rollout.Progress) -> None:
-        line = f"{said.pods_ready}/{said.pods} pods  {said.step}"
+        line = f"{said.pods_ready}/{said.pods} pods  {said.step}" if said.pods else said.step
         if self._out.is_terminal:
             self._bar.update(
                 self._task, completed=said.pods_ready, total=said.pods, description=said.step
@@ -114,8 +125,22 @@ class ProgressLine:
         self._last = line
 
 
+def take_any_terminal() -> None:
+    """A terminal that cannot show a character shows another one, and no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _for_programs() -> None:
+    """Files of Kubernetes are UTF-8, whatever the locale."""
+    if isinstance(sys.stdout, TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+
+
 def data(value: Any, output: Output) -> None:
     """For programs: no colour, no folding."""
+    _for_programs()
     if output is Output.JSON:
         print(json.dumps(value, indent=2))
     else:
@@ -137,6 +162,7 @@ def yaml_file(text: str) -> None:
         syntax = Syntax(text.rstrip("\n"), "yaml", theme="ansi_dark", background_color="default")
         console().print(syntax)
     else:
+        _for_programs()
         sys.stdout.write(text)
 
 

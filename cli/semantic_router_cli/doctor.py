@@ -20,6 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     reasons,
     router_config,
     rules,
+    writing,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import discover
@@ -27,6 +28,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.statu
     read_workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+    ANNOTATION_DRY_RUN,
+    ANNOTATION_PAUSED,
     API_GROUP,
     PLURAL,
     Manifest,
@@ -44,6 +47,8 @@ OLDEST_MINOR = 24
 
 _CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{API_GROUP}"
 _HF_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+
+_YOU_MAY_NOT = "you may not list StorageClasses: whether this one is there stays open"
 
 # Which chapter of the document a reason belongs to, by how it begins.
 _TOPICS = {
@@ -97,7 +102,7 @@ def _cluster(cluster: Cluster) -> Iterator[Finding]:
 
 def _crd(cluster: Cluster) -> Iterator[Finding]:
     where = f"CustomResourceDefinition {PLURAL}.{API_GROUP}"
-    if not any(group["name"] == API_GROUP for group in cluster.groups):
+    if not cluster.serves_routers:
         remedy = "Install it: kubectl apply -f dist/install.yaml, or make install"
         yield Finding("Cluster", State.BROKEN, "the CRD is not installed", "", where, remedy)
         return
@@ -208,10 +213,15 @@ def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
     if not found.failed:
         problems = [*rules.check(router, found.facts), *problems]
     seen = status.view(cluster, router.resource)
+    unreadable = [problem for problem in problems if problem.reason == "StorageClassesUnreadable"]
+    problems = [problem for problem in problems if problem not in unreadable]
     findings = [
-        *(_of_problem(name, problem) for problem in problems),
-        *_backends(name, seen.backends),
-        *_gateway(name, router),
+        *_stopped(name, router),
+        *_of_problems(name, router, problems),
+        # What the person here may not read, the operator may.
+        *(Finding("Access", State.UNKNOWN, _YOU_MAY_NOT, name, item.field) for item in unreadable),
+        *_backends(name, router, seen.backends),
+        *_gateway(name, router, problems),
         *_route(name, router, problems),
         *_workload(cluster, name, router, found.facts),
         *_secrets(cluster, name, router),
@@ -230,36 +240,67 @@ def _topic(reason: str) -> str:
     return next((topic for topic, begins in _TOPICS.items() if reason.startswith(begins)), "Spec")
 
 
-def _of_problem(router: str, problem: Problem) -> Finding:
-    state = State.BROKEN if problem.blocking else State.WARNING
-    return Finding(
-        _topic(problem.reason), state, problem.found, router, problem.field, problem.remedy
-    )
+def _of_problems(name: str, router: Router, problems: list[Problem]) -> Iterator[Finding]:
+    """Broken is what makes the router Degraded."""
+    worse = {problem.reason for problem in conditions.degrading(problems)}
+    said = _condition(router, conditions.ROUTE_READY)
+    if said and said["status"] == "False":
+        worse.add(said["reason"])
+    for problem in problems:
+        state = State.BROKEN if problem.reason in worse else State.WARNING
+        topic = _topic(problem.reason)
+        yield Finding(topic, state, problem.found, name, problem.field, problem.remedy)
 
 
-def _backends(router: str, backends: list[Backend]) -> Iterator[Finding]:
+def _stopped(name: str, router: Router) -> Iterator[Finding]:
+    mode = writing.mode(router)
+    if mode != writing.WRITE:
+        annotation = ANNOTATION_PAUSED if mode == writing.PAUSED else ANNOTATION_DRY_RUN
+        found = "the operator writes nothing, as asked"
+        where = f"annotation {annotation}"
+        remedy = (
+            f"kubectl annotate semanticrouter {router.name} -n {router.namespace} {annotation}-"
+        )
+        yield Finding("Spec", State.WARNING, found, name, where, remedy)
+
+
+def _condition(router: Router, kind: str) -> dict[str, Any] | None:
+    listed = router.status.get("conditions") or []
+    return next((item for item in listed if item["type"] == kind), None)
+
+
+def _backends(name: str, router: Router, found_now: list[Backend]) -> Iterator[Finding]:
     well = 0
-    for number, backend in enumerate(backends):
+    for number, backend in enumerate(found_now):
         endpoint = backend.endpoint
-        if not endpoint.ready:
+        where = f"spec.vllmEndpoints[{number}]"
+        if backend.told is not None:
+            state = State.BROKEN if backend.told else State.UNKNOWN
+            found = f"{endpoint.name}: you may not look; the operator says: "
+            yield Finding("Backends", state, found + (backend.told or "ready"), name, where)
+        elif backend.missing:
+            found = f"{endpoint.name}: {backend.missing}"
+            yield Finding("Backends", State.BROKEN, found, name, where, backend.remedy())
+        elif not endpoint.ready:
             problem = reasons.backend_problem(number, endpoint)
             found = f"{endpoint.name}: {problem.found}"
-            yield Finding("Backends", State.BROKEN, found, router, problem.field, problem.remedy)
+            yield Finding("Backends", State.BROKEN, found, name, problem.field, problem.remedy)
         elif backend.pods == 0:
             found = f"{endpoint.name}: no ready pod behind {endpoint.address}"
-            where = f"spec.vllmEndpoints[{number}]"
             remedy = "Look at the model server's pods: kubectl get endpointslices"
-            yield Finding("Backends", State.WARNING, found, router, where, remedy)
+            yield Finding("Backends", State.WARNING, found, name, where, remedy)
         else:
             well += 1
-    if not backends:
+    if not found_now and (router.spec.get("config") or {}).get("providers"):
+        yield Finding("Backends", State.OK, "spec.config.providers names them", name)
+    elif not found_now:
         found, remedy = "there are none", "List the model servers"
-        yield Finding("Backends", State.WARNING, found, router, "spec.vllmEndpoints", remedy)
-    elif well == len(backends):
-        yield Finding("Backends", State.OK, f"all {well} are there, with pods behind them", router)
+        yield Finding("Backends", State.BROKEN, found, name, "spec.vllmEndpoints", remedy)
+    elif well == len(found_now):
+        yield Finding("Backends", State.OK, f"all {well} are there, with pods behind them", name)
 
 
-def _gateway(router: str, found: Router) -> Iterator[Finding]:
+def _gateway(router: str, found: Router, problems: list[Problem]) -> Iterator[Finding]:
     if not gateway_mode.is_gateway_mode(found.spec):
         return
     mode = found.status.get("gatewayMode")
@@ -268,20 +309,23 @@ def _gateway(router: str, found: Router) -> Iterator[Finding]:
         said = f"it is {mode or 'unset'}, should be {gateway_mode.GATEWAY_INTEGRATION}"
         remedy = "Look at the operator"
         yield Finding("Gateway", State.BROKEN, said, router, where, remedy)
-    yield from _route_ready("Gateway", router, found)
+    yield from _route_ready("Gateway", router, found, problems)
 
 
 def _route(router: str, found: Router, problems: list[Problem]) -> Iterator[Finding]:
     wanted = found.spec["openshift"]["routes"]["enabled"]
     if not wanted or gateway_mode.is_gateway_mode(found.spec):
         return
-    if not any(problem.reason == "RouteApiMissing" for problem in problems):
-        yield from _route_ready("Route", router, found)
+    yield from _route_ready("Route", router, found, problems)
 
 
-def _route_ready(topic: str, router: str, found: Router) -> Iterator[Finding]:
-    listed = found.status.get("conditions") or []
-    said = next((item for item in listed if item["type"] == conditions.ROUTE_READY), None)
+def _route_ready(
+    topic: str, router: str, found: Router, problems: list[Problem]
+) -> Iterator[Finding]:
+    """What the operator has heard of it, unless that is a problem that was found here too."""
+    said = _condition(found, conditions.ROUTE_READY)
+    if said and said["reason"] in {problem.reason for problem in problems}:
+        return
     if said is None:
         remedy = "Wait, then look at the operator"
         yield Finding(topic, State.WAITING, "nothing is known of it yet", router, "", remedy)
@@ -301,9 +345,10 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
     for trouble in troubles:
         topic = _topic(trouble.reason)
         state = State.BROKEN if trouble.failing else State.WAITING
-        yield Finding(
-            "Pods" if topic == "Spec" else topic, state, trouble.message, name, trouble.reason
-        )
+        said = trouble.message
+        if trouble.reason == "VolumePending":
+            said += _last_event(cluster, router.namespace, workload.claim_name)
+        yield Finding("Pods" if topic == "Spec" else topic, state, said, name, trouble.reason)
     if workload.deployment is None:
         found, remedy = "there is no Deployment yet", "See Spec and Operator"
         yield Finding("Pods", State.WAITING, found, name, f"Deployment {router.name}", remedy)
@@ -317,6 +362,14 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
         yield Finding("Pods", State.WAITING, found, name, f"Deployment {router.name}", remedy)
     if workload.claim and live_workload.status_of(workload.claim).get("phase") == "Bound":
         yield Finding("Volume", State.OK, f"{workload.claim_name} is bound", name)
+
+
+def _last_event(cluster: Cluster, namespace: str, claim: str) -> str:
+    """What `kubectl describe pvc` would say, after a blank; "" when it says nothing."""
+    about = f"involvedObject.kind=PersistentVolumeClaim,involvedObject.name={claim}"
+    events = cluster.look(f"/api/v1/namespaces/{namespace}/events", fieldSelector=about).items
+    last = max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    return f" {last['reason']}: {last['message']}" if last else ""
 
 
 def _secrets(cluster: Cluster, name: str, router: Router) -> Iterator[Finding]:

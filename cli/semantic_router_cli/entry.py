@@ -14,6 +14,8 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(3)
     # Only now: the commands import the collection.
-    from semantic_router_cli.commands import app
+    from semantic_router_cli import commands, display
 
-    app()
+    display.take_any_terminal()
+    # Not the file's name: kubectl takes dashes for spaces.
+    commands.app(prog_name=commands.PROGRAM)

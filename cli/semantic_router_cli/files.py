@@ -23,11 +23,24 @@ def documents(source: str) -> list[dict[str, Any]]:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
         found = [item for item in yaml.safe_load_all(text) if item is not None]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FileError(f"{source}: {error}. Name a readable YAML file.") from error
+        why = getattr(error, "strerror", None) or error
+        raise FileError(f"{source}: {why}. Name a readable YAML file.") from error
     for item in found:
         if not isinstance(item, dict):
             raise FileError(f"{source} holds a {type(item).__name__}. Give Kubernetes objects.")
-    return found
+    return [item for document in found for item in _items(document, source)]
+
+
+def _items(document: dict[str, Any], source: str) -> list[dict[str, Any]]:
+    """Those of a List, as `kubectl get -o yaml` prints one; else the document itself."""
+    is_list = str(document.get("kind")).endswith("List") and "items" in document
+    items = document["items"] if is_list else [document]
+    for item in items or []:
+        for key in ("metadata", "spec"):
+            if "kind" in item and not isinstance(item.get(key) or {}, dict):
+                found = type(item[key]).__name__
+                raise FileError(f"{source}: {key} is a {found}. Give an object.")
+    return list(items or [])
 
 
 def routers(source: str) -> list[dict[str, Any]]:
@@ -37,9 +50,20 @@ def routers(source: str) -> list[dict[str, Any]]:
         item for item in found if (item.get("apiVersion"), item.get("kind")) == (API_VERSION, KIND)
     ]
     if not chosen:
-        what = ", ".join(str(item.get("kind") or "something without kind") for item in found)
+        what = ", ".join(_what(item) for item in found)
         raise FileError(
             f"{source} holds no {KIND} of {API_VERSION} (it holds: {what or 'nothing'}). "
             "`kubectl sr migrate` makes one of Helm values."
         )
     return chosen
+
+
+def _what(item: dict[str, Any]) -> str:
+    kind = str(item.get("kind") or "something without kind")
+    if kind != KIND:
+        return kind
+    return (
+        f"{kind} of {item['apiVersion']}"
+        if item.get("apiVersion")
+        else f"{kind} without apiVersion"
+    )

@@ -6,7 +6,7 @@ What cannot be carried over is named, with what to do instead; nothing is droppe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     backends,
     crd,
     discovery,
+    router_config,
     rules,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
@@ -97,6 +98,20 @@ class Migration:
         return "---\n" + "".join(f"{line}\n" for line in head) + yaml_text(self.resource)
 
 
+def of_a_file(
+    documents: Iterable[Mapping[str, Any]], name: str, namespace: str | None
+) -> list[Migration]:
+    """Of each SemanticRouter, and of the first values: all of them would have one name."""
+    documents = list(documents)
+    values = [item for item in documents if is_helm_values(item)]
+    chosen = [*values[:1], *(item for item in documents if item.get("kind") == KIND)]
+    migrated = [migrate(document, name, namespace) for document in chosen]
+    if len(values) > 1:
+        said = f"holds {len(values)} values; this is the first, give the others a file each"
+        migrated[0].say("the file", said)
+    return migrated
+
+
 def is_helm_values(document: Mapping[str, Any]) -> bool:
     """Values of the router's chart, not a Kubernetes object."""
     return "kind" not in document and bool(_HELM_KEYS & set(document))
@@ -111,6 +126,7 @@ def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Mi
     spec = migration.resource["spec"]
     if config := spec.get("config"):
         _modernise(config, migration)
+        _rename_defaults(config, migration)
         _extract_backends(spec, config, migration)
         _hide_passwords(config, migration, ("spec", "config"))
         if not config:
@@ -260,6 +276,24 @@ def _modernise(config: dict[str, Any], migration: Migration) -> None:
     if config.pop("listeners", None):
         migration.say(
             "spec.config.listeners", "left out: the operator writes them from spec.service"
+        )
+
+
+def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
+    """Of providers.defaults, in a document for routers of 0.3 that runs on a later one."""
+    defaults = (config.get("providers") or {}).get("defaults") or {}
+    if router_config.contract(Router(migration.resource).spec) == "0.3":
+        return
+    for old, new in (("default_model", "model"), ("default_reasoning_effort", "reasoning_effort")):
+        if old in defaults and new not in defaults:
+            defaults[new] = defaults.pop(old)
+            migration.say(f"spec.config.providers.defaults.{old}", f"is called {new} now")
+    families = defaults.pop("reasoning_families", None)
+    if families:
+        config["reasoning_families"] = {**families, **(config.get("reasoning_families") or {})}
+        migration.say(
+            "spec.config.providers.defaults.reasoning_families",
+            "became spec.config.reasoning_families",
         )
 
 

@@ -100,10 +100,13 @@ def progress(resource: Manifest | None, goal: Goal, loading: str = "") -> Progre
     if not goal.type:
         return Progress(False, ready, wanted, "is being deleted" if _leaves(router) else "is there")
     condition = _condition(router, goal.type)
-    if int((condition or {}).get("observedGeneration") or 0) < router.generation:
+    seen = condition if condition else status
+    if int(seen.get("observedGeneration") or 0) < router.generation:
         return Progress(False, ready, wanted, "the operator has not looked at this spec yet")
-    assert condition is not None  # noqa: S101 its observedGeneration was compared
-    reached = condition.get("status") == goal.status
+    if condition is None:
+        there = ", ".join(str(item.get("type")) for item in status.get("conditions") or [])
+        return Progress(False, ready, wanted, f"there is no condition {goal.type}, but {there}")
+    reached = str(condition.get("status")).casefold() == goal.status.casefold()
     said = loading if loading and not reached else str(condition.get("message") or "")
     return Progress(reached, ready, wanted, f"{condition.get('reason')}: {said}")
 
@@ -114,7 +117,10 @@ def _leaves(router: Router) -> bool:
 
 def _condition(router: Router, kind: str) -> Mapping[str, Any] | None:
     listed = router.status.get("conditions") or []
-    return next((item for item in listed if item.get("type") == kind), None)
+    # As kubectl wait compares them.
+    return next(
+        (item for item in listed if str(item.get("type")).casefold() == kind.casefold()), None
+    )
 
 
 def loading(cluster: Cluster, resource: Manifest) -> str:

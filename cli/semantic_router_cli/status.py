@@ -21,7 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
-from semantic_router_cli.cluster import Answer, Cluster
+from semantic_router_cli.cluster import Cluster
 from semantic_router_cli.tree import Backend, View
 
 _PARALLEL_READS = 4
@@ -79,31 +79,42 @@ def _backends(cluster: Cluster, router: Router) -> list[Backend]:
     entries = backends.endpoint_entries(router)
     known = router.status.get("endpoints") or []
     found = discover.resolve(cluster.client, router.namespace, entries, known)
+    told = {item.get("name"): item for item in known}
     return [
-        Backend(endpoint, entry["backend"]["type"], _ready_addresses(cluster, endpoint))
+        _backend(cluster, endpoint, entry["backend"]["type"], told.get(endpoint.name))
         for endpoint, entry in zip(found, entries, strict=True)
     ]
 
 
-def _ready_addresses(cluster: Cluster, endpoint: Endpoint) -> int | None:
-    """Behind the Service; None when nobody can tell, as of a Service outside the cluster."""
+def _backend(cluster: Cluster, endpoint: Endpoint, kind: str, told: Manifest | None) -> Backend:
+    if endpoint.reason == "BackendUnreadable" and told is not None:
+        # Who asks here may read less than the operator does.
+        said = "" if told.get("ready") else str(told.get("message") or "it is not ready")
+        return Backend(endpoint, kind, told=said)
     if not endpoint.ready:
-        return None
+        return Backend(endpoint, kind)
     name, _, rest = endpoint.host.partition(".")
     namespace = rest.partition(".")[0]
-    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     try:
-        slices = cluster.look(path, f"{_SERVICE_NAME}={name}")
+        service = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+        pods = _ready_addresses(cluster, namespace, name)
     except ApiError:
-        return None
-    if slices.denied or _is_external(cluster, namespace, name):
+        return Backend(endpoint, kind)
+    if service.denied:
+        return Backend(endpoint, kind, pods)
+    if service.first is None:
+        return Backend(endpoint, kind, missing=f"Service {namespace}/{name} does not exist")
+    is_outside = service.first["spec"].get("type") == "ExternalName"
+    return Backend(endpoint, kind, None if is_outside else pods)
+
+
+def _ready_addresses(cluster: Cluster, namespace: str, name: str) -> int | None:
+    """Behind the Service; None when one may not know."""
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    slices = cluster.look(path, f"{_SERVICE_NAME}={name}")
+    if slices.denied:
         return None
     return sum(_is_ready(item) for found in slices.items for item in found.get("endpoints") or [])
-
-
-def _is_external(cluster: Cluster, namespace: str, name: str) -> bool:
-    answer: Answer = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
-    return bool(answer.first and answer.first["spec"].get("type") == "ExternalName")
 
 
 def _is_ready(endpoint: Manifest) -> bool:

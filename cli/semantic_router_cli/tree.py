@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+    backends,
     conditions,
     live_workload,
     reasons,
     router_status,
+    transitions,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
@@ -70,12 +72,21 @@ class Node:
 class Backend:
     """An entry of spec.vllmEndpoints as the cluster answers for it now.
 
-    pods: ready addresses behind the Service; None when they were not asked for.
+    pods: ready addresses behind the Service; None when they were not asked for, or it is outside.
+    missing: that there is no such Service, "" when there is.
+    told: what the operator has against a backend that one may not look at oneself, "" when nothing.
     """
 
     endpoint: Endpoint
     type: str
     pods: int | None = None
+    missing: str = ""
+    told: str | None = None
+
+    def remedy(self) -> str:
+        """Of what is missing."""
+        makes = "KServe makes it: kubectl describe inferenceservice"
+        return makes if self.type == backends.TYPE_KSERVE else "Create it"
 
 
 @dataclass(frozen=True)
@@ -170,12 +181,16 @@ def _is_good(condition: Mapping[str, Any]) -> bool:
 def _condition(condition: Mapping[str, Any]) -> Node:
     waiting = condition.get("reason") in ("RolloutInProgress", "DeploymentMissing", "VolumePending")
     waiting = waiting or condition.get("type") == conditions.PROGRESSING
+    # In effect all the same, or asked for.
+    remark = condition["type"] == conditions.CONFIG_VALID and condition["status"] == "True"
+    remark = remark or transitions.is_news(condition)
+    state = State.WAITING if waiting else State.WARNING if remark else State.BROKEN
     # Each backend says it itself.
     said = "see backends" if condition.get("reason") in _OF_BACKENDS else condition.get("message")
     return Node(
         "condition",
         f"{condition['type']}={condition['status']}",
-        State.WAITING if waiting else State.BROKEN,
+        state,
         str(said or ""),
         str(condition.get("reason") or ""),
     )
@@ -315,13 +330,27 @@ def _pod(view: View, pod: Manifest, now: datetime) -> Node:
 
 def _backends(view: View) -> Node:
     found = [_backend(number, backend) for number, backend in enumerate(view.backends)]
-    said = _counted(found, "backend") if found else "spec.vllmEndpoints is empty"
-    return Node("backends", "", worst(found), said, children=tuple(found))
+    if found:
+        said = _counted(found, "backend")
+        return Node("backends", "", worst(found), said, children=tuple(found))
+    listed = view.router.status.get("conditions") or []
+    resolved = [item for item in listed if item["type"] == conditions.BACKENDS_RESOLVED]
+    state = State.OK if resolved and conditions.is_good(resolved[0]) else State.WARNING
+    return Node("backends", "", state, "spec.vllmEndpoints is empty")
 
 
 def _backend(number: int, backend: Backend) -> Node:
     endpoint = backend.endpoint
     said = f"{endpoint.model} · {backend.type} · {endpoint.address or 'no address'}"
+    if backend.told is not None:
+        state = State.BROKEN if backend.told else State.UNKNOWN
+        found = f"you may not look; the operator says: {backend.told or 'ready'}"
+        return Node("backend", endpoint.name, state, said, found=found)
+    if backend.missing:
+        return Node(
+            "backend", endpoint.name, State.BROKEN, said,
+            "ServiceNotFound", backend.missing, "", backend.remedy(),
+        )  # fmt: skip
     if not endpoint.ready:
         problem = reasons.backend_problem(number, endpoint)
         return Node(

@@ -189,6 +189,46 @@ def test_diff_of_a_new_router_creates_everything(
     assert "another" not in kubectl("get", "semanticrouters", "-n", namespace)
 
 
+def test_diff_of_what_the_api_server_refuses_says_so(
+    plugin: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    router = live(kubectl, namespace, "well")
+    router["spec"]["replicas"] = -1
+    done = plugin("diff", "-", stdin=json.dumps(router))
+
+    assert done.returncode == 1
+    assert "spec.replicas" in done.stderr
+
+
+def test_diff_of_a_file_of_another_namespace_asks_which_one_is_meant(
+    plugin: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    done = plugin("diff", "-", "-n", "default", stdin=json.dumps(live(kubectl, namespace, "well")))
+
+    assert done.returncode == 2
+    assert namespace in done.stderr
+
+
+def test_a_router_that_is_not_there_is_told_with_its_namespace(
+    plugin: Plugin, namespace: str
+) -> None:
+    for command in ("status", "doctor"):
+        done = plugin(command, "nobody", "-n", namespace)
+        assert done.returncode == 1
+        said = f'There is no SemanticRouter "nobody" in namespace "{namespace}".'
+        assert said in words(done.stderr)
+
+
+def test_doctor_tells_of_a_pause(plugin: Plugin, kubectl: Kubectl, namespace: str) -> None:
+    kubectl("annotate", "semanticrouter", "well", "-n", namespace, "vllm.ai/paused=true")
+    try:
+        done = plugin("doctor", "well", "-n", namespace)
+    finally:
+        kubectl("annotate", "semanticrouter", "well", "-n", namespace, "vllm.ai/paused-")
+
+    assert "vllm.ai/paused-" in words(done.stdout)
+
+
 def test_the_api_server_accepts_what_validate_passes_and_render_prints(
     plugin: Plugin, kubectl: Kubectl, namespace: str
 ) -> None:

@@ -221,3 +221,19 @@ def test_only_values_of_this_chart_are_taken_for_values() -> None:
     assert is_helm_values({"replicaCount": 1})
     assert not is_helm_values({"kind": "SemanticRouter", "config": {}})
     assert not is_helm_values({"foo": 1})
+
+
+def test_defaults_of_an_older_document_get_the_names_that_later_routers_read() -> None:
+    families = {"qwen3": {"type": "chat_template_kwargs", "parameter": "enable_thinking"}}
+    defaults = {
+        "default_model": "m", "default_reasoning_effort": "low", "reasoning_families": families,
+    }  # fmt: skip
+    config = {"version": "v0.3", "providers": {"defaults": defaults, "models": [{"name": "m"}]}}
+    later = migrate({"config": config}, "r", None)
+    older = migrate({"config": config, "image": {"tag": "v0.3.0"}}, "r", None)
+
+    made = later.resource["spec"]["config"]
+    assert made["providers"]["defaults"] == {"model": "m", "reasoning_effort": "low"}
+    assert made["reasoning_families"] == families
+    assert [problem for problem in later.problems() if problem.blocking] == []
+    assert older.resource["spec"]["config"]["providers"]["defaults"] == defaults

@@ -17,14 +17,15 @@ SIMPLE = SAMPLES_DIRECTORY / "vllm.ai_v1alpha1_semanticrouter_simple.yaml"
 
 
 def run(
-    *arguments: str | Path, stdin: str = "", path: str | None = None
+    *arguments: str | Path, stdin: str = "", path: str | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Without a cluster: what asks for one fails."""
     env = {name: value for name, value in os.environ.items() if "KUBE" not in name}
     env |= {"KUBECONFIG": "/dev/null", "PATH": path if path is not None else env["PATH"]}
+    env |= {"PYTHONIOENCODING": "utf-8", **environment}
     return subprocess.run(
         [PLUGIN, *arguments],
-        env=env, input=stdin, capture_output=True, text=True, check=False, timeout=120,
+        env=env, input=stdin, capture_output=True, encoding="utf-8", check=False, timeout=120,
     )  # fmt: skip
 
 
@@ -76,6 +77,9 @@ def test_render_of_a_wrong_file_prints_nothing_but_what_is_wrong() -> None:
         ("a: [", "Name a readable YAML file"),
         ("- 1", "Give Kubernetes objects"),
         ("kind: ConfigMap", "it holds: ConfigMap"),
+        ("", "it holds: nothing"),
+        ("kind: SemanticRouter", "it holds: SemanticRouter without apiVersion"),
+        ("kind: SemanticRouter\nmetadata: my-router", "metadata is a str. Give an object"),
     ],
 )
 def test_a_file_that_is_no_router_is_refused_with_words(content: str, words: str) -> None:
@@ -134,6 +138,53 @@ def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
     said = next(item for item in result["judgements"] if item["judge"] == "router")
     assert said["verdict"] == "not asked"
     assert "vllm-sr==0.4.*" in said["said"]
+
+
+def test_what_kubectl_get_prints_of_all_routers_is_a_file_of_routers() -> None:
+    listed = {"apiVersion": "v1", "kind": "List"}
+    listed["items"] = [yaml.safe_load(SIMPLE.read_text())] * 2  # type: ignore[assignment]
+    done = run("validate", "-", "-o", "json", stdin=json.dumps(listed), path="/nowhere")
+
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 2
+
+
+def test_a_file_that_is_not_there_is_told_in_one_sentence() -> None:
+    done = run("validate", "no-such-file.yaml")
+
+    assert done.returncode == 2
+    said = "Error: no-such-file.yaml: No such file or directory. Name a readable YAML file.\n"
+    assert done.stderr == said
+
+
+def test_help_calls_the_plugin_as_kubectl_does() -> None:
+    assert "Usage: kubectl sr wait [OPTIONS]" in run("wait", "--help").stdout
+
+
+def test_a_locale_without_unicode_gets_other_marks_and_the_same_manifests() -> None:
+    router = wrong(podAnnotations={"example.com/owner": "Zoë"})
+    rendered = run("render", "-", stdin=router)
+    plain = run("render", "-", stdin=router, PYTHONIOENCODING="latin-1:strict")
+    judged = run("validate", "-", stdin=router, PYTHONIOENCODING="ascii:strict")
+
+    assert "Zoë" in rendered.stdout
+    assert plain.stdout == rendered.stdout
+    assert "+ CRD     passed" in judged.stdout, judged.stderr
+
+
+def test_a_timeout_that_is_none_is_refused_with_an_example() -> None:
+    done = run("wait", "my-router", "--timeout=10x")
+
+    assert done.returncode == 2
+    assert "1h30m" in " ".join(done.stderr.split())
+
+
+def test_migrate_takes_the_first_of_several_values_and_says_so() -> None:
+    done = run("migrate", "-", stdin="replicaCount: 2\n---\nreplicaCount: 3\n")
+
+    (made,) = yaml.safe_load_all(done.stdout)
+    assert made["spec"]["replicas"] == 2
+    assert "holds 2 values" in done.stderr
 
 
 def test_no_colour_where_there_is_no_terminal() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from io import StringIO
 from typing import Any
 
 import pytest
 from examples import resource
-from semantic_router_cli.rollout import Goal, GoalError, models, progress
+from semantic_router_cli.display import ProgressLine
+from semantic_router_cli.rollout import Goal, GoalError, Progress, models, progress
 
 
 def router(status: str = "False", observed: int = 2, generation: int = 2) -> dict[str, Any]:
@@ -73,3 +76,31 @@ def test_a_router_that_is_not_there_is_gone_or_not_yet_there() -> None:
 )  # fmt: skip
 def test_the_routers_account_of_its_start_becomes_one_line(said: dict[str, Any], line: str) -> None:
     assert models(said) == line
+
+
+def test_a_condition_that_there_is_not_is_no_reason_to_wait_for_the_operator() -> None:
+    found = router()
+    found["status"]["observedGeneration"] = 2
+    said = progress(found, Goal("Redy"))
+
+    assert (said.reached, said.step) == (False, "there is no condition Redy, but Ready")
+
+
+def test_letters_of_a_goal_may_be_small_as_with_kubectl_wait() -> None:
+    assert progress(router(status="True"), Goal("ready", "true")).reached
+
+
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_a_long_message_leaves_name_bar_and_pods_their_room(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    screen = StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    for name, value in {"COLUMNS": columns, "TERM": "xterm", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with ProgressLine("my-router") as show:
+        show(Progress(False, 1, 2, "NoBackendsResolved: " + "and more of it " * 20))
+
+    shown = screen.getvalue().replace("\r", "\n").splitlines()
+    assert [line for line in shown if "my-router" in line and "1/2 pods" in line and "NoBa" in line]

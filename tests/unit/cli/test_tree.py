@@ -84,6 +84,29 @@ def test_a_service_without_a_ready_pod_is_a_warning() -> None:
     assert link(found, "backends").state is State.WARNING
 
 
+def test_a_service_that_is_not_there_breaks_the_chain_although_kserve_says_ready() -> None:
+    gone = Backend(endpoint(), "kserve", missing="Service default/qwen does not exist")
+    found = link(tree(View(router(), backends=[gone]), NOW), "backend")
+
+    assert (found.state, found.reason) == (State.BROKEN, "ServiceNotFound")
+    assert "KServe makes it" in found.remedy
+
+
+def test_of_what_one_may_not_look_at_the_operators_word_counts() -> None:
+    unread = endpoint(ready=False, reason="BackendUnreadable", message="forbidden to you")
+    for told, state in (("", State.UNKNOWN), ("it is not Ready yet", State.BROKEN)):
+        view = View(router(), backends=[Backend(unread, "kserve", told=told)])
+        found = link(tree(view, NOW), "backend")
+        assert (found.state, found.found.endswith(told or "ready")) == (state, True)
+
+
+def test_a_pause_that_somebody_asked_for_is_a_warning_and_nothing_broken() -> None:
+    asked = {"type": "Paused", "status": "True", "reason": "Paused", "message": "as asked"}
+    found = link(tree(View(router(phase="Paused", conditions=[asked])), NOW), "condition")
+
+    assert found.state is State.WARNING
+
+
 def test_a_pod_that_cannot_pull_its_image_breaks_the_deployment_and_says_which_image() -> None:
     view = View(router(), objects=[deployment(available=0)], pods=[pod("ErrImagePull")])
     root = tree(view, NOW)
