@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-PLUGINS = Path(__file__).parents[3] / "plugins"
+CHECKOUT = Path(__file__).parents[3]
+PLUGINS = CHECKOUT / "plugins"
 MODULE_UTILS = PLUGINS / "module_utils"
 OURS = "ansible_collections.vllm.semantic_router.plugins."
 
@@ -20,6 +23,9 @@ IMPURE = {
     "tempfile", "time", "uuid",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "input", "id", "hash"}
+
+# Of what images/ansible-operator/Pipfile of operator-framework/ansible-operator-plugins brings.
+BASE_IMAGE = {"ansible", "ansible_runner", "kubernetes", "requests", "urllib3", "yaml"}
 
 LEAVES = ("compact", "facts", "fields", "metadata", "problem")
 BUILDERS = ("envoy", "objects", "router_config")
@@ -121,6 +127,40 @@ def test_module_utils_know_no_plugin_and_no_ansible(source: Path) -> None:
     for name in imports(source):
         assert not name.startswith("ansible.")
         assert not name.startswith(OURS) or name.startswith(f"{OURS}module_utils")
+
+
+def at_once(source: Path) -> set[str]:
+    """What it imports whenever it is imported, and not only when one of its functions runs."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    first = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return set(_imports(ast.Module(first, [])))
+
+
+def up_to_the_stock_engine() -> set[Path]:
+    """The modules that the wrapper runner is made of before it becomes ansible-operator."""
+    reached, new = set[Path](), {CHECKOUT / "runner" / "wrapper_runner" / "__main__.py"}
+    while new:
+        reached |= new
+        names = {name.replace(".", "/") for source in new for name in at_once(source)}
+        new = {CHECKOUT / "runner" / f"{name}.py" for name in names if "wrapper_runner" in name}
+        new = {file for file in new if file.is_file()} - reached
+    return reached
+
+
+def test_what_runs_in_the_image_imports_nothing_that_the_image_does_not_have() -> None:
+    pinned = (CHECKOUT / "requirements" / "schema.txt").read_text(encoding="utf-8")
+    there = {
+        *sys.stdlib_module_names, *BASE_IMAGE, *re.findall(r"^(\w+)==", pinned, re.MULTILINE),
+        "ansible_collections", "warm_runner", "wrapper_runner",
+    }  # fmt: skip
+    runner = up_to_the_stock_engine()
+    assert {"cli.py", "stock.py", "platform.py"} <= {source.name for source in runner}
+    asked = {
+        name.split(".")[0]: source
+        for source in sources(PLUGINS, CHECKOUT / "warm" / "warm_runner")
+        for name in imports(source)
+    } | {name.split(".")[0]: source for source in runner for name in at_once(source)}
+    assert {name: source for name, source in asked.items() if name not in there} == {}
 
 
 def test_imports_sees_every_way_to_import(tmp_path: Path) -> None:

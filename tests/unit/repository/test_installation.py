@@ -123,3 +123,16 @@ def test_an_image_is_built_before_it_is_used_in_however_many_jobs() -> None:
     steps = ("collection build", "docker build", "kind load", '"$kubectl" default')
     assert all(step in told for step in steps)
     assert sorted(steps, key=told.index) == list(steps)
+
+
+def test_the_image_has_all_of_its_own_files() -> None:
+    """Of the build's context as of the image: what is copied is admitted, and nothing else."""
+    copied = re.findall(
+        r"^COPY (\S+?)/? (\S+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE
+    )
+    admitted = re.findall(r"^!(\S+)$", (CHECKOUT / ".dockerignore").read_text(), re.MULTILINE)
+    assert sorted(source for source, _ in copied) == sorted(admitted)
+    python = {target.rstrip("/") for source, target in copied if (CHECKOUT / source).is_dir()}
+    assert python == {
+        f"/opt/semantic-router-operator/python/{name}" for name in ("warm_runner", "wrapper_runner")
+    }
