@@ -12,7 +12,7 @@ POLL_INTERVAL = 0.1
 
 
 def eventually(
-    look: Callable[[], Value], timeout: float = 30, message: str = "the condition to hold"
+    look: Callable[[], Value], timeout: float = 60, message: str = "the condition to hold"
 ) -> Value:
     """The first truthy value that `look` returns.
 

@@ -3,19 +3,34 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.vllm.semantic_router.plugins.module_utils import live_workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.admission import admission_of
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+
+# Both engines know it too.
+ANNOTATION = "ansible.sdk.operatorframework.io/reconcile-period"
+_DURATION = re.compile(r"(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+")
 
 RETRY = "15s"
 PROGRESSING = "30s"
 UNTOLD = "1m"
+# reconcilePeriod of watches.yaml.
 SETTLED = "10m"
 
 
+def by_itself(router: Router) -> str:
+    """After how long the engine looks again, when a play has not asked for anything else."""
+    annotated = router.annotations.get(ANNOTATION, "")
+    return annotated if _DURATION.fullmatch(annotated) else SETTLED
+
+
 def period(
+    router: Router,
     facts: Facts,
     problems: list[Problem],
     workload: Workload,
@@ -25,7 +40,8 @@ def period(
     """What waiting may cure is looked at soon.
 
     Changes of the router's own objects wake the operator by themselves; backends and StorageClasses
-    do not, and the long period catches those that change without anything being wrong yet.
+    do not, and the long period catches those that change without anything being wrong yet. Whoever
+    wants to know earlier annotates the router.
 
     is_told_of_status: False where nothing wakes the operator when only values in a child's status
     change. It hears of a Deployment that loses its pods all the same, as fields come and go then;
@@ -40,8 +56,8 @@ def period(
         return PROGRESSING
     is_judged = facts.is_openshift or workload.gateway
     admission = admission_of(facts, problems, workload) if is_judged else None
-    if admission is None:
-        return SETTLED
-    if not admission.ready:
+    if admission and not admission.ready:
         return PROGRESSING
-    return SETTLED if is_told_of_status else UNTOLD
+    if admission and not is_told_of_status and ANNOTATION not in router.annotations:
+        return UNTOLD
+    return by_itself(router)

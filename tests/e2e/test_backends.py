@@ -47,6 +47,21 @@ def test_a_backend_that_is_lost_changes_a_condition_and_not_the_pods(
     assert before["metadata"]["generation"] == after["metadata"]["generation"]
 
 
+def test_a_lost_backend_is_found_as_soon_as_the_annotation_of_the_router_wants(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    annotations = {"ansible.sdk.operatorframework.io/reconcile-period": "5s"}
+    router.resource["metadata"]["annotations"] = annotations
+    router.create_service()
+    router.apply()
+    router.wait_for_phase("Running")
+    eventually(lambda: router.get()["status"].get("fingerprint"), 60, "a run to find it settled")
+    kubectl("delete", "service", "vllm-qwen", "-n", router.namespace)
+    router.wait_for("BackendsResolved", "False", timeout=60)
+    router.create_service()
+    router.wait_for_phase("Running")
+
+
 def test_kserve_llamastack_and_service_backends_work_side_by_side(
     operator: Operator, router: SemanticRouter, other_namespace: str, kubectl: Kubectl
 ) -> None:

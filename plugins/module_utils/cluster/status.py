@@ -96,6 +96,7 @@ def report(
     """
     workload = read_workload(client, router, facts, known)
     period = requeue_after.period(
+        router,
         facts,
         problems,
         workload,
@@ -128,11 +129,11 @@ def report(
 
 
 def _has_settled(router: Router, workload: Workload, known: list[Manifest], period: str) -> bool:
-    """Nothing is waited for, and the fingerprint sees all that the status is made of."""
+    """A play may end early, and the fingerprint sees all that the status is made of."""
     claims = {item["metadata"]["name"] for item in known if item["kind"] == "PersistentVolumeClaim"}
     return (
         writing.mode(router) == writing.WRITE
-        and period == requeue_after.SETTLED
+        and period == requeue_after.by_itself(router)
         and live_workload.is_rolled_out(workload.deployment)
         and (not workload.claim_name or workload.claim_name in claims)
     )

@@ -244,7 +244,7 @@ def test_a_route_that_waits_is_progress_and_no_fault(exists: bool, reason: str) 
     assert verdict(said, "Ready") == ("True", "RouterReady")
     assert verdict(said, "Degraded") == ("False", "AsExpected")
     assert said["openshiftFeatures"] == {"routesEnabled": exists}
-    assert requeue_after.period(ON_OPENSHIFT, [], workload) == requeue_after.PROGRESSING
+    assert requeue_after.period(router(), ON_OPENSHIFT, [], workload) == requeue_after.PROGRESSING
 
 
 def test_a_refused_route_degrades_with_the_words_of_the_refusal() -> None:
@@ -266,7 +266,7 @@ def test_a_route_outside_openshift_is_the_only_thing_that_is_missing() -> None:
     assert "spec.ingress" in condition(said, "RouteReady")["message"]
     assert condition(said, "Degraded")["message"].count("only OpenShift has Routes") == 1
     assert "openshiftFeatures" not in said
-    assert requeue_after.period(ALL_FOUND, problems, workload) == requeue_after.SETTLED
+    assert requeue_after.period(router(), ALL_FOUND, problems, workload) == requeue_after.SETTLED
 
 
 def test_a_route_is_not_judged_by_a_cluster_that_does_not_answer() -> None:

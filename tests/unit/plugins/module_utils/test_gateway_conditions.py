@@ -54,9 +54,11 @@ def workload(*statuses: str) -> Workload:
     )
 
 
+OWNER = Router(resource(gateway=GATEWAY))
+
+
 def status(found: Workload, *problems: Problem, facts: Facts | None = None) -> dict[str, Any]:
-    router = Router(resource(gateway=GATEWAY))
-    return router_status.build(router, facts or Facts(), list(problems), found, NOW, {})
+    return router_status.build(OWNER, facts or Facts(), list(problems), found, NOW, {})
 
 
 def verdict(said: dict[str, Any], kind: str) -> tuple[str, str]:
@@ -85,7 +87,7 @@ def test_the_verdict_on_the_http_route_makes_the_phase(
     assert verdict(said, "RouteReady") == (value, reason)
     assert verdict(said, "Ready")[0] == "True", "clients inside the cluster are served"
     assert verdict(said, "Degraded")[0] == str(phase == "Degraded")
-    assert requeue_after.period(Facts(), [], workload(*statuses)) == again
+    assert requeue_after.period(OWNER, Facts(), [], workload(*statuses)) == again
 
 
 @pytest.mark.parametrize(
@@ -96,10 +98,10 @@ def test_a_verdict_that_may_change_unheard_is_looked_at_each_minute(
     is_told_of_status: bool, again: str
 ) -> None:
     accepted = workload("True", "True")
-    found = requeue_after.period(Facts(), [], accepted, is_told_of_status=is_told_of_status)
+    found = requeue_after.period(OWNER, Facts(), [], accepted, is_told_of_status=is_told_of_status)
     assert found == again
     alone = requeue_after.period(
-        Facts(), [], Workload(RUNNING), is_told_of_status=is_told_of_status
+        OWNER, Facts(), [], Workload(RUNNING), is_told_of_status=is_told_of_status
     )
     assert alone == requeue_after.SETTLED, "no verdict of others is waited for"
 

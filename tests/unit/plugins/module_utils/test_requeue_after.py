@@ -1,14 +1,16 @@
-"""What waiting may cure is looked at soon."""
+"""What waiting may cure is looked at soon, and the rest as often as its owner wants."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    requeue_after,
-)
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import requeue_after
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from seen import (
     ALL_FOUND,
     FOUND,
@@ -16,10 +18,15 @@ from seen import (
     LOST,
     NO_CLASS,
     NOT_BUILT,
+    ON_OPENSHIFT,
     ROLLED_OUT,
     STARTING,
     UNREADABLE,
+    router,
+    with_route,
 )
+
+WATCHES = Path(requeue_after.__file__).parents[2] / "watches.yaml"
 
 
 @pytest.mark.parametrize(
@@ -39,4 +46,38 @@ from seen import (
 def test_what_waiting_may_cure_is_looked_at_soon(
     facts: Facts, problems: list[Problem], workload: Workload, after: str
 ) -> None:
-    assert requeue_after.period(facts, problems, workload) == after
+    assert requeue_after.period(router(), facts, problems, workload) == after
+
+
+def annotated(period: str) -> Router:
+    resource = {**router().resource}
+    resource["metadata"] = {
+        **resource["metadata"],
+        "annotations": {requeue_after.ANNOTATION: period},
+    }
+    return Router(resource)
+
+
+@pytest.mark.parametrize("is_told_of_status", [True, False])
+@pytest.mark.parametrize("workload", [ROLLED_OUT, with_route("True")])
+def test_whoever_wants_to_know_earlier_annotates_the_router(
+    workload: Workload, is_told_of_status: bool
+) -> None:
+    found = requeue_after.period(
+        annotated("1m30s"), ON_OPENSHIFT, [], workload, is_told_of_status=is_told_of_status
+    )
+    assert found == "1m30s"
+
+
+def test_what_is_waited_for_is_looked_at_sooner_than_the_annotation_says() -> None:
+    assert requeue_after.period(annotated("1h"), ALL_FOUND, [], STARTING) == "30s"
+
+
+def test_an_annotation_that_is_no_duration_counts_as_none() -> None:
+    assert requeue_after.by_itself(annotated("soon")) == requeue_after.SETTLED
+
+
+def test_without_annotation_it_is_the_period_of_the_watch() -> None:
+    (watch,) = yaml.safe_load(WATCHES.read_text(encoding="utf-8"))
+    assert watch["reconcilePeriod"] == requeue_after.SETTLED
+    assert requeue_after.by_itself(router()) == requeue_after.SETTLED

@@ -161,7 +161,7 @@ class TestPaused:
         assert "appliedGeneration" not in said
         assert "config" not in said
         assert "Paused" in told({}, said)
-        assert requeue_after.period(Facts(), [], Workload(), writes=False) == "10m"
+        assert requeue_after.period(router(), Facts(), [], Workload(), writes=False) == "10m"
 
     def test_going_on_is_told_and_leaves_no_trace(self) -> None:
         paused = status(router(4, **PAUSED), RUNNING)
