@@ -9,6 +9,7 @@ import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     conditions,
+    crd,
     reasons,
     router_status,
     rules,
@@ -35,6 +36,11 @@ def test_an_example_that_is_wrong_would_be_found(tmp_path: Path) -> None:
     page.write_text("- see\n\n  ```yaml\n  spec:\n    replica: 2\n  ```\n", encoding="utf-8")
     (wrong,) = routers(page)
     assert [problem.field for problem in rules.check(Router(wrong), Facts())] == ["spec.replica"]
+
+
+@pytest.mark.parametrize("field", crd.schema()["properties"]["spec"]["properties"])
+def test_every_field_at_the_top_of_the_spec_is_in_the_documentation(field: str) -> None:
+    assert [page for page in PAGES if re.search(rf"\b{field}\b", page.read_text("utf-8"))]
 
 
 def test_the_guide_has_examples() -> None:
