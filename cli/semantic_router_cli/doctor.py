@@ -82,7 +82,7 @@ def examine(cluster: Cluster, routers: list[Manifest]) -> Iterator[Finding]:
     """Everything, the cluster first."""
     yield from _cluster(cluster)
     deployment = _operator(cluster)
-    yield from _of_the_operator(cluster, deployment, routers)
+    yield from of_the_operator(cluster, deployment, routers)
     yield from _platform(cluster, deployment)
     for resource in routers:
         yield from _router(cluster, Router(resource))
@@ -132,7 +132,7 @@ def _operator(cluster: Cluster) -> Manifest | None:
     ).first
 
 
-def _of_the_operator(
+def of_the_operator(
     cluster: Cluster, deployment: Manifest | None, routers: list[Manifest]
 ) -> Iterator[Finding]:
     unseen = [
@@ -145,10 +145,27 @@ def _of_the_operator(
         yield _operator_missing(routers, unseen)
     else:
         yield from _operator_deployment(cluster, deployment)
+    if deployment is not None:
+        watched = _watched(deployment)
+        others = [name for name in unseen if watched and name.partition("/")[0] not in watched]
+        if others:
+            found = f"it watches {', '.join(watched)} only, and not {', '.join(others)}"
+            where = (
+                f"WATCH_NAMESPACE of Deployment {deployment['metadata']['namespace']}/{OPERATOR}"
+            )
+            yield Finding("Operator", State.BROKEN, found, "", where, "Add the namespace there")
+        unseen = [name for name in unseen if name not in others]
     if unseen and deployment is not None:
         found = f"it has not looked at the current spec of {', '.join(unseen)}"
         remedy = f"kubectl logs -n {deployment['metadata']['namespace']} deployment/{OPERATOR}"
         yield Finding("Operator", State.BROKEN, found, remedy=remedy)
+
+
+def _watched(deployment: Manifest) -> list[str]:
+    """The namespaces that the operator was given; [] when it has all, or OLM says which."""
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    given = {item["name"]: item.get("value") for item in container.get("env") or []}
+    return [name.strip() for name in str(given.get("WATCH_NAMESPACE") or "").split(",") if name]
 
 
 def _operator_missing(routers: list[Manifest], unseen: list[str]) -> Finding:
@@ -169,7 +186,10 @@ def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Fin
     where = f"Deployment {namespace}/{OPERATOR}"
     image = str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
     available = live_workload.availability(deployment).rstrip(".")
-    if live_workload.is_rolled_out(deployment):
+    if deployment["spec"].get("replicas") == 0:
+        remedy = f"kubectl scale -n {namespace} deployment/{OPERATOR} --replicas=1"
+        yield Finding("Operator", State.BROKEN, "it is scaled to no pods", "", where, remedy)
+    elif live_workload.is_rolled_out(deployment):
         yield Finding("Operator", State.OK, f"{available}, image {image}", "", where)
     else:
         troubles = live_workload.pod_troubles(list(_operator_pods(cluster, deployment).items))
