@@ -1,4 +1,4 @@
-"""What doctor makes of the operator's Deployment. The rest of it: tests/e2e/test_kubectl_plugin.py."""
+"""What doctor makes of the operator's Deployment; the rest is in e2e/test_kubectl_plugin.py."""
 
 from __future__ import annotations
 
