@@ -73,7 +73,7 @@ def ensure(progress: Progress) -> Programs:
 
 
 def ensure_kubectl(progress: Progress) -> Path:
-    """Only kubectl, for who has a cluster: with an empty Go cache a minute's build."""
+    """Only kubectl, for who has a cluster: with an empty Go cache two minutes' build."""
     paths, _ = _ensure(["kubectl"], progress)
     return paths["kubectl"]
 
