@@ -89,6 +89,33 @@ app = typer.Typer(
 )
 
 
+def _print_versions(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import client
+
+        collection = client.user_agent().rpartition("/")[2]
+        own = version("semantic-router-cli")
+        display.show(f"plugin {own}, collection vllm.semantic_router {collection}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_any_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="The plugin's version and the collection's.",
+            callback=_print_versions,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 def _cluster(kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
     # Only here: the kubernetes client takes half a second to import, and many commands need none.
     from semantic_router_cli.cluster import Cluster

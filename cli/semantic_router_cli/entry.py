@@ -7,12 +7,24 @@ import sys
 from semantic_router_cli import collection
 
 
-def main() -> None:
+def complete() -> None:
+    """For the shell, by way of kubectl."""
+    _find_the_collection()
+    from semantic_router_cli import completion
+
+    completion.main()
+
+
+def _find_the_collection() -> None:
     try:
         collection.make_importable()
     except collection.CollectionMissing as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(3)
+
+
+def main() -> None:
+    _find_the_collection()
     # Only now: the commands import the collection.
     from semantic_router_cli import commands, display
 

@@ -27,7 +27,8 @@ _CONDITIONS = {
     "backends": conditions.BACKENDS_RESOLVED,
     "route": conditions.ROUTE_READY,
 }
-_WAYS = (*_CONDITIONS, DELETED, "condition=TYPE[=STATUS]")
+WORDS = (*_CONDITIONS, DELETED)
+_WAYS = (*WORDS, "condition=TYPE[=STATUS]")
 
 
 class GoalError(ValueError):

