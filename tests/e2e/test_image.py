@@ -182,6 +182,21 @@ def test_whoever_runs_the_image_can_read_it_and_not_change_it(image: Image) -> N
     assert not [path for path, mode in modes.items() if mode & 0o022 or mode & 0o044 != 0o044]
 
 
+@pytest.mark.parametrize("module", ["wrapper_runner", "warm_runner", "jsonschema", "cli"])
+def test_its_own_python_is_in_the_image(image: Image, module: str) -> None:
+    """The environment of the test has it too, so that no other test would miss it."""
+    code = f"import importlib.util as u; print(u.find_spec({module!r}).origin)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **image.environment, **ONLY_THE_IMAGE},
+        cwd=image.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(image.root)), done.stdout
+
+
 def test_what_the_pod_may_write_to_is_what_the_base_image_writes_to() -> None:
     manifests = list(yaml.safe_load_all((CHECKOUT / "config/manager/manager.yaml").read_text()))
     pod = manifests[1]["spec"]["template"]["spec"]
