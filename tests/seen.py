@@ -5,39 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    router_status,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_status
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 NOW = "2026-11-23T10:00:00Z"
-
-
 INVALID = Problem("InvalidSpec", "spec.replicas", "found -1", "Give 0 or more")
-
-
 UNREADABLE = Problem("DiscoveryFailed", "", "the cluster could not be read", "Wait", retry=True)
-
-
 NO_CLASS = Problem("StorageClassNotFound", "spec.persistence", "no class", "Create it", retry=True)
-
-
 NOT_BUILT = Problem(
     "FeatureNotAvailable", "spec.ingress.enabled", "not built", "Leave it out", blocking=False
 )
-
-
 FOUND = Endpoint("first", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
-
-
 LOST = Endpoint(
     "second", "qwen", 1, "qwen.apps.svc", 8000, "http", False, "ServiceNotFound", "no such Service"
 )
-
-
 ALL_FOUND = Facts(endpoints=[FOUND])
 
 
@@ -79,8 +63,6 @@ def deployment(
 
 
 ROLLED_OUT = Workload(deployment())
-
-
 STARTING = Workload(deployment(existing=2, updated=2, ready=0, available="False"))
 
 
