@@ -21,6 +21,8 @@ from eventually import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STOP_DEADLINE = 60.0
+# What either engine logs then.
+WATCHING = "Starting workers"
 # The stock engine has no flag for it.
 STOCK_RUNTIME = Path("/tmp/ansible-operator/runner")  # noqa: S108
 # Shorter than the time after which the operator looks again by itself: an event wakes it.
@@ -78,6 +80,12 @@ class Operator:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start_again(self) -> None:
+        """Until it watches: one that is stopped before just ends."""
+        starts = self.text.count(WATCHING)
+        self.start()
+        eventually(lambda: self.text.count(WATCHING) > starts, 60, "the operator to watch again")
 
     def stop(self) -> int:
         """SIGTERM, as a kubelet does; the exit code."""
@@ -177,7 +185,7 @@ def running_operator(
     started = Operator(tmp_path_factory.mktemp("operator"), plane, engine)
     with making_room(started, engine):
         started.start()
-        started.wait_until_said("Starting workers")
+        started.wait_until_said(WATCHING)
         yield started
         assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
         assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
@@ -205,4 +213,4 @@ def making_room(operator: Operator, engine: str) -> Iterator[None]:
     finally:
         _stock_operators.remove(operator)
         if other:
-            other.start()
+            other.start_again()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from control_plane import Kubectl
-from e2e.operator_process import BY_EVENT, Operator
+from e2e.operator_process import BY_EVENT, WATCHING, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
@@ -126,7 +126,7 @@ def test_what_happened_while_the_operator_was_down_is_caught_up_with(
     router.create_service()
     own_operator.start()
     # The operator of other tests may be faster, and a program that has hardly started just ends.
-    own_operator.wait_until_said("Starting workers")
+    own_operator.wait_until_said(WATCHING)
     router.apply()
     router.wait_for("Ready")
     assert own_operator.stop() == 0
