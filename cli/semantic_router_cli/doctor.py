@@ -39,7 +39,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router import
 
 from semantic_router_cli import status
 from semantic_router_cli.cluster import Answer, Cluster
-from semantic_router_cli.tree import Backend, State
+from semantic_router_cli.tree import Backend, State, condition_of
 
 OPERATOR = "semantic-router-operator-controller-manager"
 OPERATOR_NAMESPACE = "semantic-router-operator-system"
@@ -263,7 +263,7 @@ def _topic(reason: str) -> str:
 def _of_problems(name: str, router: Router, problems: list[Problem]) -> Iterator[Finding]:
     """Broken is what makes the router Degraded."""
     worse = {problem.reason for problem in conditions.degrading(problems)}
-    said = _condition(router, conditions.ROUTE_READY)
+    said = condition_of(router, conditions.ROUTE_READY)
     if said and said["status"] == "False":
         worse.add(said["reason"])
     for problem in problems:
@@ -282,11 +282,6 @@ def _stopped(name: str, router: Router) -> Iterator[Finding]:
             f"kubectl annotate semanticrouter {router.name} -n {router.namespace} {annotation}-"
         )
         yield Finding("Spec", State.WARNING, found, name, where, remedy)
-
-
-def _condition(router: Router, kind: str) -> dict[str, Any] | None:
-    listed = router.status.get("conditions") or []
-    return next((item for item in listed if item["type"] == kind), None)
 
 
 def _backends(name: str, router: Router, found_now: list[Backend]) -> Iterator[Finding]:
@@ -343,7 +338,7 @@ def _route_ready(
     topic: str, router: str, found: Router, problems: list[Problem]
 ) -> Iterator[Finding]:
     """What the operator has heard of it, unless that is a problem that was found here too."""
-    said = _condition(found, conditions.ROUTE_READY)
+    said = condition_of(found, conditions.ROUTE_READY)
     if said and said["reason"] in {problem.reason for problem in problems}:
         return
     if said is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import (
     backends,
@@ -17,7 +17,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import (
 from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
-from semantic_router_cli.cluster import Cluster
+from semantic_router_cli.tree import condition_of
+
+if TYPE_CHECKING:
+    # The kubernetes client behind it takes half a second to import, and Tab needs none.
+    from semantic_router_cli.cluster import Cluster
 
 DELETED = "deleted"
 POLL_SECONDS = 0.5
@@ -100,7 +104,7 @@ def progress(resource: Manifest | None, goal: Goal, loading: str = "") -> Progre
     ready = int(status.get("readyReplicas") or 0)
     if not goal.type:
         return Progress(False, ready, wanted, "is being deleted" if _leaves(router) else "is there")
-    condition = _condition(router, goal.type)
+    condition = condition_of(router, goal.type)
     seen = condition if condition else status
     if int(seen.get("observedGeneration") or 0) < router.generation:
         return Progress(False, ready, wanted, "the operator has not looked at this spec yet")
@@ -114,14 +118,6 @@ def progress(resource: Manifest | None, goal: Goal, loading: str = "") -> Progre
 
 def _leaves(router: Router) -> bool:
     return bool(router.resource["metadata"].get("deletionTimestamp"))
-
-
-def _condition(router: Router, kind: str) -> Mapping[str, Any] | None:
-    listed = router.status.get("conditions") or []
-    # As kubectl wait compares them.
-    return next(
-        (item for item in listed if str(item.get("type")).casefold() == kind.casefold()), None
-    )
 
 
 def loading(cluster: Cluster, resource: Manifest) -> str:

@@ -142,6 +142,14 @@ def _unseen() -> dict[str, str]:
     }
 
 
+def condition_of(router: Router, kind: str) -> Mapping[str, Any] | None:
+    """What its status says of this type of condition, which kubectl wait takes in any case."""
+    listed = router.status.get("conditions") or []
+    return next(
+        (item for item in listed if str(item.get("type")).casefold() == kind.casefold()), None
+    )
+
+
 def _state_of_phase(phase: str) -> State:
     return {
         router_status.PHASE_RUNNING: State.OK,
@@ -333,9 +341,8 @@ def _backends(view: View) -> Node:
     if found:
         said = _counted(found, "backend")
         return Node("backends", "", worst(found), said, children=tuple(found))
-    listed = view.router.status.get("conditions") or []
-    resolved = [item for item in listed if item["type"] == conditions.BACKENDS_RESOLVED]
-    state = State.OK if resolved and conditions.is_good(resolved[0]) else State.WARNING
+    resolved = condition_of(view.router, conditions.BACKENDS_RESOLVED)
+    state = State.OK if resolved and conditions.is_good(resolved) else State.WARNING
     return Node("backends", "", state, "spec.vllmEndpoints is empty")
 
 
