@@ -47,9 +47,8 @@ def fingerprint(
         "facts": facts.as_dict(),
         "problems": [problem.as_dict() for problem in problems],
         "live": sorted(
-            json.dumps(_readable(item), sort_keys=True)
-            for item in live
-            if _is_labelled(item, router)
+            (_readable(item) for item in live if _is_labelled(item, router)),
+            key=lambda item: (item["apiVersion"], item["kind"], item["metadata"]["name"]),
         ),
         "status": {key: value for key, value in status.items() if key != FIELD},
     }
