@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
-    is_gateway_mode,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 PLATFORMS = ("kubernetes", "openshift")
 SAMPLES_DIRECTORY = Path(__file__).parents[1] / "config" / "samples"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import router_status
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import router_status
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Workload,
+)
 
 NOW = "2026-11-23T10:00:00Z"
 INVALID = Problem("InvalidSpec", "spec.replicas", "found -1", "Give 0 or more")

@@ -25,7 +25,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
     read_groups,
     router_path,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_GROUP,
     API_VERSION,
     PLURAL,
@@ -68,7 +69,7 @@ class Cluster:
     @cached_property
     def groups(self) -> list[Manifest]:
         """The API groups that are served."""
-        return read_groups(self.client)
+        return read_groups(Reads(self.client))
 
     @property
     def serves_routers(self) -> bool:

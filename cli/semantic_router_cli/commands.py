@@ -16,22 +16,25 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, discovery, rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     PLATFORM_KUBERNETES,
     PLATFORM_OPENSHIFT,
+    discovery,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import KIND
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import KIND
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from semantic_router_cli import display, files, objects, tree, validation
+from semantic_router_cli import display, files, tree, validation
 from semantic_router_cli.display import Output
 from semantic_router_cli.tree import State
 from semantic_router_cli.validation import Verdict
@@ -201,7 +204,7 @@ def render(
         for resource in files.routers(file):
             router = _usable(resource, platform, served)
             facts = discovery.offline_facts(router, platform, served)
-            built += objects.manifests(router, facts)
+            built += registry.build(router, facts)
     display.manifests(built, output)
 
 

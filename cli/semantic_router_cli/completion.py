@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import pairwise
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from typer.main import get_command
 
 from semantic_router_cli import commands, rollout

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import apply
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import discover
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.examine import examine
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-from semantic_router_cli import objects
 from semantic_router_cli.cluster import Cluster
 
 CREATED, CHANGED, PRUNED = "created", "changed", "pruned"
@@ -66,17 +66,15 @@ def difference(cluster: Cluster, resource: Manifest) -> Difference:
     """Of one SemanticRouter and all its objects."""
     rehearsed, live = cluster.rehearse_router(resource)
     router = Router(rehearsed)
-    found = discover(cluster.client, router)
-    problems = [*found.problems]
-    if not found.failed:
-        problems = [*rules.check(router, found.facts), *problems]
+    found = examine(Reads(cluster.client), router)
+    problems = found.problems
     changes = list(_of_the_router(rehearsed, live))
     if any(problem.blocking for problem in problems):
         return Difference(changes, problems)
     applied = apply(
         cluster.client,
         router,
-        objects.manifests(router, found.facts),
+        registry.build(router, found.facts),
         check_mode=True,
         diff=True,
         capabilities=found.facts.capabilities,

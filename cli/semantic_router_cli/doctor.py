@@ -10,32 +10,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    backends,
-    conditions,
-    crd,
-    discovery,
-    gateway_mode,
-    live_workload,
-    reasons,
-    router_config,
-    rules,
-    writing,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import client
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import discover
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    examine as examination,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import (
     read_workload,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import backends, discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    crd,
+    gateway_mode,
+    writing,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
+    secret_environment,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_DRY_RUN,
     ANNOTATION_PAUSED,
     API_GROUP,
     PLURAL,
     Manifest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
+    conditions,
+    live_workload,
+    reasons,
+)
 
 from semantic_router_cli import status
 from semantic_router_cli.cluster import Answer, Cluster
@@ -228,10 +233,8 @@ def _platform(cluster: Cluster, deployment: Manifest | None) -> Iterator[Finding
 
 def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
     name = f"{router.namespace}/{router.name}"
-    found = discover(cluster.client, router)
-    problems = list(found.problems)
-    if not found.failed:
-        problems = [*rules.check(router, found.facts), *problems]
+    found = examination.examine(Reads(cluster.client), router)
+    problems = found.problems
     seen = status.view(cluster, router.resource)
     unreadable = [problem for problem in problems if problem.reason == "StorageClassesUnreadable"]
     problems = [problem for problem in problems if problem not in unreadable]
@@ -393,7 +396,7 @@ def _secrets(cluster: Cluster, name: str, router: Router) -> Iterator[Finding]:
         field = f"spec.imagePullSecrets[{number}]"
         remedy = f"kubectl create secret docker-registry {item['name']} --docker-server=... "
         yield from _secret(cluster, "Image", name, router, field, item, remedy.strip())
-    env = [*(router.spec.get("env") or []), *router_config.secret_environment(router.spec)]
+    env = [*(router.spec.get("env") or []), *secret_environment(router.spec)]
     references = [
         (entry["name"], (entry.get("valueFrom") or {}).get("secretKeyRef")) for entry in env
     ]

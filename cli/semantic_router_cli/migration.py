@@ -11,22 +11,22 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
     backends,
-    crd,
     discovery,
-    router_config,
-    rules,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
     Manifest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

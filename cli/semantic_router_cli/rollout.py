@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    backends,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import backends
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata, ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
     live_workload,
-    metadata,
-    ports,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 
 from semantic_router_cli.tree import condition_of
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    backends,
-    discovery,
-    metadata,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     discover,
     ownership,
     resources,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
-from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    backends,
+    discovery,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Workload,
+)
 
 from semantic_router_cli.cluster import Cluster
 from semantic_router_cli.tree import Backend, View
@@ -33,7 +36,7 @@ def view(cluster: Cluster, resource: Manifest) -> View:
     router = Router(resource)
     core = f"/api/v1/namespaces/{router.namespace}"
     kinds = resources.served(discovery.capabilities(cluster.groups))
-    selector = ownership.label_selector(router)
+    selector = ownership.label_selector([router.name])
     pod_selector = backends.label_selector(metadata.selector(router.name))
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         listed = [
@@ -78,7 +81,7 @@ def _workload(router: Router, objects: list[Manifest], pods: list[Manifest]) -> 
 def _backends(cluster: Cluster, router: Router) -> list[Backend]:
     entries = backends.endpoint_entries(router)
     known = router.status.get("endpoints") or []
-    found = discover.resolve(cluster.client, router.namespace, entries, known)
+    found = discover.resolve(Reads(cluster.client), router.namespace, entries, known)
     told = {item.get("name"): item for item in known}
     return [
         _backend(cluster, endpoint, entry["backend"]["type"], told.get(endpoint.name))

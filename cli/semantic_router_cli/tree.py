@@ -11,18 +11,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    backends,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
     live_workload,
     reasons,
     router_status,
     transitions,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
-from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Workload,
+)
 
 _EVENTS_SHOWN = 3
 _OF_BACKENDS = ("SomeBackendsUnresolved", "NoBackendsResolved")

@@ -19,18 +19,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    crd,
-    discovery,
-    envoy,
-    gateway_mode,
-    router_config,
-    rules,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy, router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, gateway_mode
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 _SECONDS = 120
 _NOISE = re.compile(r"^\[[^\]]*\]\[\d+\]\[(?:info|warning|debug|trace)\]")

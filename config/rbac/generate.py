@@ -17,7 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
     RESOURCES,
     Resource,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_GROUP,
     PLURAL,
 )

@@ -9,10 +9,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply
     ApplyResult,
     apply,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import read, write
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     CONNECTION_OPTIONS,
     Arguments,
@@ -29,17 +27,16 @@ class ActionModule(RouterAction):
         "objects": {"type": "list", "elements": "dict", "required": True},
         "prune": {"type": "bool", "default": True},
         "capabilities": {"type": "dict"},
-        "live": {"type": "path"},
         "dry_run": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,
     }
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
         try:
-            client = Client.from_options(arguments.values)
+            client = self.client(arguments)
         except RouterError as error:
-            return {**ApplyResult(problems=[error.problem]).as_dict(), "live": ""}
-        applied = apply(
+            return ApplyResult(problems=[error.problem]).as_dict()
+        return apply(
             client,
             Router(arguments["router"]),
             arguments["objects"],
@@ -48,7 +45,4 @@ class ActionModule(RouterAction):
             dry_run=arguments["dry_run"],
             prune=arguments["prune"],
             capabilities=arguments["capabilities"],
-            known=read(arguments["live"]) if arguments["live"] else None,
-        )
-        live = "" if applied.live is None else write(applied.live, self.run_directory)
-        return {**applied.as_dict(), "live": live}
+        ).as_dict()

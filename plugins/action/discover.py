@@ -7,35 +7,27 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    crd,
-    discovery,
-    rules,
-    writing,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
-    Discovery,
-    discover,
     read_router,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import write
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import PLATFORM_KUBERNETES
-from ansible_collections.vllm.semantic_router.plugins.module_utils.fingerprint import (
-    FIELD,
-    fingerprint,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.examine import examine
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    discovery,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
-from ansible_collections.vllm.semantic_router.plugins.plugin_utils import code
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     CONNECTION_OPTIONS,
     Arguments,
@@ -66,29 +58,16 @@ class ActionModule(RouterAction):
         if arguments["src"]:
             platform = arguments["platform"] or PLATFORM_KUBERNETES
             return _offline(arguments["src"], platform, arguments["capabilities"])
-        client = Client.from_options(arguments.values)
+        client = self.client(arguments)
         router = _router(client, arguments)
-        found = discover(client, router, arguments["platform"] or "", arguments["secret_versions"])
-        problems = list(found.problems)
-        # Rules about facts that could not be read would accuse the spec of the cluster's silence.
-        if not found.failed:
-            problems = [*rules.check(router, found.facts), *problems]
-        problems += writing.problems(router)
-        converged = _is_converged(router, found, problems)
-        if converged:
-            watching.ask_for(client, router, found.live or [])
+        platform, secret_versions = arguments["platform"] or "", arguments["secret_versions"]
+        found = examine(Reads(client), router, platform, secret_versions)
         return {
             "changed": False,
-            "converged": converged,
-            "status": router.status if converged else {},
-            "mode": writing.mode(router),
             "router": _without_managed_fields(router.resource),
             "facts": found.facts.as_dict(),
-            "problems": [problem.as_dict() for problem in problems],
+            "problems": [problem.as_dict() for problem in found.problems],
             "messages": found.messages,
-            "live": ""
-            if found.live is None or converged
-            else write(found.live, self.run_directory),
         }
 
 
@@ -100,14 +79,6 @@ def _router(client: Client, arguments: Arguments) -> Router:
     raise RouterError(
         Problem("InvalidSpec", "", "neither router nor name is given", "Give one of them")
     )
-
-
-def _is_converged(router: Router, found: Discovery, problems: list[Problem]) -> bool:
-    left = router.status.get(FIELD)
-    if not left or found.live is None:
-        return False
-    now = fingerprint(code.digest(), router, found.facts, problems, found.live, router.status)
-    return bool(left == now)
 
 
 def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:

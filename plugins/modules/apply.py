@@ -12,7 +12,8 @@ description:
     and only where something differs. Where nothing does, it lists each kind once and sends nothing
     else.
   - All objects that differ go through a server-side dry run first. If one is refused, none is
-    written.
+    written. The first objects of a new SemanticRouter are made without it, and deleted again when
+    one of them is refused.
   - Then removes the objects that the SemanticRouter controls and that are not in O(objects). A
     PersistentVolumeClaim stays until its SemanticRouter is deleted.
   - Never touches an object that somebody else has made or controls, even if the name is the same.
@@ -43,11 +44,6 @@ options:
       - Kinds that not every cluster serves, such as C(HTTPRoute), are then looked for only where
         they are served. Left out, each is asked for.
     type: dict
-  live:
-    description:
-      - RV(vllm.semantic_router.discover#module:live) of the same run. What is in it is not listed
-        once more. Left out or empty, each kind is listed.
-    type: path
   dry_run:
     description:
       - Write nothing, and return in RV(plan) what a write would do, for the status of O(router).
@@ -82,8 +78,7 @@ EXAMPLES = r"""
   vllm.semantic_router.apply:
     router: "{{ router }}"
     objects: >-
-      {{ router | vllm.semantic_router.objects(discovery.facts,
-         config_objects + workload_objects + networking_objects) }}
+      {{ router | vllm.semantic_router.objects(discovery.facts, ['config', 'workload']) }}
   register: applied
 
 - name: Stop if the cluster refused one of them
@@ -132,13 +127,6 @@ plan:
         name: my-router
         action: change
         fields: [spec.replicas]
-live:
-  description:
-    - File with the objects as they are now, for O(vllm.semantic_router.status#module:live) in the
-      same play. Ansible removes it. Empty when they are not known.
-  returned: always
-  type: str
-  sample: ~/.ansible/tmp/ansible-local-4711x1z2y3/live-0ab1cd2e.json
 problems:
   description:
     - What keeps the cluster from holding the objects.

@@ -173,9 +173,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils import backends
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 
 MISSING = None
 try:
@@ -257,7 +257,7 @@ def _endpoints(client: Client, given: dict[str, Any]) -> list[Endpoint]:
         resource = read_router(client, given["name"], given["namespace"]).resource
         entries = resource["spec"].get("vllmEndpoints") or []
         known = (resource.get("status") or {}).get("endpoints") or []
-    return resolve(client, given["namespace"], entries, known)
+    return resolve(Reads(client), given["namespace"], entries, known)
 
 
 if __name__ == "__main__":

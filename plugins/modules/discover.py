@@ -105,36 +105,6 @@ router:
   description: The SemanticRouter that was looked at.
   returned: success
   type: dict
-mode:
-  description:
-    - Whether the objects may be written, by the annotations C(vllm.ai/paused) and
-      C(vllm.ai/dry-run) of the SemanticRouter. One of V(write), V(dry-run) and V(paused).
-  returned: when a cluster was asked
-  type: str
-  sample: write
-converged:
-  description:
-    - Nothing has changed since a run that left the SemanticRouter settled, so applying its objects
-      and reporting its status would change nothing.
-    - That run left a hash of everything that both are made of in the status; this run came to the
-      same one.
-  returned: when a cluster was asked
-  type: bool
-  sample: false
-status:
-  description: The status as it is, which is still right. Empty unless RV(converged).
-  returned: when a cluster was asked
-  type: dict
-  sample: {}
-live:
-  description:
-    - File with the live objects of the SemanticRouter, for tasks of the same play. See
-      O(vllm.semantic_router.apply#module:live) and O(vllm.semantic_router.status#module:live).
-      Ansible removes it.
-    - Empty when they could not be listed.
-  returned: when a cluster was asked
-  type: str
-  sample: ~/.ansible/tmp/ansible-local-4711x1z2y3/live-0ab1cd2e.json
 facts:
   description: What the builders of objects may know of the cluster.
   returned: success

@@ -72,8 +72,9 @@ message:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils import discovery
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 
 MISSING = None
 try:
@@ -91,7 +92,7 @@ def main() -> None:
     if MISSING:
         module.fail_json(msg=missing_required_lib(MISSING.name))
     try:
-        groups = read_groups(Client.from_options(module.params))
+        groups = read_groups(Reads(Client.from_options(module.params)))
     except RouterError as error:
         module.fail_json(msg=str(error))
     platform = discovery.platform_of(groups)

@@ -40,7 +40,7 @@ seealso:
 EXAMPLES = r"""
 - name: Write the manifests of a SemanticRouter
   vllm.semantic_router.render:
-    objects: "{{ router | vllm.semantic_router.objects(discovery.facts, workload_objects) }}"
+    objects: "{{ router | vllm.semantic_router.objects(discovery.facts, ['workload']) }}"
     path: build/my-router.yaml
 """
 

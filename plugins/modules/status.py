@@ -49,12 +49,6 @@ options:
         C(vllm.ai/dry-run).
     type: dict
     default: {}
-  live:
-    description:
-      - RV(vllm.semantic_router.apply#module:live), or where nothing was applied
-        RV(vllm.semantic_router.discover#module:live), of the same run. What is in it is not read
-        once more.
-    type: path
   failure:
     description: Message of a task that failed.
     type: str

@@ -11,7 +11,7 @@ plugins/modules/ (DOCUMENTATION, EXAMPLES, RETURN and nothing else)::
         }
 
         def act(self, arguments: Arguments) -> dict[str, Any]:
-            client = Client.from_options(arguments.values)
+            client = self.client(arguments)
             ...
             return {"changed": False, "problems": []}
 
@@ -22,19 +22,28 @@ holds that the argument spec and the documentation name the same options.
 
 from __future__ import annotations
 
-import traceback
+import json
+import os
 from abc import abstractmethod
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
-from ansible import constants
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    RouterError,
+    explained,
+)
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.plain import plain
 
 ArgumentSpec = dict[str, dict[str, Any]]
+
+# Environment variables by which kubernetes.core's options may be given.
+_SAYS_WHERE = ("K8S_AUTH_", "KUBE", "HOME")
 
 # kubernetes.core's, whose documentation fragment is k8s_auth_options.
 CONNECTION_OPTIONS: ArgumentSpec = AUTH_ARG_SPEC
@@ -67,20 +76,26 @@ class RouterAction(ActionBase):  # type: ignore[misc]
     def run(
         self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Called by Ansible, in a worker process of its own."""
+        """Called by Ansible."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        self.variables = task_vars or {}
         try:
             result.update(self.act(self._arguments()))
+        except _Misused as error:
+            result.update(failed=True, msg=str(error))
         except RouterError as error:
             result.update(failed=True, msg=str(error), problems=[error.problem.as_dict()])
         except Exception as error:
-            result.update(failed=True, msg=_bug(error))
+            result.update(failed=True, msg=explained(error))
         return result
 
-    @property
-    def run_directory(self) -> str:
-        """Of this ansible-playbook: ours alone, and gone when it ends."""
-        return str(constants.DEFAULT_LOCAL_TMP)
+    def client(self, arguments: Arguments) -> Client:
+        """Of the connection options; the same one for the same options, and so its connections."""
+        return _client(
+            os.getpid(),
+            json.dumps({name: arguments[name] for name in CONNECTION_OPTIONS}, sort_keys=True),
+            tuple(item for item in sorted(os.environ.items()) if item[0].startswith(_SAYS_WHERE)),
+        )
 
     def _arguments(self) -> Arguments:
         given = plain(self._task.args)
@@ -98,10 +113,12 @@ class _Misused(Exception):
     """The task's arguments are not what the documentation asks for."""
 
 
-def _bug(error: Exception) -> str:
-    if isinstance(error, _Misused):
-        return str(error)
-    # Not str(error): it may quote a value, and values come from connection options too.
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
-    return f"{type(error).__name__} at {place}. This is a defect of the collection: report it."
+@lru_cache(maxsize=1)
+def _client(process: int, options: str, environment: tuple[tuple[str, str], ...]) -> Client:  # noqa: ARG001 they are the cache's key
+    """process: a fork must not go on in its parent's connections."""
+    return Client.from_options(json.loads(options))
+
+
+def now() -> str:
+    """RFC 3339 with microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

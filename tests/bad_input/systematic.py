@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 from schema_walk import Schema, Steps, leaves, with_leaf
 
 import bad_input

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import (
     ApplyResult,
@@ -21,12 +20,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import discover
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import (
     read_workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl, audit
 from eventually import eventually
 
@@ -75,7 +76,7 @@ class Cluster:
         return objects(self.namespace)
 
     def discovered(self) -> list[Manifest]:
-        found = discover(self.client, self.router).live
+        found = discover(Reads(self.client), self.router).live
         assert found is not None
         return found
 
@@ -585,7 +586,7 @@ def test_discovery_sees_a_deployment_without_its_labels(applied: Cluster) -> Non
 
 def test_what_discovery_may_not_list_apply_asks_for_and_says(cluster: Cluster) -> None:
     client = Client.from_options({"kubeconfig": str(cluster.plane.kubeconfig_for("nobody"))})
-    assert discover(client, cluster.router).live is None
+    assert discover(Reads(client), cluster.router).live is None
 
 
 def test_an_account_without_rights_is_a_problem_that_names_the_right(cluster: Cluster) -> None:

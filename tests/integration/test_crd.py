@@ -10,7 +10,7 @@ from typing import Any
 import bad_input
 import documents
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 from bad_input import systematic
 from control_plane import Kubectl
 

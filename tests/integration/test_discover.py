@@ -16,7 +16,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
     Discovery,
     discover,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl
 from eventually import eventually
 
@@ -98,7 +99,7 @@ def test_each_type_of_backend_is_found(client: Client, kubectl: Kubectl, namespa
     )
     ready(kubectl, namespace, "llama-3-8b")
     router = Router(semantic_router(namespace, KSERVE, LLAMASTACK, SERVICE))
-    found = discover(client, router)
+    found = discover(Reads(client), router)
     assert addresses(found) == {
         "kserve-backend": (f"llama-3-8b-predictor.{namespace}.svc:8443", True, ""),
         "stack-backend": (f"stack-a.{namespace}.svc:8321", True, ""),
@@ -113,7 +114,7 @@ def test_each_type_of_backend_is_found(client: Client, kubectl: Kubectl, namespa
 
 def test_backends_that_are_not_there_are_named(client: Client, namespace: str) -> None:
     router = Router(semantic_router(namespace, KSERVE, LLAMASTACK, SERVICE))
-    found = discover(client, router)
+    found = discover(Reads(client), router)
     assert {name: (ok, why) for name, (_, ok, why) in addresses(found).items()} == {
         "kserve-backend": (False, "InferenceServiceNotFound"),
         "stack-backend": (False, "NoServiceMatches"),
@@ -132,9 +133,9 @@ def test_a_backend_that_appears_later_is_found(
 ) -> None:
     router = Router(semantic_router(namespace, KSERVE))
     create(kubectl, namespace, inference_service("llama-3-8b"))
-    before = addresses(discover(client, router))["kserve-backend"]
+    before = addresses(discover(Reads(client), router))["kserve-backend"]
     ready(kubectl, namespace, "llama-3-8b")
-    after = addresses(discover(client, router))["kserve-backend"]
+    after = addresses(discover(Reads(client), router))["kserve-backend"]
     assert before[1:] == (False, "InferenceServiceNotReady")
     assert after[1:] == (True, "")
     assert before[0] == after[0]
@@ -142,12 +143,12 @@ def test_a_backend_that_appears_later_is_found(
 
 def test_the_storage_class_is_looked_up_only_for_a_volume(client: Client, namespace: str) -> None:
     wanted = semantic_router(namespace, persistence={"storageClassName": "no-such-class"})
-    found = discover(client, Router(wanted))
+    found = discover(Reads(client), Router(wanted))
     assert [problem.reason for problem in found.problems] == ["StorageClassNotFound"]
     assert "standard" in found.problems[0].found
     assert found.facts.default_storage_class == "standard"
     existing = {"storageClassName": "no-such-class", "existingClaim": "mine"}
-    found = discover(client, Router(semantic_router(namespace, persistence=existing)))
+    found = discover(Reads(client), Router(semantic_router(namespace, persistence=existing)))
     assert found.problems == []
     assert found.facts.storage_classes == []
 
@@ -158,7 +159,7 @@ def test_a_reader_without_rights_hears_which_right_is_missing(
     kubeconfig = control_plane.kubeconfig_for("nobody-in-particular")
     client = Client.from_options({"kubeconfig": str(kubeconfig)})
     router = Router(semantic_router(namespace, LLAMASTACK, SERVICE, persistence={"size": "1Gi"}))
-    found = discover(client, router)
+    found = discover(Reads(client), router)
     assert not found.failed
     assert {why for _, _, why in addresses(found).values()} == {"BackendUnreadable"}
     assert 'cannot list resource "services"' in found.facts.endpoints[0].message
@@ -169,7 +170,7 @@ def test_a_reader_without_rights_hears_which_right_is_missing(
 
 def test_a_silent_api_server_is_no_answer() -> None:
     client = Client.from_options({"host": "http://127.0.0.1:1", "api_key": "x"})
-    found = discover(client, Router(semantic_router("default", SERVICE)))
+    found = discover(Reads(client), Router(semantic_router("default", SERVICE)))
     assert found.failed
     (problem,) = found.problems
     assert (problem.reason, problem.retry, problem.blocking) == ("DiscoveryFailed", True, True)
@@ -314,7 +315,7 @@ def test_secrets_are_looked_at_only_when_asked_for_and_only_by_their_version(
     router = Router(semantic_router(namespace, **spec))
 
     def digest(asking: Client, secret_versions: bool = True) -> str:
-        found = discover(asking, router, secret_versions=secret_versions)
+        found = discover(Reads(asking), router, secret_versions=secret_versions)
         assert not found.failed
         assert "canary" not in json.dumps(found.facts.as_dict())
         return found.facts.rollout.secrets

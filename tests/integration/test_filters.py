@@ -1,24 +1,29 @@
-"""The filters as a playbook reaches them: one real playbook of the documented examples."""
+"""The filter as a playbook reaches it: a real playbook, with every object that it can make."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from filters import FACTS, FILTERS, documentation, hostile_router
+from ansible_collections.vllm.semantic_router.plugins.filter.objects import FilterModule
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+from filters import FACTS, TEMPLATE, documentation, hostile_router
 
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+
+objects = FilterModule().filters()["objects"]
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where one real playbook, made of the documented examples, has written its files."""
+    """Where one real playbook has written files: the example, and one of each concern."""
     directory = tmp_path_factory.mktemp("examples")
-    names = [*FILTERS, "objects"]
-    tasks = [task for name in names for task in yaml.safe_load(documentation(name)["EXAMPLES"])]
+    (example,) = yaml.safe_load(documentation()["EXAMPLES"])
+    tasks = [example, *(_copied(concern, example["vars"]) for concern in registry.CONCERNS)]
     play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
     (directory / "play.yml").write_text(yaml.safe_dump([play]))
     (directory / "my-router.yaml").write_text(yaml.safe_dump(hostile_router(), sort_keys=False))
@@ -34,35 +39,31 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_the_documented_example_gives_what_the_builder_builds(name: str, written: Path):
-    (file,) = written.glob(f"my-router-{name.replace('_', '-')}.yaml")
-
-    found = yaml.safe_load(file.read_text())
-
-    # Equal with types: a number that became a text, or a template that was evaluated, would differ.
-    assert found == FILTERS[name](hostile_router(), FACTS)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "deployment",
-        "grafana_dashboard",
-        "ingress",
-        "service_account",
-        "persistent_volume_claim",
-    ],
-)
-def test_a_template_in_a_router_stays_text(name: str, written: Path):
-    (file,) = written.glob(f"my-router-{name.replace('_', '-')}.yaml")
-
-    assert "ansible.builtin.pipe" in file.read_text()
-    assert "uid=" not in file.read_text()
+def _copied(concern: str, variables: dict[str, Any]) -> dict[str, Any]:
+    built = f"router | vllm.semantic_router.objects({FACTS}, ['{concern}'])"
+    return {
+        "name": concern,
+        "ansible.builtin.copy": {
+            "dest": f"{concern}.yaml",
+            "content": f"{{{{ {built} | to_nice_yaml }}}}",
+            "mode": "0644",
+        },
+        "vars": variables,
+    }
 
 
-def test_many_objects_are_what_their_own_filters_give(written: Path):
+def test_the_documented_example_gives_what_the_builders_build(written: Path) -> None:
     found = yaml.safe_load((written / "my-router-objects.yaml").read_text())
+    assert found == objects(hostile_router(), FACTS, ["workload"])
 
-    names = ("service_account", "deployment")
-    assert found == [m for name in names for m in FILTERS[name](hostile_router(), FACTS)]
+
+@pytest.mark.parametrize("concern", registry.CONCERNS)
+def test_a_playbook_gives_what_the_builders_build(concern: str, written: Path) -> None:
+    found = yaml.safe_load((written / f"{concern}.yaml").read_text())
+    # Equal with types: a number that became a text, or a template that was evaluated, would differ.
+    assert found == objects(hostile_router(), FACTS, [concern])
+
+
+@pytest.mark.parametrize("concern", ["storage", "workload", "networking", "monitoring"])
+def test_a_template_in_a_router_stays_text(concern: str, written: Path) -> None:
+    assert TEMPLATE in str(yaml.safe_load((written / f"{concern}.yaml").read_text()))

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import apply
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
@@ -25,9 +24,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
     discover,
     read_router,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from control_plane import ControlPlane, Kubectl, audit
 from control_plane.modules import module_directory
 from e2e.installation import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
@@ -305,7 +306,7 @@ def collection_at_work(client: Client, kubectl: Kubectl) -> None:
         *(manifest(kind, "taken") for kind in kinds()),
     )
     for name in ("standalone", "gateway", "lost"):
-        discover(client, read_router(client, name, "work"))
+        discover(Reads(client), read_router(client, name, "work"))
     router = read_router(client, "standalone", "work")
     done = apply(client, router, [manifest(kind, "any") for kind in kinds()])
     assert not done.problems

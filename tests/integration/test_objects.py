@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
     monitoring,
@@ -17,7 +16,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
     storage,
     workload,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import Kubectl
 from eventually import eventually
 from examples import PLATFORMS, SAMPLES, facts, router, sample

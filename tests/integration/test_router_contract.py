@@ -16,12 +16,12 @@ import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     contract_0_4,
     families,
     schema,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT / "tests" / "unit" / "golden" / "config"

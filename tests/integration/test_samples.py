@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SemanticRouter
 from examples import SAMPLES, facts, sample

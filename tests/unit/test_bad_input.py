@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 from bad_input import systematic
 
 

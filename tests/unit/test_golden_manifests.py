@@ -13,90 +13,25 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    config as config_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    gateway as gateway_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    monitoring as monitoring_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    networking as networking_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    openshift as openshift_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    storage as storage_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.filter import (
-    workload as workload_filters,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     LABEL_INSTANCE,
     LABEL_MANAGED_BY,
-    Manifest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
-    config,
-    gateway,
-    monitoring,
-    network_policy,
-    networking,
-    openshift,
-    scaling,
-    storage,
-    workload,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import PLATFORMS, SAMPLE_FILES, SAMPLES, SAMPLES_DIRECTORY, facts, sample
 
 GOLDEN = Path(__file__).parent / "golden" / "manifests"
-
-# In the order of the roles in playbooks/reconcile.yml.
-BUILDERS = (
-    config.config_maps,
-    storage.persistent_volume_claim,
-    workload.service_account,
-    workload.deployment,
-    scaling.horizontal_pod_autoscaler,
-    scaling.pod_disruption_budget,
-    networking.service,
-    networking.headless_service,
-    networking.ingress,
-    network_policy.network_policy,
-    gateway.http_routes,
-    gateway.ext_proc_attachment,
-    openshift.route,
-    monitoring.service_monitor,
-    monitoring.prometheus_rule,
-    monitoring.grafana_dashboard,
-)
-FILTER_FILES = (
-    config_filters,
-    storage_filters,
-    workload_filters,
-    networking_filters,
-    gateway_filters,
-    openshift_filters,
-    monitoring_filters,
-)
 
 everywhere = pytest.mark.parametrize("platform", PLATFORMS)
 each_sample = pytest.mark.parametrize("name", SAMPLES)
 
 
-def manifests(router: Router, found: Facts) -> list[Manifest]:
-    return [manifest for build in BUILDERS for manifest in build(router, found)]
-
-
 def text(router: Router, found: Facts) -> str:
-    return "".join(f"---\n{yaml_text(manifest)}" for manifest in manifests(router, found))
+    return "".join(f"---\n{yaml_text(manifest)}" for manifest in registry.build(router, found))
 
 
 def values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -127,12 +62,6 @@ def test_every_golden_file_has_its_sample():
     assert {file.name for file in GOLDEN.iterdir()} == expected
 
 
-def test_every_filter_is_shown_in_the_golden_files():
-    filters = {name for file in FILTER_FILES for name in file.FilterModule().filters()}
-
-    assert filters == {build.__name__ for build in BUILDERS}
-
-
 @everywhere
 @each_sample
 def test_a_sample_has_nothing_wrong(name: str, platform: str):
@@ -156,7 +85,7 @@ def test_building_twice_gives_the_same_bytes(name: str, platform: str):
 def test_no_manifest_holds_a_null(name: str, platform: str):
     router = sample(name)
 
-    for manifest in manifests(router, facts(router, platform)):
+    for manifest in registry.build(router, facts(router, platform)):
         assert [path for path, value in values(manifest) if value is None] == []
 
 
@@ -166,7 +95,7 @@ def test_manifests_share_nothing_with_the_router_or_with_each_other(name: str, p
     router = sample(name)
     found = facts(router, platform)
     before = deepcopy(router.resource), deepcopy(router.spec), found.as_dict()
-    built = manifests(router, found)
+    built = registry.build(router, found)
     assert (router.resource, router.spec, found.as_dict()) == before
 
     owner: dict[int, str] = {id(value): f"router{path}" for path, value in values(router.spec)}
@@ -185,7 +114,7 @@ def test_manifests_share_nothing_with_the_router_or_with_each_other(name: str, p
 def test_every_object_says_whose_it_is(name: str, platform: str):
     router = sample(name)
 
-    for manifest in manifests(router, facts(router, platform)):
+    for manifest in registry.build(router, facts(router, platform)):
         metadata = manifest["metadata"]
         assert metadata["namespace"] == router.namespace
         assert metadata["labels"][LABEL_INSTANCE] == router.name
@@ -196,7 +125,7 @@ def test_every_object_says_whose_it_is(name: str, platform: str):
 def test_platforms_differ_in_security_contexts_and_the_route_alone(name: str):
     router = sample(name)
     kubernetes, openshift_ = (
-        [found for found in manifests(router, facts(router, p)) if found["kind"] != "Route"]
+        [found for found in registry.build(router, facts(router, p)) if found["kind"] != "Route"]
         for p in PLATFORMS
     )
 

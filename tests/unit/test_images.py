@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import workload
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import SAMPLES, facts, router, sample
 
 CHECKOUT = Path(__file__).parents[2]

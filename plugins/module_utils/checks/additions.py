@@ -14,7 +14,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     label_problems,
     no_object_name,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import labels
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     ENVOY,
     ROUTER,
@@ -26,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
     volume_binds_to_node,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import labels
 
 _ENV_FROM = ("configMapRef", "secretRef")
 _HOSTNAME = "kubernetes.io/hostname"

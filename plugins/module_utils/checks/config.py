@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
     Spec,
     at,
     invalid,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 
 # What a cache backend needs: its section with the host.
 _CACHE_HOSTS = {

@@ -14,16 +14,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     invalid,
     no_object_name,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
-    is_api_open,
-    is_gateway_mode,
-    wants_ext_proc,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     MATCHES_LIMIT,
     RULES_LIMIT,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_api_open,
+    is_gateway_mode,
+    wants_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(\*\.)?{DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
 _ADDRESS = re.compile(r"[0-9.]+")

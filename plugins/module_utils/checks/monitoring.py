@@ -13,7 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     invalid,
     label_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import labels
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import labels
 
 _PARTS = ("serviceMonitor", "prometheusRule", "grafanaDashboard")
 _DURATION = re.compile(r"(\d+)(h|ms|m|s)")

@@ -21,7 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     shown_ports,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

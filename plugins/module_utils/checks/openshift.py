@@ -12,7 +12,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Spec,
     invalid,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}$){DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
 

@@ -10,10 +10,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Spec,
     invalid,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 _TARGETS = {
     "cpu": "targetCPUUtilizationPercentage",

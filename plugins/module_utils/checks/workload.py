@@ -18,10 +18,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     no_object_name,
     quantity,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST.pattern})?|{_DIGEST.pattern}")

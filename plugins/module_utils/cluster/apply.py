@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     compare,
     ownership,
@@ -28,19 +27,22 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     CONNECTIONS,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import (
-    by_path,
-    of_kind,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 CREATED, CHANGED, UNCHANGED, PRUNED = "created", "changed", "unchanged", "pruned"
+
+# Server-side apply with a version that no object has makes a new object or fails: it never touches
+# one that is there. (The API server compares versions where there is an object, and only there.)
+_OF_NOTHING = "1"
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -110,6 +112,9 @@ def apply(
 ) -> ApplyResult:
     """Write what differs and nothing else; nothing at all if any object is refused.
 
+    What is there already is rehearsed first. The first objects of a new router are just made, which
+    costs half as much; when one of them is refused, the others are deleted again.
+
     check_mode, dry_run: write nothing; the first says of each object what would become of it, as
         Ansible wants it, the second makes a plan for the SemanticRouter's status.
     capabilities: Facts.capabilities; the kinds that a cluster lacks are then not even asked for.
@@ -129,6 +134,9 @@ def apply(
             )
         except ApiError as error:
             return ApplyResult(problems=[error.problem])
+        if not (check_mode or dry_run) and _is_first(router, desired, live):
+            steps, problems = requests.created(desired)
+            return _result(steps, [], problems, diff, live)
         rehearsed = requests.rehearsed(desired, live)
         steps = [step for step in rehearsed if not step.problems]
         problems = _problems(rehearsed)
@@ -165,6 +173,17 @@ def _require_applicable(router: Router, objects: Sequence[Manifest]) -> None:
         seen.add(place)
 
 
+def _is_first(router: Router, desired: list[Manifest], live: list[Manifest]) -> bool:
+    """Nothing of the router is there, and no run has said anything of it yet.
+
+    A refusal is in the status, so the next try is a rehearsal: nothing is made again and again.
+    """
+    if router.status:
+        return False
+    is_there = by_path(live).keys() & {resources.path(manifest) for manifest in desired}
+    return not is_there and not any(ownership.has_our_labels(item, router) for item in live)
+
+
 def _misuse(found: str, remedy: str) -> RouterError:
     return RouterError(Problem(reason="ReconcileFailed", field="", found=found, remedy=remedy))
 
@@ -174,6 +193,7 @@ class _Requests:
 
     def __init__(self, client: Client, router: Router, threads: ThreadPoolExecutor) -> None:
         self._client = client
+        self._reads = Reads(client)
         self._router = router
         self._threads = threads
 
@@ -198,14 +218,37 @@ class _Requests:
                 return done, problems
         return done, []
 
+    def created(self, desired: Iterable[Manifest]) -> tuple[list[_Step], list[Problem]]:
+        """All of them, rank by rank; none, if one is refused."""
+        done: list[_Step] = []
+        problems: list[Problem] = []
+        steps = sorted((_Step(manifest) for manifest in desired), key=_rank)
+        for _, rank in groupby(steps, key=_rank):
+            tried = self._each(self._create, rank)
+            done += [step for step in tried if step.written]
+            problems += _problems(tried)
+            blocking = {problem.reason for problem in problems if problem.blocking}
+            if blocking == {"ApiUnavailable"}:
+                # No verdict: the next run goes on from what there is.
+                return done, problems
+            if blocking:
+                leftovers = self._deleted(reversed(done))
+                return [], problems + leftovers
+        return done, problems
+
     def pruned(self, unwanted: list[Manifest]) -> tuple[list[Manifest], list[Problem]]:
         """The objects that went, and why others did not."""
         outcomes = self._each(self._prune, unwanted)
         gone = [live for live, outcome in zip(unwanted, outcomes, strict=True) if outcome is True]
         return gone, [outcome for outcome in outcomes if isinstance(outcome, Problem)]
 
+    def _deleted(self, steps: Iterable[_Step]) -> list[Problem]:
+        """In this order, and the very objects that were made; why some are still there."""
+        outcomes = [self._prune(step.written) for step in steps if step.written]
+        return [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+
     def _of_kind(self, kind: Resource) -> list[Manifest]:
-        return of_kind(self._client, self._router, kind)
+        return self._reads.own(self._router, kind)
 
     def _rehearsal(self, step: _Step) -> _Step:
         if step.live is not None:
@@ -221,7 +264,7 @@ class _Requests:
 
     def _refused(self, step: _Step, error: ApiError) -> _Step:
         # Somebody else's object of that name explains more than what the API server says of ours.
-        if step.live is None and not error.problem.retry:
+        if step.live is None and (error.status == 409 or not error.problem.retry):
             step = self._seen(step)
         return step if step.problems else _failed(step, error)
 
@@ -232,6 +275,19 @@ class _Requests:
             return _failed(step, error)
         objection = ownership.objection(live, self._router) if live else None
         return replace(step, live=live, problems=(objection,) if objection else ())
+
+    def _create(self, step: _Step) -> _Step:
+        described = {**step.desired["metadata"], "resourceVersion": _OF_NOTHING}
+        try:
+            made = self._patch({**step.desired, "metadata": described}, {})
+        except ApiError as error:
+            refused = self._refused(step, error)
+            made_before = error.status == 409 and refused.live
+            if made_before and compare.is_untouched(step.desired, made_before):
+                # The answer to an earlier try of this very request was lost.
+                return replace(step, after=made_before, written=made_before)
+            return refused
+        return replace(step, after=made, written=made)
 
     def _write(self, step: _Step) -> _Step:
         try:

@@ -21,11 +21,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
     Connection,
     connect,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
     Manifest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )

@@ -8,14 +8,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import fields
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import fields
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_APPLIED_HASH,
     CREDENTIAL_PREFIX,
     FIELD_MANAGER,
     Manifest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # Said by the API server: no part of what an object is meant to be.
 _BOOKKEEPING = frozenset(

@@ -24,7 +24,7 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.access import Access
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )

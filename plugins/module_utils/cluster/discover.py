@@ -13,12 +13,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    backends,
-    discovery,
-    gateway_mode,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.backends import Sighting
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
@@ -27,24 +21,35 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.gateways import (
     read_gateway,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import of_kind
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.vllm.semantic_router.plugins.module_utils.discovery import Reading
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    backends,
+    discovery,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.discovery import Reading
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    GatewayReading,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import (
+    references,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
     PLURAL,
     Manifest,
     models_claim_name,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.references import references
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 GROUPS_PATH = "/apis"
 STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
@@ -73,7 +78,7 @@ class Discovery:
 
 
 def discover(
-    client: Client, router: Router, platform: str = "", secret_versions: bool = False
+    reads: Reads, router: Router, platform: str = "", secret_versions: bool = False
 ) -> Discovery:
     """Everything a reconcile wants to know.
 
@@ -81,7 +86,7 @@ def discover(
     secret_versions: look for changed Secrets; by their metadata, which is all that is asked for.
     """
     try:
-        reading, own = read(client, router, secret_versions)
+        reading, own = read(reads, router, secret_versions)
     except ApiError as error:
         return _failed(error)
     facts = discovery.facts(router, reading, platform)
@@ -90,7 +95,7 @@ def discover(
 
 
 def read(
-    client: Client, router: Router, secret_versions: bool = False
+    reads: Reads, router: Router, secret_versions: bool = False
 ) -> tuple[Reading, list[Manifest] | None]:
     """Every read that one router needs, and its own objects.
 
@@ -99,30 +104,30 @@ def read(
     """
     used = references(router.spec)
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-        groups = pool.submit(read_groups, client)
-        deployment = pool.submit(_read_deployment, client, router)
+        groups = pool.submit(read_groups, reads)
+        deployment = pool.submit(_read_deployment, reads, router)
         wants_budget = discovery.wants_budget(router)
-        budgets = pool.submit(_read_budgets, client, router) if wants_budget else None
+        budgets = pool.submit(_read_budgets, reads, router) if wants_budget else None
         sightings = [
-            pool.submit(_read_backend, client, router.namespace, entry)
+            pool.submit(_read_backend, reads, router.namespace, entry)
             for entry in backends.endpoint_entries(router)
         ]
-        own = _Own(client, router, pool, {_DEPLOYMENT, *([_BUDGET] if wants_budget else [])})
+        own = _Own(reads, router, pool, {_DEPLOYMENT, *([_BUDGET] if wants_budget else [])})
         config_maps = {
-            name: pool.submit(_read_config_map, client, router.namespace, name)
+            name: pool.submit(_read_config_map, reads, router.namespace, name)
             for name in used.config_maps
         }
         secrets = {
-            name: pool.submit(_read_secret_version, client, router.namespace, name)
+            name: pool.submit(_read_secret_version, reads, router.namespace, name)
             for name in (used.secrets if secret_versions else [])
         }
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
-        gateway = pool.submit(_read_gateway, client, router) if in_gateway_mode else None
+        gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
         claim_exists = discovery.wants_claim(router) and _has_claim(router, own.of(_CLAIM))
         # Which class a volume is to have was settled when its claim was made.
         wants_storage = discovery.wants_claim(router) and not claim_exists
-        storage = pool.submit(_read_storage, client) if wants_storage else None
+        storage = pool.submit(_read_storage, reads) if wants_storage else None
         reading = Reading(
             groups=groups.result(),
             storage=storage.result() if storage else None,
@@ -141,10 +146,10 @@ class _Own:
     """The lists of a router's own objects, while they are on their way."""
 
     def __init__(
-        self, client: Client, router: Router, pool: ThreadPoolExecutor, without: set[Resource]
+        self, reads: Reads, router: Router, pool: ThreadPoolExecutor, without: set[Resource]
     ) -> None:
         """`without`: kinds that discovery itself has another reason to list."""
-        self._client = client
+        self._reads = reads
         self._router = router
         self._pool = pool
         self._lists = {
@@ -172,26 +177,26 @@ class _Own:
             return None
 
     def _submit(self, kind: Resource) -> Future[list[Manifest]]:
-        return self._pool.submit(of_kind, self._client, self._router, kind)
+        return self._pool.submit(self._reads.own, self._router, kind)
 
 
 def resolve(
-    client: Client,
+    reads: Reads,
     namespace: str,
     entries: list[backends.Entry],
     known: list[dict[str, Any]],
 ) -> list[Endpoint]:
     """Only the backends; ApiError when the cluster does not answer."""
-    served = discovery.capabilities(read_groups(client))
+    served = discovery.capabilities(read_groups(reads))
     return [
-        backends.endpoint(namespace, entry, _read_backend(client, namespace, entry), served, known)
+        backends.endpoint(namespace, entry, _read_backend(reads, namespace, entry), served, known)
         for entry in entries
     ]
 
 
-def read_groups(client: Client) -> list[Manifest]:
+def read_groups(reads: Reads) -> list[Manifest]:
     """The API groups that the API server serves."""
-    return list((client.get(GROUPS_PATH) or {}).get("groups") or [])
+    return list((reads.get(GROUPS_PATH) or {}).get("groups") or [])
 
 
 def read_router(client: Client, name: str, namespace: str) -> Router:
@@ -207,56 +212,64 @@ def router_path(name: str, namespace: str) -> str:
     return f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
 
 
-def _read_storage(client: Client) -> Sighting:
-    return _seen(lambda: client.list(STORAGE_CLASSES_PATH))
+def _read_storage(reads: Reads) -> Sighting:
+    return _seen(lambda: reads.list(STORAGE_CLASSES_PATH))
 
 
 def _has_claim(router: Router, claims: list[Manifest]) -> bool:
-    return models_claim_name(router.name) in [claim["metadata"]["name"] for claim in claims]
+    return any(_is_named(claim, models_claim_name(router.name)) for claim in claims)
 
 
-def _read_deployment(client: Client, router: Router) -> Sighting:
+def _is_named(manifest: Manifest, name: str) -> bool:
+    return bool(manifest["metadata"]["name"] == name)
+
+
+def _read_deployment(reads: Reads, router: Router) -> Sighting:
+    if reads.is_in_batch(router):
+        own = [item for item in reads.own(router, _DEPLOYMENT) if _is_named(item, router.name)]
+        if own:
+            return Sighting(own)
     # By the verb that apply needs too: who may not read it, and would take it for missing, cannot
     # write it either.
     path = f"/apis/apps/v1/namespaces/{router.namespace}/deployments"
     selector = {"fieldSelector": f"metadata.name={router.name}"}
-    return _seen(lambda: client.list(path, params=selector))
+    return _seen(lambda: reads.list(path, params=selector))
 
 
-def _read_budgets(client: Client, router: Router) -> Sighting:
+def _read_budgets(reads: Reads, router: Router) -> Sighting:
     path = f"/apis/policy/v1/namespaces/{router.namespace}/poddisruptionbudgets"
-    return _seen(lambda: client.list(path))
+    return _seen(lambda: reads.list(path))
 
 
-def _read_backend(client: Client, namespace: str, entry: backends.Entry) -> Sighting:
+def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> Sighting:
     backend = entry["backend"]
     name = backend.get("inferenceServiceName")
     if backend["type"] == backends.TYPE_KSERVE and name:
         version = f"{backends.GROUP_KSERVE}/{backends.KSERVE_VERSION}"
         path = f"/apis/{version}/namespaces/{namespace}/inferenceservices/{name}"
-        return _seen(lambda: _one(client.get(path)))
+        return _seen(lambda: _one(reads.get(path)))
     labels = backend.get("discoveryLabels")
     if backend["type"] == backends.TYPE_LLAMASTACK and labels:
         selector = backends.label_selector(labels)
-        return _seen(lambda: client.list(f"{_core(namespace)}/services", selector))
+        return _seen(lambda: reads.list(f"{_core(namespace)}/services", selector))
     service = backend.get("service") or {}
     if backend["type"] == backends.TYPE_SERVICE and service.get("name"):
         its_namespace = backends.service_namespace(namespace, entry)
         path = f"{_core(its_namespace)}/services/{service['name']}"
-        return _seen(lambda: _one(client.get(path)))
+        return _seen(lambda: _one(reads.get(path)))
     return Sighting()
 
 
-def _read_config_map(client: Client, namespace: str, name: str) -> Sighting:
-    return _seen(lambda: _one(client.get(f"{_core(namespace)}/configmaps/{name}")))
+def _read_config_map(reads: Reads, namespace: str, name: str) -> Sighting:
+    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/configmaps/{name}")))
 
 
-def _read_secret_version(client: Client, namespace: str, name: str) -> Sighting:
-    return _seen(lambda: _one(client.get_metadata(f"{_core(namespace)}/secrets/{name}")))
+def _read_secret_version(reads: Reads, namespace: str, name: str) -> Sighting:
+    return _seen(lambda: _one(reads.get_metadata(f"{_core(namespace)}/secrets/{name}")))
 
 
-def _read_gateway(client: Client, router: Router) -> GatewayReading:
-    return read_gateway(client, router, backends.grant_namespaces(router))
+def _read_gateway(reads: Reads, router: Router) -> GatewayReading:
+    return read_gateway(reads, router, backends.grant_namespaces(router))
 
 
 def _core(namespace: str) -> str:

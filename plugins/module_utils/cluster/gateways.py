@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import gateways
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
-    ApiError,
-    Client,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import gateways
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    GatewayReading,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import GatewayReading
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 _API = f"/apis/{gateways.GROUP}/{gateways.VERSION}"
 _GRANTS = f"/apis/{gateways.GROUP}/{gateways.GRANT_VERSION}"
@@ -22,7 +22,7 @@ _GRANTS = f"/apis/{gateways.GROUP}/{gateways.GRANT_VERSION}"
 _Answer = TypeVar("_Answer")
 
 
-def read_gateway(client: Client, router: Router, backend_namespaces: list[str]) -> GatewayReading:
+def read_gateway(reads: Reads, router: Router, backend_namespaces: list[str]) -> GatewayReading:
     """The Gateway and what decides about routes to it; ApiError when the cluster does not answer.
 
     backend_namespaces: where ReferenceGrants are needed.
@@ -30,48 +30,48 @@ def read_gateway(client: Client, router: Router, backend_namespaces: list[str]) 
     reference = router.spec["gateway"]["existingRef"]
     name, namespace = reference["name"], reference["namespace"]
     gateway, denied = _asked(
-        lambda: client.get(f"{_API}/namespaces/{namespace}/gateways/{name}"), None
+        lambda: reads.get(f"{_API}/namespaces/{namespace}/gateways/{name}"), None
     )
     if gateway is None:
-        return GatewayReading(denied=denied, namesakes=_namesakes(client, name, denied))
+        return GatewayReading(denied=denied, namesakes=_namesakes(reads, name, denied))
     class_name = gateway["spec"]["gatewayClassName"]
     gateway_class, class_denied = _asked(
-        lambda: client.get(f"{_API}/gatewayclasses/{class_name}"), None
+        lambda: reads.get(f"{_API}/gatewayclasses/{class_name}"), None
     )
     return GatewayReading(
         gateway=gateway,
         gateway_class=gateway_class,
         class_denied=class_denied,
-        namespace_labels=_labels(client, router, gateway),
-        grants=_grants(client, backend_namespaces),
+        namespace_labels=_labels(reads, router, gateway),
+        grants=_grants(reads, backend_namespaces),
     )
 
 
-def _namesakes(client: Client, name: str, denied: str) -> list[str]:
+def _namesakes(reads: Reads, name: str, denied: str) -> list[str]:
     if denied:
         return []
     nothing: list[Manifest] = []
     # Also where the Gateway API is not installed: then this is a 404 as well.
-    found, _ = _asked(partial(client.list, f"{_API}/gateways"), nothing)
+    found, _ = _asked(partial(reads.list, f"{_API}/gateways"), nothing)
     return sorted(
         item["metadata"]["namespace"] for item in found if item["metadata"]["name"] == name
     )
 
 
-def _labels(client: Client, router: Router, gateway: Manifest) -> dict[str, str]:
+def _labels(reads: Reads, router: Router, gateway: Manifest) -> dict[str, str]:
     if not gateways.selects_namespaces(gateway):
         return {}
-    found, _ = _asked(lambda: client.get(f"/api/v1/namespaces/{router.namespace}"), None)
+    found, _ = _asked(lambda: reads.get(f"/api/v1/namespaces/{router.namespace}"), None)
     return dict(((found or {}).get("metadata") or {}).get("labels") or {})
 
 
-def _grants(client: Client, namespaces: list[str]) -> dict[str, list[Manifest]]:
+def _grants(reads: Reads, namespaces: list[str]) -> dict[str, list[Manifest]]:
     """Without the namespaces whose grants may not be read: the controller will judge."""
     nothing: list[Manifest] = []
     found = {}
     for namespace in namespaces:
         path = f"{_GRANTS}/namespaces/{namespace}/referencegrants"
-        grants, denied = _asked(partial(client.list, path), nothing)
+        grants, denied = _asked(partial(reads.list, path), nothing)
         if not denied:
             found[namespace] = grants
     return found

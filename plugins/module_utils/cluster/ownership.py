@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 def described(manifest: Mapping[str, Any]) -> str:
@@ -17,17 +17,30 @@ def described(manifest: Mapping[str, Any]) -> str:
     return f"{manifest['kind']} {manifest['metadata']['name']}"
 
 
-def label_selector(router: Router) -> str:
-    """Selects all objects of one router."""
-    own = metadata.labels(router.name)
-    names = (metadata.LABEL_INSTANCE, metadata.LABEL_MANAGED_BY)
-    return ",".join(f"{name}={own[name]}" for name in names)
+def label_selector(router_names: Sequence[str]) -> str:
+    """Selects all objects of these routers."""
+    instance = (
+        f"{metadata.LABEL_INSTANCE}={router_names[0]}"
+        if len(router_names) == 1
+        else f"{metadata.LABEL_INSTANCE} in ({','.join(router_names)})"
+    )
+    return f"{instance},{metadata.LABEL_MANAGED_BY}={metadata.FIELD_MANAGER}"
 
 
 def is_controlled_by(live: Manifest, router: Router) -> bool:
     """The object goes when the router goes."""
     controller = _controller(live)
     return controller is not None and controller.get("uid") == router.uid
+
+
+def has_our_labels(live: Manifest, router: Router) -> bool:
+    """The labels say that it is the router's, whoever controls it."""
+    labels = live["metadata"].get("labels") or {}
+    own = metadata.labels(router.name)
+    return all(
+        labels.get(name) == own[name]
+        for name in (metadata.LABEL_INSTANCE, metadata.LABEL_MANAGED_BY)
+    )
 
 
 def objection(live: Manifest, router: Router) -> Problem | None:
@@ -40,7 +53,7 @@ def objection(live: Manifest, router: Router) -> Problem | None:
     if is_controlled_by(live, router):
         return None
     controller = _controller(live)
-    if controller is None and _has_our_labels(live, router):
+    if controller is None and has_our_labels(live, router):
         return None
     return _foreign(live, router, controller)
 
@@ -48,15 +61,6 @@ def objection(live: Manifest, router: Router) -> Problem | None:
 def _controller(live: Manifest) -> dict[str, Any] | None:
     references = live["metadata"].get("ownerReferences") or []
     return next((reference for reference in references if reference.get("controller")), None)
-
-
-def _has_our_labels(live: Manifest, router: Router) -> bool:
-    labels = live["metadata"].get("labels") or {}
-    own = metadata.labels(router.name)
-    return all(
-        labels.get(name) == own[name]
-        for name in (metadata.LABEL_INSTANCE, metadata.LABEL_MANAGED_BY)
-    )
 
 
 def _terminating(live: Manifest) -> Problem:

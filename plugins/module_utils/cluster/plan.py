@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import compare
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
 CREATE, CHANGE, DELETE = "create", "change", "delete"
 

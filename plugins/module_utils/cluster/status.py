@@ -12,17 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    backends,
-    conditions,
-    gateway_mode,
-    gateways,
-    live_workload,
-    requeue_after,
-    router_status,
-    transitions,
-    writing,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     ownership,
     resources,
@@ -36,29 +25,41 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     router_path,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import (
-    by_path,
-    of_kind,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Facts,
+    backends,
+    gateways,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.fingerprint import (
-    FIELD,
-    fingerprint,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.live_workload import Workload
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode, writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
     Manifest,
     models_claim_name,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
+    conditions,
+    live_workload,
+    requeue_after,
+    router_status,
+    transitions,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.fingerprint import (
+    FIELD,
+    fingerprint,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Workload,
+)
 
 EVENTS_VERSION = "events.k8s.io/v1"
 # Bytes of an Event's note; longer ones are refused.
 NOTE_LIMIT = 1024
-# Somebody may edit the router between the read and the write.
+# Somebody may edit the router between the run's start and the write.
 _ATTEMPTS = 3
 
 
@@ -105,8 +106,10 @@ def report(
         is_told_of_status=not client.is_ansible_operators,
     )
     seconds = f"{now[:19]}Z"
-    for _ in range(_ATTEMPTS):
-        live = client.get(router_path(router.name, router.namespace))
+    live: Manifest | None = router.resource
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            live = client.get(router_path(router.name, router.namespace))
         previous = dict((live or {}).get("status") or {})
         status = router_status.build(router, facts, problems, workload, seconds, previous, plan)
         if code and known is not None and _has_settled(router, workload, known, period):
@@ -151,7 +154,7 @@ def read_workload(
     claim_name = _claim_name(router)
     claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
-    if deployment is not None and not live_workload.is_rolled_out(deployment):
+    if deployment is not None and live_workload.may_have_troubled_pods(deployment):
         path = f"/api/v1/namespaces/{router.namespace}/pods"
         pods = client.list(path, backends.label_selector(selector(router.name)))
     route_name = _route_name(router)
@@ -199,7 +202,7 @@ class _Own:
         resource = resources.named(api_version, kind)
         found = self._known
         if found is None:
-            found = of_kind(self._client, self._router, resource)
+            found = Reads(self._client).own(self._router, resource)
         return [item for item in found if resources.resource_of(item) is resource]
 
 

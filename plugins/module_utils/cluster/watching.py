@@ -22,8 +22,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     CONNECTIONS,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 def ask_for(client: Client, router: Router, live: Iterable[Manifest]) -> None:

@@ -19,8 +19,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listener
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.endpoints import models
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
     BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,
     MAX_CONNECTIONS,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import PodPorts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import models
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 
 ROUTER_EXT_PROC = "router-ext-proc"
 ROUTER_API = "router-api"

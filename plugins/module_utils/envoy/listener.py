@@ -20,8 +20,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     virtual_host,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import PodPorts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # What the router believes without asking who says it: from a client it would choose the backend,
 # pass for one of the router's own sub-requests, or for another user.

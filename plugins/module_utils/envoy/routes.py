@@ -10,10 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.endpoints import (
-    default_model,
-    models,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     NO_ENDPOINT,
     ROUTER_API,
@@ -21,7 +17,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.cluster
     usable_endpoints,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
+    default_model,
+    models,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 HEADER_SELECTED_MODEL = "x-selected-model"
 EXT_PROC = "envoy.filters.http.ext_proc"

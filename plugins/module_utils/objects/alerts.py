@@ -16,7 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.conta
     ENVOY,
     ROUTER,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 Rule = dict[str, Any]
 

@@ -10,16 +10,16 @@ from typing import Any
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy, router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     config_map_name,
     envoy_config_map_name,
     metadata,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # Texts that YAML 1.1 as the router reads it (Go) takes for something else than a text, and PyYAML
 # does not: y and n, and everything that looks like the start of a number.

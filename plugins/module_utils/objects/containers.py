@@ -6,11 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact, given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
-    is_gateway_mode,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.drain import (
     envoy_drain,
     router_drain,
@@ -29,15 +25,22 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
     envoy_mounts,
     router_mounts,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
+    compact,
+    given,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
+    secret_environment,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import (
     PodPorts,
     pod_ports,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
-    contract,
-    secret_environment,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 ROUTER = "semantic-router"
 ENVOY = "envoy-proxy"

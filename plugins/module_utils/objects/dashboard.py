@@ -14,7 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.alert
     reasoning_requests,
     series,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # Grafana replaces it by at least four scrapes.
 _WINDOW = "[$__rate_interval]"

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import PodPorts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 
 # Until every node has heard, on a large cluster.
 _SETTLE_SECONDS = 15

@@ -10,10 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.endpoints import (
-    default_model,
-    models,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
     BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,
@@ -33,7 +29,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     without_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
+    default_model,
+    models,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
     GROUP,
@@ -42,13 +42,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways impo
     is_attachable,
     route_names,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,
     metadata,
     models_route_name,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # Of one HTTPRoute, and of one rule in the oldest Gateway API that has v1.
 RULES_LIMIT = 16

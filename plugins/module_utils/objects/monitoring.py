@@ -5,14 +5,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
-    Manifest,
-    dashboard_config_map_name,
-    metadata,
-    selector,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.alerts import (
     alerts,
     documented_names,
@@ -20,7 +13,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.alert
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.dashboard import (
     dashboard,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import given
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    Manifest,
+    dashboard_config_map_name,
+    metadata,
+    selector,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 GROUP = "monitoring.coreos.com"
 VERSION = "v1"

@@ -10,25 +10,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
-    is_gateway_mode,
-    wants_ext_proc,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
     GROUP,
     backend_of,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+    wants_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     metadata,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # A policy sees the pod's port, not the Service's: OpenShift's DNS listens on 5353.
 _DNS_PORTS = (53, 5353)

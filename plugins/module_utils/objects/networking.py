@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import given
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_api_open,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,
     metadata,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 def service(router: Router, _facts: Facts) -> list[Manifest]:

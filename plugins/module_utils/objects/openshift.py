@@ -10,14 +10,14 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import IDLE_TIMEOUT
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_api_open,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     metadata,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 TARGET_PORT = "api"
 # OpenShift's own limit is 30 s, in which many an answer has not even begun.

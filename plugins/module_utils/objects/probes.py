@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import PodPorts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")

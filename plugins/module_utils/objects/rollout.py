@@ -10,17 +10,17 @@ look that differs goes into the template. Why: docs/adr/0012-secret-rotation.md.
 from __future__ import annotations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, Rollout
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    config_hashes,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_CONFIG_HASH,
     ANNOTATION_CONFIG_MAPS_HASH,
     ANNOTATION_ENVOY_CONFIG_HASH,
     ANNOTATION_SECRETS_HASH,
     ANNOTATION_SECRETS_SEEN,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
-    config_hashes,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 HOT_RELOAD = "HotReload"
 

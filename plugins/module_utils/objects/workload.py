@@ -9,17 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.compact import compact, given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateway_mode import (
-    is_gateway_mode,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import (
-    Manifest,
-    metadata,
-    pod_labels,
-    selector,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     ROUTER,
     envoy_container,
@@ -37,7 +27,20 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.secur
     pod_security_context,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import volumes
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
+    compact,
+    given,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    Manifest,
+    metadata,
+    pod_labels,
+    selector,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 # Beyond the time that the startup probe gives a pod: pulling the image, finding a node.
 _SCHEDULING_SECONDS = 600

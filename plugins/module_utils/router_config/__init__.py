@@ -21,13 +21,10 @@ import re
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     checks,
     contract_0_3,
     contract_0_4,
-    credentials,
     document,
     schema,
     sections,
@@ -38,6 +35,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.tools import (
     tools_database,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 __all__ = (
     "contract",
@@ -45,7 +44,6 @@ __all__ = (
     "render",
     "schema_name",
     "schema_version",
-    "secret_environment",
     "tools_database",
 )
 
@@ -84,24 +82,3 @@ def problems(router: Router, facts: Facts) -> list[Problem]:
         found, remedy = f"{name!r} is no contract", f"Give one of {', '.join(CONTRACTS)}"
         return [Problem(checks.REASON, "spec.config.contract", found, remedy)]
     return checks.problems(router.spec, facts, CONTRACTS[name])
-
-
-def secret_environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Environment entries for the router container: one for every credential of spec.config."""
-    config = spec.get("config") or {}
-    return [
-        *(
-            {
-                "name": credentials.environment_name(path),
-                "valueFrom": {"secretKeyRef": dict(reference)},
-            }
-            for path, reference in credentials.secret_references(config)
-        ),
-        *(
-            {
-                "name": credentials.environment_name(path),
-                "value": credentials.environment_value(credential),
-            }
-            for path, credential in credentials.plain_credentials(config)
-        ),
-    ]

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
-    credentials,
     document,
     sections,
     shapes,
@@ -21,9 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     KNOWN,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
-    Path,
     RouterConfig,
-    field_path,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.numbers import (
     bad_numbers,
@@ -37,6 +33,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.schema import (
     violations,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    Path,
+    field_path,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 REASON = "InvalidConfig"
 PLAIN_TEXT = "PlainTextCredential"

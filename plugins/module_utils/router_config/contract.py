@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     Backend,
     Model,
     RouterConfig,
     Section,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 # Of a backend that has not been found yet. RFC 2606 keeps .invalid from ever resolving, so nobody
 # else can answer for it; Envoy answers 503 for such a model without looking at this.

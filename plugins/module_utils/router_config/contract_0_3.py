@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     UNRESOLVED_ADDRESS,
     Contract,
@@ -24,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     RouterConfig,
     Section,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 # The validator wants a default model even of a router that serves none. The name shows up in the
 # answer to a client, so it says what is wrong.

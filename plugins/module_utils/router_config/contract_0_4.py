@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
     Gone,
@@ -24,12 +23,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     Backend,
     Model,
-    Path,
     ReasoningFamily,
     RouterConfig,
     Section,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    Path,
     field_path,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 _OWN_POOL = "Remove it; this router release keeps its own connections"
 

@@ -15,7 +15,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     Gone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
-    Path,
     RouterConfig,
     Section,
 )
@@ -27,6 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     ROUTER_TOOLS_DB_PATH,
     TOOLS_DB_PATH,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 VERSION = "v0.3"
 

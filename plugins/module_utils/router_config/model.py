@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-# Where a value stands below spec, as keys and list indexes.
-Path = tuple[str | int, ...]
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,3 @@ class RouterConfig:
     default_reasoning_effort: str = ""
     sections: dict[str, Section] = field(default_factory=dict)
     canonical: dict[str, Any] = field(default_factory=dict)
-
-
-def field_path(path: Path) -> str:
-    """The path as `kubectl explain` spells it, with list indexes: spec.config.decisions[0].name."""
-    text = "spec"
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 # Keys are told by their ending, so that the free parts (algorithm, plugins) are covered too.
 _NUMERIC = re.compile(

@@ -9,9 +9,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     Contract,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
-    Path,
     RouterConfig,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 _MODEL_PATHS = (("providers", "models"), ("routing", "modelCards"))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 # Type of a condition -> where routing.signals declares the names. A domain needs no declaration as
 # long as none is declared; the router makes those up from the decisions.

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import credentials
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.families import (
     KNOWN,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     Backend,
     Model,
-    Path,
     ReasoningFamily,
     RouterConfig,
     Section,
@@ -26,6 +23,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.numbers import (
     with_numbers,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials, ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 # Section of the neutral model -> where the SemanticRouter has it, below spec.config. response_cache
 # has an older name too; classifier is two sections.

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
     Path,
     field_path,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 # "*": every key. A list is of mappings with a name.
 _MAPPINGS: tuple[Path, ...] = (

@@ -26,8 +26,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import drain
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

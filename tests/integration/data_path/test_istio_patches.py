@@ -17,10 +17,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listene
     HTTP_CONNECTION_MANAGER,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.gateways import CONTROLLER_ISTIO
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    CONTROLLER_ISTIO,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import gateway
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, resource
 from integration.data_path.client import Client
 from integration.data_path.envoy_process import free_ports, in_this_machine, running

@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).parents[3]
 SITE = Path(sysconfig.get_path("purelib"))
 ASK = (
     "from semantic_router_cli import collection; collection.make_importable();"
-    "from ansible_collections.vllm.semantic_router.plugins.module_utils import crd; print(crd)"
+    "from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd; print(crd)"
 )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import resource
 from semantic_router_cli.tree import Backend, Node, State, View, tree
 

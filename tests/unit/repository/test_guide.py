@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import (
-    conditions,
-    crd,
-    reasons,
-    router_status,
-    rules,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
+    conditions,
+    reasons,
+    router_status,
+)
 from guide import CHECKOUT, PAGES, commands, name, routers
 
 TROUBLESHOOTING = CHECKOUT / "docs" / "troubleshooting.md"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 
 CHECKOUT = Path(__file__).parents[3]
 YAML = sorted(

@@ -1,25 +1,60 @@
-"""Every role has the same skeleton, and every playbook that builds knows every role."""
+"""The straight line from watches.yaml to a builder, click by click, and every role's skeleton."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
 
 CHECKOUT = Path(__file__).parents[3]
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir())
-BUILDING_ROLES = [name for name in ROLES if (CHECKOUT / "roles" / name / "vars").is_dir()]
-OBJECTS = re.compile(
-    r"router \| vllm\.semantic_router\.objects\(discovery\.facts,\s*"
-    r"(\w+_objects(?:\s*\+\s*\w+_objects)*)\)"
-)
+OBJECTS = CHECKOUT / "plugins" / "module_utils" / "objects"
+ACTION = "vllm.semantic_router.reconcile"
 
 
 def read(path: str) -> Any:
     return yaml.safe_load((CHECKOUT / path).read_text(encoding="utf-8"))
+
+
+def concerns_of_the_playbook() -> list[str]:
+    (watch,) = read("watches.yaml")
+    (play,) = read(watch["playbook"])
+    (task,) = [task for task in play["tasks"] if ACTION in task]
+    concerns: list[str] = task[ACTION]["concerns"]
+    return concerns
+
+
+def test_the_playbook_of_watches_yaml_names_every_concern_of_the_registry_in_its_order() -> None:
+    assert concerns_of_the_playbook() == list(registry.CONCERNS)
+
+
+def test_every_concern_is_a_role_and_every_role_but_discovery_a_concern() -> None:
+    assert sorted([*registry.CONCERNS, "discovery"]) == ROLES
+
+
+@pytest.mark.parametrize("role", registry.CONCERNS)
+def test_a_role_applies_the_objects_of_its_concern(role: str) -> None:
+    (task,) = read(f"roles/{role}/tasks/main.yml")
+    built = task["vllm.semantic_router.apply"]["objects"]
+    assert built == f"{{{{ router | vllm.semantic_router.objects(discovery.facts, ['{role}']) }}}}"
+
+
+def test_every_builder_has_the_name_of_one_object_and_stands_in_the_registry_once() -> None:
+    builders = [builder for listed in registry.BUILDERS.values() for builder in listed]
+    assert len({builder.__name__ for builder in builders}) == len(builders)
+    for builder in builders:
+        file = Path(builder.__code__.co_filename)
+        assert file.parent.resolve() == OBJECTS.resolve()
+
+
+def test_render_builds_what_reconcile_applies() -> None:
+    (play,) = read("playbooks/render.yml")
+    (task,) = [task for task in play["tasks"] if "vllm.semantic_router.render" in task]
+    built = task["vllm.semantic_router.render"]["objects"]
+    assert built == "{{ router | vllm.semantic_router.objects(discovery.facts) }}"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -37,35 +72,3 @@ def test_every_entry_point_of_a_role_describes_its_arguments(role: str) -> None:
     for spec in specs.values():
         assert spec["short_description"]
         assert all(option["description"] for option in spec["options"].values())
-
-
-@pytest.mark.parametrize("role", BUILDING_ROLES)
-def test_a_role_that_builds_is_one_list_of_objects(role: str) -> None:
-    assert list(read(f"roles/{role}/vars/main.yml")) == [f"{role}_objects"]
-    (built,) = OBJECTS.findall((CHECKOUT / f"roles/{role}/tasks/main.yml").read_text())
-    assert built == f"{role}_objects"
-
-
-@pytest.mark.parametrize("playbook", ["reconcile", "render"])
-def test_a_playbook_that_builds_adds_up_the_objects_of_every_role(playbook: str) -> None:
-    text = (CHECKOUT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8")
-    (play,) = yaml.safe_load(text)
-    assert play["vars_files"] == [
-        f"../roles/{role}/vars/main.yml" for role in _in_reading_order(play["vars_files"])
-    ]
-    (added,) = OBJECTS.findall(text)
-    assert re.split(r"\s*\+\s*", added) == [
-        f"{role}_objects" for role in _in_reading_order(play["vars_files"])
-    ]
-
-
-def _in_reading_order(files: list[str]) -> list[str]:
-    roles = [file.split("/")[2] for file in files]
-    assert sorted(roles) == BUILDING_ROLES
-    return roles
-
-
-def test_every_filter_of_an_object_is_in_exactly_one_list() -> None:
-    lists = (read(f"roles/{role}/vars/main.yml")[f"{role}_objects"] for role in BUILDING_ROLES)
-    documented = {file.stem for file in (CHECKOUT / "plugins" / "filter").glob("*.yml")}
-    assert sorted(name for names in lists for name in names) == sorted(documented - {"objects"})

@@ -1,5 +1,5 @@
-"""The filters on their own. What they build is tested with the builders, and a real playbook of
-their examples in integration/test_filters.py."""
+"""The filter on its own. What it builds is tested with the builders, and a real playbook of its
+example in integration/test_filters.py."""
 
 from __future__ import annotations
 
@@ -8,62 +8,54 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.vllm.semantic_router.plugins.filter.objects import FilterModule as Objects
-from filters import ASKED, FACTS, FILTERS, MY_ROUTER, documentation
+from ansible_collections.vllm.semantic_router.plugins.filter.objects import FilterModule
+from filters import FACTS, MY_ROUTER, documentation
+
+objects = FilterModule().filters()["objects"]
 
 
 def assert_contains(whole: Any, part: Any) -> None:
     if isinstance(part, dict):
         for key, value in part.items():
             assert_contains(whole[key], value)
-    elif isinstance(part, list):
-        assert len(whole) == len(part)
-        for item, value in zip(whole, part, strict=True):
-            assert_contains(item, value)
     else:
         assert whole == part
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_the_documentation_shows_what_is_returned(name: str):
-    documented = documentation(name)
-
-    assert documented["DOCUMENTATION"]["name"] == name
-    asked = {**MY_ROUTER, "spec": {**MY_ROUTER["spec"], **ASKED.get(name, {})}}
-
-    assert_contains(FILTERS[name](asked, FACTS), documented["RETURN"]["_value"]["sample"])
+def test_the_documentation_shows_what_is_returned() -> None:
+    sample = documentation()["RETURN"]["_value"]["sample"]
+    built = objects(MY_ROUTER, FACTS, ["workload"])
+    assert len(built) == len(sample)
+    for manifest, shown in zip(built, sample, strict=True):
+        assert_contains(manifest, shown)
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_the_router_is_left_as_it_was(name: str):
+def test_the_router_is_left_as_it_was() -> None:
     before = deepcopy(MY_ROUTER)
-
-    for manifest in FILTERS[name](MY_ROUTER, {}):
+    for manifest in objects(MY_ROUTER, {}):
         manifest["metadata"]["labels"]["changed"] = "yes"
         manifest.clear()
-
     assert before == MY_ROUTER
 
 
-def test_a_platform_decides_the_security_context():
-    (on_openshift,) = FILTERS["deployment"](MY_ROUTER, {"platform": "openshift"})
+def test_a_platform_decides_the_security_context() -> None:
+    built = objects(MY_ROUTER, {"platform": "openshift"}, ["workload"])
+    (deployment,) = [item for item in built if item["kind"] == "Deployment"]
+    assert "securityContext" not in deployment["spec"]["template"]["spec"]
 
-    assert "securityContext" not in on_openshift["spec"]["template"]["spec"]
 
-
-def test_facts_that_do_not_exist_are_refused():
+def test_facts_that_do_not_exist_are_refused() -> None:
     with pytest.raises(TypeError, match="plattform"):
-        FILTERS["service"](MY_ROUTER, {"plattform": "kubernetes"})
+        objects(MY_ROUTER, {"plattform": "kubernetes"})
 
 
-def test_many_objects_are_what_their_own_filters_give():
-    names = ["service", "deployment", "ingress"]
+def test_all_concerns_are_those_of_each_after_another() -> None:
+    concerns = documentation()["DOCUMENTATION"]["options"]["concerns"]["default"]
+    each = [manifest for name in concerns for manifest in objects(MY_ROUTER, FACTS, [name])]
+    assert objects(MY_ROUTER, FACTS) == each
+    assert each
 
-    built = Objects().filters()["objects"](MY_ROUTER, FACTS, names)
 
-    assert built == [m for name in names for m in FILTERS[name](MY_ROUTER, FACTS)]
-
-
-def test_an_object_that_there_is_not_is_refused_with_those_that_there_are():
-    with pytest.raises(AnsibleFilterError, match=r"no object servise; there are .*service"):
-        Objects().filters()["objects"](MY_ROUTER, FACTS, ["servise"])
+def test_a_concern_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"no concern networkin; there are .*networking"):
+        objects(MY_ROUTER, FACTS, ["networkin"])

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
 )

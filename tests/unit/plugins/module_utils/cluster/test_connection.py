@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import connect
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

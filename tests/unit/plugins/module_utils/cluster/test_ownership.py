@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import ownership
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 ROUTER = Router(
     {
@@ -73,6 +73,6 @@ def test_an_object_on_its_way_out_holds_nothing_up() -> None:
 
 
 def test_the_label_selector_names_the_router_and_the_operator() -> None:
-    assert ownership.label_selector(ROUTER) == (
+    assert ownership.label_selector([ROUTER.name]) == (
         "app.kubernetes.io/instance=my-router,app.kubernetes.io/managed-by=semantic-router-operator"
     )

@@ -8,8 +8,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
     Client,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import connect
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 OWNER = "eyJraW5kIjoiU2VtYW50aWNSb3V0ZXIifQ=="
 

@@ -13,7 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
     config_maps,
     yaml_text,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 def router(**spec: Any) -> Router:

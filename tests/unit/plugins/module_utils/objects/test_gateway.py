@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import gateways, rules
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    gateways,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
     gateway,
@@ -16,8 +19,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
     openshift,
     workload,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, resource
 
 REFERENCE = {"name": "public", "namespace": "default"}

@@ -11,7 +11,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.netwo
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
     deployment,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from examples import router
 
 PROMETHEUS = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}

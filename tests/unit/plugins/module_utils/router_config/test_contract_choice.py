@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     contract,
     problems,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
+    secret_environment,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from schema_walk import Steps, leaves, with_leaf
 
 # Fields that change no document, and why that is right.
@@ -59,7 +63,7 @@ def test_field_reaches_the_document_or_the_user(
         config = {**with_leaf(CONFIG, steps, value), "contract": contract}
         router = make_router(config)
         told += router_config.problems(router, Facts())
-        environment = router_config.secret_environment(router.spec)
+        environment = secret_environment(router.spec)
         seen.append((router_config.render(router, Facts()), environment))
     assert seen[0] != seen[1] or any(names(problem, steps) for problem in told)
 

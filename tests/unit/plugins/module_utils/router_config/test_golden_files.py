@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils import crd, router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.problem import Problem
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "config"
 CASES = sorted(file.name.removesuffix(".cr.yaml") for file in GOLDEN.glob("*.cr.yaml"))

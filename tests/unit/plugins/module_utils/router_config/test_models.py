@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     problems,
     render,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 Build = Callable[..., dict[str, Any]]
 MakeRouter = Callable[..., Router]

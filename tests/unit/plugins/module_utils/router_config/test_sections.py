@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     problems,
     render,
     tools_database,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 MakeRouter = Callable[..., Router]
 OURS = "/etc/semantic-router/tools_db.json"

@@ -1,0 +1,104 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reconciles one SemanticRouter. Documented in plugins/modules/reconcile.py."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ansible.module_utils.basic import env_fallback
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+    read_router,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reconcile import (
+    reconcile,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    RouterError,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils import code
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
+    CONNECTION_OPTIONS,
+    Arguments,
+    ArgumentSpec,
+    RouterAction,
+    now,
+)
+from ansible_collections.vllm.semantic_router.plugins.plugin_utils.plain import plain
+
+
+class ActionModule(RouterAction):
+    """Whatever goes wrong becomes a condition; the task fails where not even that is possible."""
+
+    ARGUMENT_SPEC: ClassVar[ArgumentSpec] = {
+        "router": {"type": "str", "default": "_vllm_ai_semanticrouter"},
+        "name": {"type": "str"},
+        "namespace": {"type": "str", "default": "default"},
+        "concerns": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(registry.CONCERNS),
+            "default": list(registry.CONCERNS),
+        },
+        "secret_versions": {
+            "type": "bool",
+            "default": False,
+            "fallback": (env_fallback, ["ROLLOUT_ON_SECRET_CHANGE"]),
+        },
+        **CONNECTION_OPTIONS,
+    }
+
+    # Of the task that all hosts of a batch have in common.
+    _reads: ClassVar[tuple[str, Reads] | None] = None
+
+    def act(self, arguments: Arguments) -> dict[str, Any]:
+        client = self.client(arguments)
+        router = self._router(client, arguments)
+        return reconcile(
+            client,
+            self._shared(client, router),
+            router,
+            now=now(),
+            code=code.digest(),
+            concerns=arguments["concerns"],
+            secret_versions=arguments["secret_versions"],
+            check_mode=arguments.check_mode,
+            diff=arguments.diff,
+        ).as_dict()
+
+    def _router(self, client: Client, arguments: Arguments) -> Router:
+        given = self.variables.get(arguments["router"])
+        if given is not None:
+            # Not through a template of the playbook: that takes the object apart, text by text.
+            return Router(plain(given))
+        if arguments["name"]:
+            return read_router(client, arguments["name"], arguments["namespace"])
+        found = f"there is neither a variable {arguments['router']} nor a name"
+        raise RouterError(
+            Problem("InvalidSpec", "", found, "Name the SemanticRouter: -e router_name=my-router")
+        )
+
+    def _shared(self, client: Client, router: Router) -> Reads:
+        """The answers that earlier hosts of this task have got."""
+        task = str(self._task._uuid)
+        known = ActionModule._reads
+        if known is None or known[0] != task:
+            hosts = [str(name) for name in self.variables.get("ansible_play_hosts") or ()]
+            known = (task, Reads(client, _batch(hosts, router)))
+            ActionModule._reads = known
+        return known[1]
+
+
+def _batch(hosts: list[str], router: Router) -> dict[str, list[str]]:
+    """Routers by namespace, where each host is one and is named <namespace>.<name>."""
+    if f"{router.namespace}.{router.name}" not in hosts:
+        return {}
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        namespace, _, name = host.partition(".")
+        found.setdefault(namespace, []).append(name)
+    return found

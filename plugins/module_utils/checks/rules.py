@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What makes sense across the fields of one SemanticRouter, and what this version cannot build.
+
+The rules themselves stand in ``checks/``, one file per concern. Every validation rule (CEL) of the
+CRD is repeated there, because API servers before 1.25 ignore them; the rest is what CEL cannot say.
+What the cluster lacks is ``discovery.py``'s, what the router does not understand
+``router_config``'s, and single fields are the schema's (``crd.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import (
+    additions,
+    backends,
+    config,
+    gateway,
+    monitoring,
+    networking,
+    openshift,
+    scaling,
+    storage,
+    workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    Problems,
+    Spec,
+    invalid,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+# A Service's name is a label of DNS and, before Kubernetes 1.36, cannot start with a digit.
+_SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def check(router: Router, facts: Facts) -> list[Problem]:
+    """Everything that is wrong with the object, the structure of a hand-carried one included."""
+    if router.spec != (router.resource.get("spec") or {}):
+        # A file, or a cluster whose CRD is not ours: nobody has looked at the structure, and the
+        # rules take it for granted.
+        mistakes = crd.validate(router.resource)
+        if mistakes:
+            return mistakes
+    problems = [*_name(router), *(found for rule in RULES for found in rule(router.spec))]
+    known = {problem.field for problem in problems}
+    others = router_config.problems(router, facts)
+    return problems + [problem for problem in others if problem.field not in known]
+
+
+def _name(router: Router) -> Problems:
+    if not _SERVICE_NAME.fullmatch(router.name):
+        yield invalid(
+            "metadata.name",
+            f'"{router.name}" cannot name a Service',
+            "Choose a name of at most 63 lower-case letters, digits and hyphens that starts with "
+            "a letter",
+        )
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (
+    *backends.RULES,
+    *networking.RULES,
+    *gateway.RULES,
+    *openshift.RULES,
+    *monitoring.RULES,
+    *storage.RULES,
+    *workload.RULES,
+    *additions.RULES,
+    *scaling.RULES,
+    *config.RULES,
+)

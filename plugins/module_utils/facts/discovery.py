@@ -1,0 +1,359 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From what the cluster said to Facts: platform, capabilities, storage classes, backends.
+
+Pure. The reads are in ``cluster/discover.py``; what makes a backend resolved is ``backends.py``'s,
+whether a field makes sense ``rules.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    PLATFORM_OPENSHIFT,
+    Facts,
+    Rollout,
+    backends,
+    gateways,
+    live_scaling,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
+    Sighting,
+    endpoint,
+    endpoint_entries,
+    some,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    GatewayReading,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import (
+    config_maps_digest,
+    references,
+    secrets_digest,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_SECRETS_SEEN,
+    API_GROUP,
+    Manifest,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+GROUP_ROUTE = "route.openshift.io"
+GROUP_GATEWAY = gateways.GROUP
+GROUP_ENVOY_GATEWAY = gateways.GROUP_ENVOY_GATEWAY
+GROUP_ISTIO = gateways.GROUP_ISTIO
+GROUP_MONITORING = "monitoring.coreos.com"
+CAPABILITY_GROUPS = (
+    GROUP_ROUTE,
+    GROUP_GATEWAY,
+    GROUP_ENVOY_GATEWAY,
+    GROUP_ISTIO,
+    GROUP_MONITORING,
+    backends.GROUP_KSERVE,
+)
+
+
+# The two lines that the documentation tells users to look for in the operator's log.
+PLATFORM_MESSAGES = {
+    PLATFORM_OPENSHIFT: "Detected OpenShift platform - "
+    "will use OpenShift-compatible security contexts",
+    PLATFORM_KUBERNETES: "Detected standard Kubernetes platform - "
+    "will use standard security contexts",
+}
+NO_BACKENDS_MESSAGE = "No backends found"
+FAILED_MESSAGE = "Failed to discover backend"
+
+# Not for another try: a cluster that is not OpenShift will not become one.
+ROUTE_API_MISSING = Problem(
+    reason="RouteApiMissing",
+    field="spec.openshift.routes.enabled",
+    found=f"only OpenShift has Routes, and this API server does not serve {GROUP_ROUTE}",
+    remedy="Set it to false and give clients outside the cluster another way, e.g. spec.ingress",
+    blocking=False,
+)
+
+MONITORING_VERSION = "v1"
+# Of the optional APIs, which version objects are made for. OpenShift's is a matter of platform.
+OPTIONAL_VERSIONS = {
+    GROUP_GATEWAY: gateways.VERSION,
+    **dict(gateways.ATTACHMENTS.values()),
+    GROUP_MONITORING: MONITORING_VERSION,
+}
+# What the Prometheus operator turns into configuration of Prometheus, by field of spec.monitoring.
+MONITORING_KINDS = {"serviceMonitor": "ServiceMonitor", "prometheusRule": "PrometheusRule"}
+
+_DEFAULT_CLASS_ANNOTATIONS = (
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that one discovery read.
+
+    groups: the ``groups`` of ``/apis``.
+    storage: StorageClasses; None when nobody asked for a volume.
+    claim_exists: the volume claim is there already, so its class was settled long ago.
+    backends: one per entry of spec.vllmEndpoints, in that order.
+    gateway: None in standalone mode.
+    deployment: the router's; None when there is none.
+    budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
+    config_maps, secrets: those that the pods use, by name; a Secret without its data.
+    """
+
+    groups: list[Manifest]
+    storage: Sighting | None = None
+    claim_exists: bool = False
+    backends: list[Sighting] = field(default_factory=list)
+    gateway: GatewayReading | None = None
+    deployment: Manifest | None = None
+    budgets: Sighting = field(default_factory=Sighting)
+    config_maps: dict[str, Manifest | None] = field(default_factory=dict)
+    secrets: dict[str, Manifest | None] = field(default_factory=dict)
+
+
+def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
+    """What the builders may know; ``platform`` overrides what the API server's groups say."""
+    served = capabilities(reading.groups)
+    classes = reading.storage.objects if reading.storage else []
+    return Facts(
+        platform=platform or platform_of(reading.groups),
+        capabilities=served,
+        storage_classes=sorted(item["metadata"]["name"] for item in classes),
+        default_storage_class=default_storage_class(classes),
+        endpoints=[
+            endpoint(
+                router.namespace, entry, sighting, served, router.status.get("endpoints") or []
+            )
+            for entry, sighting in zip(endpoint_entries(router), reading.backends, strict=True)
+        ],
+        gateway=gateways.facts_of(router, reading.gateway),
+        scale=live_scaling.scale_of(reading.deployment),
+        foreign_budgets=live_scaling.foreign_budgets(router, reading.budgets.objects),
+        rollout=_rollout(router, reading),
+    )
+
+
+def _rollout(router: Router, reading: Reading) -> Rollout:
+    used = references(router.spec)
+    deployment = reading.deployment or {"metadata": {}, "spec": {}}
+    template = (deployment["spec"].get("template") or {}).get("metadata") or {}
+    annotations = deployment["metadata"].get("annotations") or {}
+    return Rollout(
+        uses_config_maps=bool(used.config_maps),
+        uses_secrets=bool(used.secrets),
+        config_maps=config_maps_digest(used.config_maps, reading.config_maps),
+        secrets=secrets_digest(used.secrets, reading.secrets),
+        template={
+            name: str(value)
+            for name, value in (template.get("annotations") or {}).items()
+            if name.startswith(f"{API_GROUP}/")
+        },
+        secrets_seen=str(annotations.get(ANNOTATION_SECRETS_SEEN, "")),
+    )
+
+
+def offline_facts(
+    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_VERSIONS)
+) -> Facts:
+    """What is known when no cluster is asked: the addresses that the spec itself gives.
+
+    served: those of OPTIONAL_VERSIONS that the cluster would serve. It would have the Gateway too.
+    """
+    return facts(router, _offline_reading(router, platform, served), platform)
+
+
+def offline_problems(
+    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_VERSIONS)
+) -> list[Problem]:
+    """What would be left out of what the spec asks for, and why."""
+    found = problems(router, _offline_reading(router, platform, served))
+    return [
+        _controller_unknown() if problem.reason == "GatewayControllerUnknown" else problem
+        for problem in found
+    ]
+
+
+def _offline_reading(router: Router, platform: str, served: Collection[str]) -> Reading:
+    versions = {group: OPTIONAL_VERSIONS[group] for group in served}
+    if platform == PLATFORM_OPENSHIFT:
+        versions[GROUP_ROUTE] = "v1"
+    groups = [
+        {"name": group, "versions": [{"version": version}]} for group, version in versions.items()
+    ]
+    unread = [Sighting() for _ in endpoint_entries(router)]
+    gateway = _offline_gateway(router, served) if is_gateway_mode(router.spec) else None
+    return Reading(groups, backends=unread, gateway=gateway)
+
+
+def _offline_gateway(router: Router, served: Collection[str]) -> GatewayReading:
+    """One that takes the route; whose it is goes by whose API is served, if that says it."""
+    listener = {
+        "name": router.spec["gateway"].get("sectionName") or "http",
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    controllers = [name for name, (group, _) in gateways.ATTACHMENTS.items() if group in served]
+    controller = controllers[0] if len(controllers) == 1 else ""
+    return GatewayReading(
+        gateway={"spec": {"listeners": [listener]}},
+        gateway_class={"spec": {"controllerName": controller}},
+    )
+
+
+def problems(router: Router, reading: Reading) -> list[Problem]:
+    """What the cluster lacks of what the spec asks for."""
+    return [
+        *_storage_problems(router, reading),
+        *_route_problems(router, reading),
+        *_budget_problems(router, reading),
+        *_monitoring_problems(router, reading),
+        *gateways.problems(router, facts(router, reading)),
+    ]
+
+
+def _storage_problems(router: Router, reading: Reading) -> list[Problem]:
+    if reading.storage is None or reading.claim_exists:
+        return []
+    if reading.storage.denied:
+        return [_storage_classes_unreadable(reading.storage.denied)]
+    names = sorted(item["metadata"]["name"] for item in reading.storage.objects)
+    wanted = router.spec["persistence"].get("storageClassName")
+    return [_storage_class_missing(wanted, names)] if wanted and wanted not in names else []
+
+
+def _route_problems(router: Router, reading: Reading) -> list[Problem]:
+    wanted = router.spec["openshift"]["routes"]["enabled"]
+    return [ROUTE_API_MISSING] if wanted and GROUP_ROUTE not in capabilities(reading.groups) else []
+
+
+def _budget_problems(router: Router, reading: Reading) -> list[Problem]:
+    wanted = (router.spec.get("podDisruptionBudget") or {}).get("enabled")
+    others = live_scaling.foreign_budgets(router, reading.budgets.objects)
+    return [_covered_already(others)] if wanted and others else []
+
+
+def _monitoring_problems(router: Router, reading: Reading) -> list[Problem]:
+    if MONITORING_VERSION in capabilities(reading.groups).get(GROUP_MONITORING, []):
+        return []
+    return [
+        _monitoring_api_missing(field, kind)
+        for field, kind in MONITORING_KINDS.items()
+        if router.spec["monitoring"][field]["enabled"]
+    ]
+
+
+def messages(found: Facts) -> list[str]:
+    """Lines for the operator's log."""
+    lines = [PLATFORM_MESSAGES[found.platform]]
+    unresolved = [item for item in found.endpoints if not item.ready]
+    lines += [f"{FAILED_MESSAGE} {item.name}: {item.message}" for item in unresolved]
+    if len(unresolved) == len(found.endpoints):
+        lines.append(NO_BACKENDS_MESSAGE)
+    return lines
+
+
+def platform_of(groups: list[Manifest]) -> str:
+    """OpenShift if and only if the API server serves route.openshift.io."""
+    served = any(group["name"] == GROUP_ROUTE for group in groups)
+    return PLATFORM_OPENSHIFT if served else PLATFORM_KUBERNETES
+
+
+def capabilities(groups: list[Manifest]) -> dict[str, list[str]]:
+    """Served versions of the API groups that an optional feature needs."""
+    return {
+        group["name"]: [version["version"] for version in group.get("versions") or []]
+        for group in groups
+        if group["name"] in CAPABILITY_GROUPS
+    }
+
+
+def default_storage_class(classes: list[Manifest]) -> str:
+    """The default StorageClass, the newest when several claim to be it, as the API server does."""
+    claimants = [item for item in classes if _is_default_class(item)]
+    claimants.sort(key=lambda item: str(item["metadata"]["name"]))
+    claimants.sort(
+        key=lambda item: str(item["metadata"].get("creationTimestamp") or ""), reverse=True
+    )
+    return str(claimants[0]["metadata"]["name"]) if claimants else ""
+
+
+def wants_claim(router: Router) -> bool:
+    """The router gets a volume claim of its own."""
+    persistence = router.spec["persistence"]
+    return bool(persistence["enabled"]) and not persistence.get("existingClaim")
+
+
+def wants_budget(router: Router) -> bool:
+    """The router may get a PodDisruptionBudget; how many pods there are is not known here."""
+    return (router.spec.get("podDisruptionBudget") or {}).get("enabled") is not False
+
+
+def _is_default_class(storage_class: Manifest) -> bool:
+    annotations = storage_class["metadata"].get("annotations") or {}
+    return any(annotations.get(key) == "true" for key in _DEFAULT_CLASS_ANNOTATIONS)
+
+
+def _storage_class_missing(wanted: str, names: list[str]) -> Problem:
+    return Problem(
+        reason="StorageClassNotFound",
+        field="spec.persistence.storageClassName",
+        found=f'StorageClass "{wanted}" does not exist; there are: {some(names) or "none"}',
+        remedy="Name one of them, leave the field out to use the cluster's default, "
+        "or create the StorageClass",
+        retry=True,
+    )
+
+
+def _covered_already(others: list[str]) -> Problem:
+    return Problem(
+        reason="PodsCoveredAlready",
+        field="spec.podDisruptionBudget.enabled",
+        found=f"PodDisruptionBudget {some(others)} covers the router's pods already, and "
+        "Kubernetes evicts no pod that two of them cover",
+        remedy="Delete that one, or remove this field",
+        retry=True,
+        blocking=False,
+    )
+
+
+def _monitoring_api_missing(field: str, kind: str) -> Problem:
+    return Problem(
+        reason="MonitoringApiMissing",
+        field=f"spec.monitoring.{field}.enabled",
+        found=f"there is no {kind}, for this API server does not serve "
+        f"{GROUP_MONITORING}/{MONITORING_VERSION}",
+        remedy="Install the Prometheus operator, or set it to false",
+        retry=True,
+        blocking=False,
+    )
+
+
+def _controller_unknown() -> Problem:
+    groups = " and ".join(group for group, _ in gateways.ATTACHMENTS.values())
+    return Problem(
+        reason="GatewayControllerUnknown",
+        field="spec.gateway.extProc",
+        found="only a cluster knows whose Gateway it is, so nothing makes it ask the router here",
+        remedy=f"Have just one of {groups} among the capabilities",
+        blocking=False,
+    )
+
+
+def _storage_classes_unreadable(denied: str) -> Problem:
+    # Not blocking: the volume may well bind, it only could not be checked beforehand.
+    return Problem(
+        reason="StorageClassesUnreadable",
+        field="spec.persistence.storageClassName",
+        found=f"the operator may not list StorageClasses ({denied})",
+        remedy="Allow its ServiceAccount to list storageclasses.storage.k8s.io",
+        retry=True,
+        blocking=False,
+    )

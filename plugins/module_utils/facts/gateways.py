@@ -1,0 +1,357 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From what the cluster said about spec.gateway.existingRef to plain facts, and to problems.
+
+Pure. The reads are in ``cluster/gateways.py``; what the Gateway's controller makes of the
+HTTPRoute is ``live_http_route.py``. None of these problems blocks: pods and models need no Gateway,
+and the HTTPRoute may wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+    wants_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    Manifest,
+    models_route_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+GROUP = "gateway.networking.k8s.io"
+VERSION = "v1"
+GRANT_VERSION = "v1beta1"
+GROUP_ENVOY_GATEWAY = "gateway.envoyproxy.io"
+GROUP_ISTIO = "networking.istio.io"
+
+CONTROLLER_ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
+CONTROLLER_ISTIO = "istio.io/gateway-controller"
+# Controller -> API group and version of what attaches ext_proc to it.
+ATTACHMENTS = {
+    CONTROLLER_ENVOY_GATEWAY: (GROUP_ENVOY_GATEWAY, "v1alpha1"),
+    CONTROLLER_ISTIO: (GROUP_ISTIO, "v1alpha3"),
+}
+
+# Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none into
+# an EnvoyFilter.
+POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
+
+# Of the problems here: while one stands, not everything that was asked for is reachable.
+REASONS = (
+    "GatewayApiNotInstalled",
+    "GatewayUnreadable",
+    "GatewayNotFound",
+    "GatewayRefusesRoutes",
+    "GatewayControllerUnknown",
+    "ExtProcNotAttached",
+    "ReferenceGrantMissing",
+)
+
+_REF = "spec.gateway.existingRef"
+_EXT_PROC = "spec.gateway.extProc"
+_HTTP_PROTOCOLS = ("HTTP", "HTTPS")
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+
+
+@dataclass(frozen=True)
+class GatewayReading:
+    """What was read for spec.gateway.
+
+    gateway, gateway_class: None when there is none. denied: why the API server refused a read.
+    namesakes: namespaces with a Gateway of that name, read when there is none in the right one.
+    namespace_labels: labels of the router's namespace, read only when a listener selects by them.
+    grants: namespace of a backend -> its ReferenceGrants, only for other namespaces.
+    """
+
+    gateway: Manifest | None = None
+    gateway_class: Manifest | None = None
+    denied: str = ""
+    class_denied: str = ""
+    namesakes: list[str] = field(default_factory=list)
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, list[Manifest]] = field(default_factory=dict)
+
+
+def facts_of(router: Router, reading: GatewayReading | None) -> dict[str, Any]:
+    """Facts.gateway; {} in standalone mode."""
+    if reading is None:
+        return {}
+    spec = (reading.gateway or {}).get("spec") or {}
+    class_spec = (reading.gateway_class or {}).get("spec") or {}
+    return {
+        "found": reading.gateway is not None,
+        "denied": reading.denied,
+        "namesakes": list(reading.namesakes),
+        "className": str(spec.get("gatewayClassName") or ""),
+        "classDenied": reading.class_denied,
+        "controller": str(class_spec.get("controllerName") or ""),
+        "listeners": [
+            _listener(router.namespace, item, spec_namespace(router), reading.namespace_labels)
+            for item in spec.get("listeners") or []
+        ],
+        "granted": {
+            namespace: _granted(router.namespace, grants)
+            for namespace, grants in reading.grants.items()
+        },
+    }
+
+
+def spec_namespace(router: Router) -> str:
+    """The Gateway's namespace."""
+    return str(router.spec["gateway"]["existingRef"]["namespace"])
+
+
+def described(router: Router) -> str:
+    """The Gateway, as messages call it."""
+    return f"Gateway {spec_namespace(router)}/{router.spec['gateway']['existingRef']['name']}"
+
+
+def selects_namespaces(gateway: Manifest) -> bool:
+    """A listener lets routes in by their namespace's labels."""
+    listeners = (gateway.get("spec") or {}).get("listeners") or []
+    return any(_allowed(item, "namespaces").get("from") == "Selector" for item in listeners)
+
+
+def backend_of(endpoint: Endpoint) -> tuple[str, str]:
+    """Name and namespace of an endpoint's Service; host is <service>.<namespace>.svc."""
+    name, namespace, *_ = endpoint.host.split(".")
+    return name, namespace
+
+
+def is_attachable(router: Router, facts: Facts) -> bool:
+    """ext_proc can be put in front of the models' HTTPRoute."""
+    return (
+        wants_ext_proc(router.spec)
+        and is_served(facts)
+        and bool(facts.gateway.get("found"))
+        and not list(_ext_proc_problems(router, facts))
+    )
+
+
+def route_names(router: Router, facts: Facts) -> list[str]:
+    """Names of the HTTPRoutes that there should be."""
+    if not (is_gateway_mode(router.spec) and is_served(facts)):
+        return []
+    models = [models_route_name(router.name)] if is_attachable(router, facts) else []
+    return [router.name, *models]
+
+
+def policy_kinds(router: Router, facts: Facts) -> list[str]:
+    """Kinds of the policies that there should be, and on which a controller gives its verdict."""
+    spoken_about = facts.gateway.get("controller") == CONTROLLER_ENVOY_GATEWAY
+    return list(POLICIES) if spoken_about and is_attachable(router, facts) else []
+
+
+def is_served(facts: Facts) -> bool:
+    """The cluster knows HTTPRoutes."""
+    return VERSION in facts.capabilities.get(GROUP, [])
+
+
+def problems(router: Router, facts: Facts) -> list[Problem]:
+    """What the cluster lacks for spec.gateway."""
+    if not is_gateway_mode(router.spec):
+        return []
+    if not is_served(facts):
+        return [_api_missing()]
+    if problem := _gateway_problem(router, facts.gateway):
+        return [problem]
+    found = list(_listener_problems(router, facts.gateway))
+    if wants_ext_proc(router.spec):
+        found += _ext_proc_problems(router, facts)
+        found += _grant_problems(facts)
+    return found
+
+
+def _api_missing() -> Problem:
+    return _waiting(
+        "GatewayApiNotInstalled",
+        "spec.gateway",
+        f"the API server does not serve {GROUP}/{VERSION}",
+        "Install the Gateway API's CRDs and a Gateway, or remove spec.gateway to run standalone",
+    )
+
+
+def _gateway_problem(router: Router, known: Mapping[str, Any]) -> Problem | None:
+    what = described(router)
+    if known.get("denied"):
+        return _waiting(
+            "GatewayUnreadable",
+            _REF,
+            f"the operator may not read {what} ({known['denied']})",
+            f"Allow its ServiceAccount to get and list gateways.{GROUP}",
+        )
+    if known.get("found"):
+        return None
+    elsewhere = known.get("namesakes") or []
+    if elsewhere:
+        remedy = f"Set {_REF}.namespace to {' or '.join(elsewhere)}, where there is one"
+    else:
+        remedy = "Create it, or name another: kubectl get gateway --all-namespaces lists them"
+    return _waiting("GatewayNotFound", _REF, f"{what} does not exist", remedy)
+
+
+def _listener_problems(router: Router, known: Mapping[str, Any]) -> Iterable[Problem]:
+    what, listeners = described(router), list(known.get("listeners") or [])
+    section = router.spec["gateway"].get("sectionName")
+    if section:
+        names = ", ".join(item["name"] for item in listeners) or "none"
+        listeners = [item for item in listeners if item["name"] == section]
+        if not listeners:
+            yield _waiting(
+                "GatewayRefusesRoutes",
+                "spec.gateway.sectionName",
+                f'{what} has no listener "{section}"; its listeners are: {names}',
+                "Name one of them, or leave the field out to attach to all",
+            )
+            return
+    if not any(item["allows"] for item in listeners):
+        why = "; ".join(f"{item['name']} {item['why']}" for item in listeners)
+        yield _waiting(
+            "GatewayRefusesRoutes",
+            _REF,
+            f"no listener of {what} takes an HTTPRoute from namespace {router.namespace}: "
+            f"{why or 'it has none'}",
+            "Ask its owner to set allowedRoutes of a listener (namespaces and kinds)",
+        )
+
+
+def _ext_proc_problems(router: Router, facts: Facts) -> Iterable[Problem]:
+    known = facts.gateway
+    controller = known.get("controller")
+    if controller not in ATTACHMENTS:
+        yield _unknown_controller(known)
+        return
+    group, version = ATTACHMENTS[controller]
+    if version not in facts.capabilities.get(group, []):
+        yield _waiting(
+            "ExtProcNotAttached",
+            _EXT_PROC,
+            f"the API server does not serve {group}/{version}, by which {controller} is told to "
+            "ask the router",
+            "Install that controller's CRDs, or set the field to false",
+        )
+    elif controller == CONTROLLER_ISTIO and spec_namespace(router) != router.namespace:
+        yield _waiting(
+            "ExtProcNotAttached",
+            _EXT_PROC,
+            f"Istio takes an EnvoyFilter only from the Gateway's own namespace, and "
+            f"{described(router)} is not in {router.namespace}",
+            f"Attach to a Gateway in namespace {router.namespace}, or set the field to false",
+        )
+
+
+def _unknown_controller(known: Mapping[str, Any]) -> Problem:
+    names = " and ".join(ATTACHMENTS)
+    if known.get("classDenied"):
+        return _waiting(
+            "GatewayUnreadable",
+            _EXT_PROC,
+            f"the operator may not read GatewayClass {known['className']}, which says whose "
+            f"Gateway it is ({known['classDenied']})",
+            f"Allow its ServiceAccount to get gatewayclasses.{GROUP}",
+        )
+    if not known.get("controller"):
+        found = f"GatewayClass {known.get('className') or '(none)'} does not exist"
+    else:
+        found = f"the Gateway belongs to {known['controller']}, and ext_proc can be attached to "
+        found += f"those of {names} only"
+    remedy = "Set the field to false and attach the router's gRPC port by that gateway's own means"
+    return _waiting("GatewayControllerUnknown", _EXT_PROC, found, remedy)
+
+
+def _grant_problems(facts: Facts) -> Iterable[Problem]:
+    granted = facts.gateway.get("granted") or {}
+    for index, endpoint in enumerate(facts.endpoints):
+        if not endpoint.host:
+            continue
+        name, namespace = backend_of(endpoint)
+        allowed = granted.get(namespace)
+        if allowed is None or "" in allowed or name in allowed:
+            continue
+        yield _waiting(
+            "ReferenceGrantMissing",
+            f"spec.vllmEndpoints[{index}].backend",
+            f"no ReferenceGrant in namespace {namespace} lets an HTTPRoute use Service {name}",
+            f"Create one there, from HTTPRoute of this router's namespace to Service {name}",
+        )
+
+
+def _waiting(reason: str, where: str, found: str, remedy: str) -> Problem:
+    return Problem(reason, where, found, remedy, retry=True, blocking=False)
+
+
+def _listener(
+    namespace: str, listener: Manifest, gateway_namespace: str, labels: Mapping[str, str]
+) -> dict[str, Any]:
+    why = _why_not(namespace, listener, gateway_namespace, labels)
+    return {"name": str(listener.get("name")), "allows": not why, "why": why}
+
+
+def _why_not(
+    namespace: str, listener: Manifest, gateway_namespace: str, labels: Mapping[str, str]
+) -> str:
+    """Nothing ("") when the listener takes HTTPRoutes from the namespace."""
+    kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
+    if kinds and not any(_is_http_route(kind) for kind in kinds):
+        return f"takes only {', '.join(str(kind.get('kind')) for kind in kinds)}"
+    if listener.get("protocol") not in _HTTP_PROTOCOLS:
+        return f"speaks {listener.get('protocol')}, not HTTP"
+    allowed = _allowed(listener, "namespaces")
+    source = allowed.get("from") or "Same"
+    if source == "All":
+        return ""
+    if source == "Same":
+        return "" if namespace == gateway_namespace else f"takes only those of {gateway_namespace}"
+    if source != "Selector":
+        return f"takes routes from {source}"
+    selected = _selects(allowed.get("selector") or {}, {_NAMESPACE_LABEL: namespace, **labels})
+    return "" if selected else "selects other namespaces by their labels"
+
+
+def _allowed(listener: Manifest, key: str) -> Manifest:
+    return (listener.get("allowedRoutes") or {}).get(key) or {}
+
+
+def _is_http_route(kind: Manifest) -> bool:
+    return (kind.get("group", GROUP), kind.get("kind")) == (GROUP, "HTTPRoute")
+
+
+def _selects(selector: Manifest, labels: Mapping[str, str]) -> bool:
+    wanted = selector.get("matchLabels") or {}
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _holds(expression, labels) for expression in selector.get("matchExpressions") or []
+    )
+
+
+def _holds(expression: Manifest, labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values") or []
+    return {
+        "In": key in labels and labels.get(key) in values,
+        "NotIn": key not in labels or labels[key] not in values,
+        "Exists": key in labels,
+        "DoesNotExist": key not in labels,
+    }[expression["operator"]]
+
+
+def _granted(namespace: str, grants: list[Manifest]) -> list[str]:
+    """Services that an HTTPRoute of the namespace may use; "" stands for all of them."""
+    return sorted(
+        {
+            str(to.get("name") or "")
+            for grant in grants
+            if any(_is_from(item, namespace) for item in grant["spec"].get("from") or [])
+            for to in grant["spec"].get("to") or []
+            if (to.get("group", ""), to.get("kind")) == ("", "Service")
+        }
+    )
+
+
+def _is_from(item: Manifest, namespace: str) -> bool:
+    wanted = (GROUP, "HTTPRoute", namespace)
+    return (item.get("group"), item.get("kind"), item.get("namespace")) == wanted

@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ConfigMaps and Secrets of the user that the pods take something from, and digests of them.
+
+Who reads a variable from a ConfigMap reads it when it starts: a change takes effect with new pods
+only. Of a Secret nothing but its version is ever looked at. Pure; the reads are in
+``cluster/discover.py``, what becomes of the digests in ``objects/rollout.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+
+# Of a ConfigMap: the keys that are used; None: all of them.
+Keys = frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class References:
+    """By name, in the router's namespace."""
+
+    config_maps: Mapping[str, Keys] = field(default_factory=dict)
+    secrets: list[str] = field(default_factory=list)
+
+
+def references(spec: Mapping[str, Any]) -> References:
+    """Everything that a defaulted spec refers to."""
+    config_maps: dict[str, Keys] = {}
+    secrets = set()
+    for kind, name, keys in _sources(compact(spec)):
+        if not name:
+            continue
+        if kind == "Secret":
+            secrets.add(name)
+            continue
+        known = config_maps.get(name, frozenset())
+        config_maps[name] = None if known is None or keys is None else known | keys
+    return References(dict(sorted(config_maps.items())), sorted(secrets))
+
+
+def config_maps_digest(wanted: Mapping[str, Keys], found: Mapping[str, Manifest | None]) -> str:
+    """Changes with the content that is used; "" when none is used, or one is not there.
+
+    A ConfigMap that is briefly gone must not replace pods that run.
+    """
+    contents = {}
+    for name, keys in wanted.items():
+        live = found.get(name)
+        if live is None:
+            return ""
+        data = {**(live.get("binaryData") or {}), **(live.get("data") or {})}
+        contents[name] = {key: data.get(key) for key in (data if keys is None else keys)}
+    return _digest(contents)
+
+
+def secrets_digest(wanted: list[str], found: Mapping[str, Manifest | None]) -> str:
+    """Changes with every write to a Secret that is used; "" as for ConfigMaps."""
+    versions = {}
+    for name in wanted:
+        live = found.get(name)
+        if live is None:
+            return ""
+        described = live["metadata"]
+        versions[name] = [described.get("uid"), described.get("resourceVersion")]
+    return _digest(versions)
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    if not content:
+        return ""
+    canonical = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _sources(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, Keys]]:
+    """Kind, name and keys of each place that takes something."""
+    router = {
+        "env": [*credentials.secret_environment(dict(spec)), *(spec.get("env") or [])],
+        "envFrom": spec.get("envFrom") or [],
+    }
+    for container in (router, *(spec.get("extraContainers") or [])):
+        for variable in container.get("env") or []:
+            source = variable.get("valueFrom") or {}
+            yield from _keyed(source.get("configMapKeyRef"), source.get("secretKeyRef"))
+        for source in container.get("envFrom") or []:
+            yield from _whole(source.get("configMapRef"), source.get("secretRef"), "name")
+    for volume in spec.get("extraVolumes") or []:
+        yield from _volume(volume.get("configMap"), volume.get("secret"), "secretName")
+        for source in (volume.get("projected") or {}).get("sources") or []:
+            yield from _volume(source.get("configMap"), source.get("secret"), "name")
+
+
+def _keyed(config_map: Any, secret: Any) -> Iterator[tuple[str, str, Keys]]:
+    if config_map:
+        yield "ConfigMap", config_map.get("name", ""), frozenset({config_map.get("key", "")})
+    if secret:
+        yield "Secret", secret.get("name", ""), None
+
+
+def _whole(config_map: Any, secret: Any, secret_name: str) -> Iterator[tuple[str, str, Keys]]:
+    if config_map:
+        yield "ConfigMap", config_map.get("name", ""), None
+    if secret:
+        yield "Secret", secret.get(secret_name, ""), None
+
+
+def _volume(config_map: Any, secret: Any, secret_name: str) -> Iterator[tuple[str, str, Keys]]:
+    if config_map and config_map.get("items"):
+        keys = frozenset(item.get("key", "") for item in config_map["items"])
+        yield "ConfigMap", config_map.get("name", ""), keys
+        config_map = None
+    yield from _whole(config_map, secret, secret_name)

@@ -1,0 +1,384 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The conditions of a SemanticRouter, of every type. Pure; see ``router_status.py``.
+
+- **Ready** is about this generation: rolled out, no blocking problem, and at least one backend
+  resolved. Some unresolved backends leave it True, because the other models are served.
+- **Available** is about who answers now: the Deployment's own word, also while a bad edit waits.
+- **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
+  fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
+- **ConfigValid** is False for what only an edit of the SemanticRouter can cure. A field that is
+  ignored because no router of this contract reads it leaves it True (FieldsIgnored) and names it;
+  so does a password in plain text (PlainTextCredential), which is in effect.
+- **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
+  whether requests reach the Service through it. Ready does not care: clients inside the cluster
+  are served.
+- **Paused** and **DryRun** are there only while their annotation is set. The others go on to say
+  what the cluster shows; Ready is False for a generation that has not been written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    discovery,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_DRY_RUN,
+    ANNOTATION_PAUSED,
+    ANNOTATION_REPLICAS_SET_ASIDE,
+    Manifest,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    is_blind,
+    joined,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admission import (
+    admission_of,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Trouble,
+    Workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.reasons import (
+    REASONS,
+    backend_problem,
+)
+
+READY = "Ready"
+AVAILABLE = "Available"
+PROGRESSING = "Progressing"
+DEGRADED = "Degraded"
+BACKENDS_RESOLVED = "BackendsResolved"
+CONFIG_VALID = "ConfigValid"
+ROUTE_READY = "RouteReady"
+PAUSED = "Paused"
+DRY_RUN = "DryRun"
+CONDITION_TYPES = (
+    READY,
+    AVAILABLE,
+    PROGRESSING,
+    DEGRADED,
+    BACKENDS_RESOLVED,
+    CONFIG_VALID,
+    ROUTE_READY,
+    PAUSED,
+    DRY_RUN,
+)
+
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+
+_REASON = re.compile(r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+MESSAGE_LIMIT = 32768
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+_GOOD = {
+    READY: TRUE,
+    AVAILABLE: TRUE,
+    PROGRESSING: FALSE,
+    DEGRADED: FALSE,
+    BACKENDS_RESOLVED: TRUE,
+    CONFIG_VALID: TRUE,
+    ROUTE_READY: TRUE,
+    PAUSED: FALSE,
+    DRY_RUN: FALSE,
+}
+
+# What a condition that is as one hopes has to say all the same.
+WARNINGS = ("PlainTextCredential", "InvalidAnnotation", "FieldsIgnored")
+
+_NO_MISTAKES = (
+    "FeatureNotAvailable",
+    "ManagementApiExposed",
+    # Understood and in effect, but not to the end that it is meant for.
+    "AutoscalerBlind",
+    "DrainBlocked",
+)
+
+Condition = dict[str, Any]
+
+
+def build(
+    router: Router,
+    facts: Facts,
+    problems: list[Problem],
+    workload: Workload,
+    troubles: list[Trouble],
+    now: str,
+    previous: Mapping[str, Any],
+    built: Mapping[str, Any],
+) -> list[Condition]:
+    """All that there is something to say of.
+
+    now: RFC 3339. previous: the status that is in the cluster. built: the rest of the new one.
+    """
+    conditions = [
+        _in_effect(router, built, _ready(facts, problems, workload, troubles)),
+        _available(router, workload),
+        _progressing(problems, workload, troubles),
+        _degraded(facts, problems, workload, troubles),
+        _backends_resolved(router, facts, problems),
+        _config_valid(problems),
+        *_route_ready(facts, problems, workload),
+        *_paused(router),
+        *_planned(problems, built),
+    ]
+    known = {item.get("type"): item for item in previous.get("conditions") or []}
+    return [_finished(item, router.generation, now, known.get(item["type"])) for item in conditions]
+
+
+def is_good(condition: Mapping[str, Any]) -> bool:
+    """The condition has the value one hopes for."""
+    hoped_for = _GOOD[str(condition["type"])] == str(condition["status"])
+    return hoped_for and condition["reason"] not in WARNINGS
+
+
+def sanitized(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """One line of printable text, no longer than the API server takes."""
+    line = _CONTROL.sub(" ", text).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _ready(
+    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
+) -> Condition:
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return condition(READY, FALSE, blocking[0].reason, joined(blocking))
+    if workload.deployment is None:
+        return condition(READY, FALSE, "DeploymentMissing", "The Deployment does not exist yet.")
+    if troubles and not live_workload.is_rolled_out(workload.deployment):
+        return condition(READY, FALSE, troubles[0].reason, _said(troubles))
+    if not live_workload.is_rolled_out(workload.deployment):
+        return condition(
+            READY, FALSE, "RolloutInProgress", live_workload.rollout(workload.deployment)
+        )
+    if facts.endpoints and len(facts.unresolved) == len(facts.endpoints):
+        return condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
+    if live_workload.wanted_replicas(workload.deployment) == 0:
+        return condition(READY, TRUE, "ScaledToZero")
+    return condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
+
+
+def _in_effect(router: Router, built: Mapping[str, Any], ready: Condition) -> Condition:
+    """Ready, unless this generation waits for somebody to let the operator write."""
+    waits = writing.mode(router) != writing.WRITE
+    applied = built.get("appliedGeneration")
+    if not waits or ready["status"] != TRUE or applied == router.generation:
+        return ready
+    ran = f"generation {applied} runs" if applied else "no generation was ever written"
+    message = f"Generation {router.generation} is not in effect, {ran}: nothing is written. "
+    return condition(READY, FALSE, _why_paused(router), message + _resume(router))
+
+
+def _why_paused(router: Router) -> str:
+    return "Paused" if writing.is_paused(router) else "DryRun"
+
+
+def _resume(router: Router) -> str:
+    set_ones = [
+        name
+        for name, is_set in (
+            (ANNOTATION_PAUSED, writing.is_paused(router)),
+            (ANNOTATION_DRY_RUN, writing.is_dry_run(router)),
+        )
+        if is_set
+    ]
+    return f"To go on, remove the annotation {' and '.join(set_ones)}."
+
+
+def _paused(router: Router) -> list[Condition]:
+    if writing.mode(router) == writing.WRITE:
+        return []
+    reason = _why_paused(router)
+    return [condition(PAUSED, TRUE, reason, f"{REASONS[reason]} {_resume(router)}")]
+
+
+def _planned(problems: list[Problem], built: Mapping[str, Any]) -> list[Condition]:
+    """The dry run in words; [] when there is none, or nothing could be read."""
+    planned = built.get("dryRun")
+    if not planned:
+        return []
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return [condition(DRY_RUN, TRUE, "DryRunRefused", joined(blocking))]
+    reason = "DryRunChanges" if planned["changes"] else "DryRunNoChanges"
+    objects = [_change_in_words(item) for item in planned["changes"]]
+    told = f"Generation {planned['observedGeneration']}: {planned['summary']}. "
+    return [condition(DRY_RUN, TRUE, reason, told + " ".join(objects))]
+
+
+def _change_in_words(change: Mapping[str, Any]) -> str:
+    fields = f" ({', '.join(change['fields'])})" if change.get("fields") else ""
+    return f"{change['action']} {change['kind']} {change['name']}{fields}."
+
+
+def _available(router: Router, workload: Workload) -> Condition:
+    deployment = workload.deployment
+    if deployment is None:
+        return condition(
+            AVAILABLE, FALSE, "DeploymentMissing", "The Deployment does not exist yet."
+        )
+    if live_workload.wanted_replicas(deployment) == 0:
+        return condition(AVAILABLE, FALSE, "ScaledToZero")
+    conditions = live_workload.status_of(deployment).get("conditions") or []
+    available = any(item["type"] == "Available" and item["status"] == TRUE for item in conditions)
+    if available:
+        return condition(
+            AVAILABLE,
+            TRUE,
+            "MinimumReplicasAvailable",
+            live_workload.availability(deployment) + _kept(router, deployment),
+        )
+    return condition(
+        AVAILABLE, FALSE, "MinimumReplicasUnavailable", live_workload.availability(deployment)
+    )
+
+
+def _kept(router: Router, deployment: Manifest) -> str:
+    annotations = deployment["metadata"].get("annotations") or {}
+    left = annotations.get(ANNOTATION_REPLICAS_SET_ASIDE)
+    if router.spec["autoscaling"]["enabled"] or left != str(router.spec["replicas"]):
+        return ""
+    return f" Autoscaling left this number; spec.replicas ({left}) applies when it is next changed."
+
+
+def _progressing(problems: list[Problem], workload: Workload, troubles: list[Trouble]) -> Condition:
+    if live_workload.is_rolled_out(workload.deployment) and workload.deployment is not None:
+        return condition(
+            PROGRESSING, FALSE, "RolloutComplete", live_workload.rollout(workload.deployment)
+        )
+    failing = [trouble for trouble in troubles if trouble.failing]
+    if failing:
+        return condition(PROGRESSING, FALSE, failing[0].reason, _said(failing))
+    if workload.deployment is not None:
+        return condition(
+            PROGRESSING, TRUE, "RolloutInProgress", live_workload.rollout(workload.deployment)
+        )
+    blocking = [problem for problem in problems if problem.blocking]
+    if blocking:
+        return condition(PROGRESSING, FALSE, blocking[0].reason, "Nothing is created until then.")
+    return condition(PROGRESSING, TRUE, "DeploymentMissing", "The Deployment does not exist yet.")
+
+
+def _degraded(
+    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
+) -> Condition:
+    failing = [trouble for trouble in troubles if trouble.failing]
+    unresolved = facts.unresolved
+    ordered = sorted(degrading(problems), key=lambda problem: not problem.blocking)
+    causes = [
+        *((problem.reason, str(problem)) for problem in ordered),
+        *((trouble.reason, trouble.message) for trouble in failing),
+    ]
+    if unresolved:
+        causes.append((_unresolved_reason(facts), _explained(facts)))
+    admission = admission_of(facts, problems, workload)
+    if admission and admission.failing and admission.reason not in dict(causes):
+        causes.append((admission.reason, admission.message))
+    if not causes:
+        return condition(DEGRADED, FALSE, "AsExpected")
+    return condition(DEGRADED, TRUE, causes[0][0], " ".join(message for _, message in causes))
+
+
+def _backends_resolved(router: Router, facts: Facts, problems: list[Problem]) -> Condition:
+    if is_blind(problems):
+        return condition(BACKENDS_RESOLVED, UNKNOWN, "DiscoveryFailed")
+    if not facts.endpoints:
+        if (router.spec.get("config") or {}).get("providers"):
+            return condition(BACKENDS_RESOLVED, TRUE, "BackendsInConfig")
+        message = f"{discovery.NO_BACKENDS_MESSAGE}: spec.vllmEndpoints is empty."
+        return condition(BACKENDS_RESOLVED, FALSE, "NoBackends", message)
+    unresolved = facts.unresolved
+    if unresolved:
+        return condition(BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), _explained(facts))
+    remarks = [f"{item.name}: {item.message}." for item in facts.endpoints if item.message]
+    message = " ".join([f"{len(facts.endpoints)} of {len(facts.endpoints)} resolved.", *remarks])
+    return condition(BACKENDS_RESOLVED, TRUE, "AllBackendsResolved", message)
+
+
+def _config_valid(problems: list[Problem]) -> Condition:
+    if is_blind(problems):
+        return condition(CONFIG_VALID, UNKNOWN, "DiscoveryFailed")
+    mistakes = [problem for problem in problems if _is_mistake(problem)]
+    blocking = [problem for problem in mistakes if problem.blocking]
+    if blocking:
+        return condition(CONFIG_VALID, FALSE, blocking[0].reason, joined(mistakes))
+    if mistakes:
+        found = {problem.reason for problem in mistakes}
+        reason = next((item for item in WARNINGS if item in found), "FieldsIgnored")
+        return condition(CONFIG_VALID, TRUE, reason, joined(mistakes))
+    return condition(CONFIG_VALID, TRUE, "ConfigAccepted")
+
+
+def _is_mistake(problem: Problem) -> bool:
+    """Only an edit of the SemanticRouter cures it.
+
+    A feature that this version lacks, or leaves out for safety, is no mistake of the user's:
+    Degraded says it.
+    """
+    return bool(problem.field) and not problem.retry and problem.reason not in _NO_MISTAKES
+
+
+def degrading(problems: list[Problem]) -> list[Problem]:
+    """Without the fields that nothing reads: what runs is all that can run, ConfigValid says so."""
+    return [problem for problem in problems if problem.blocking or not _is_mistake(problem)]
+
+
+def _route_ready(facts: Facts, problems: list[Problem], workload: Workload) -> list[Condition]:
+    """[] when no Route is asked for."""
+    if (workload.route_name or workload.gateway) and is_blind(problems):
+        return [condition(ROUTE_READY, UNKNOWN, "DiscoveryFailed")]
+    admission = admission_of(facts, problems, workload)
+    if admission is None:
+        return []
+    value = TRUE if admission.ready else FALSE
+    return [condition(ROUTE_READY, value, admission.reason, admission.message)]
+
+
+def condition(name: str, value: str, reason: str, message: str = "") -> Condition:
+    """message: what REASONS says, if there is nothing more to say."""
+    return {
+        "type": name,
+        "status": value,
+        "reason": reason if _REASON.match(reason) else "InvalidSpec",
+        "message": sanitized(message or REASONS.get(reason, "")),
+    }
+
+
+def _finished(
+    condition: Condition, generation: int, now: str, before: Mapping[str, Any] | None
+) -> Condition:
+    same = before is not None and before.get("status") == condition["status"]
+    since = before.get("lastTransitionTime") if same and before else None
+    return {**condition, "observedGeneration": generation, "lastTransitionTime": since or now}
+
+
+def _unresolved_reason(facts: Facts) -> str:
+    everything = len(facts.unresolved) == len(facts.endpoints)
+    return "NoBackendsResolved" if everything else "SomeBackendsUnresolved"
+
+
+def _explained(facts: Facts) -> str:
+    return " ".join(
+        _why_unresolved(number, endpoint)
+        for number, endpoint in enumerate(facts.endpoints)
+        if not endpoint.ready
+    )
+
+
+def _why_unresolved(number: int, endpoint: Endpoint) -> str:
+    problem = backend_problem(number, endpoint)
+    return f"{problem.field} ({endpoint.name}): {problem.found}. {problem.remedy}."
+
+
+def _said(troubles: list[Trouble]) -> str:
+    return " ".join(trouble.message for trouble in troubles)

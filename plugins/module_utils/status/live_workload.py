@@ -1,0 +1,194 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the live Deployment, volume claim and pods say about themselves, in words that stay put.
+
+Pure. What follows from it for a SemanticRouter is ``router_status.py`` and ``conditions.py``; the
+reads are in ``cluster/status.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+
+# What a kubelet calls it -> the reason here. It swings between two words for one trouble, and each
+# swing would be a write.
+_WAITING_REASONS = {
+    "ErrImagePull": "ImagePullBackOff",
+    "ImagePullBackOff": "ImagePullBackOff",
+    "ErrImageNeverPull": "ImagePullBackOff",
+    "InvalidImageName": "ImagePullBackOff",
+    "CrashLoopBackOff": "CrashLoopBackOff",
+    "RunContainerError": "CrashLoopBackOff",
+    "CreateContainerConfigError": "CreateContainerConfigError",
+    "CreateContainerError": "CreateContainerConfigError",
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The live objects that a status speaks about.
+
+    claim: the volume claim; None when the router wants none, or there is none.
+    claim_name: its name; "" when the router wants none.
+    pods: read only while the Deployment is not rolled out.
+    route, route_name: as with the claim, for the Route of OpenShift.
+    gateway: spec.gateway in gateway mode, else empty.
+    http_route_names: the HTTPRoutes that there should be. http_routes: those that there are.
+    policy_kinds, policies: the same of the policies beside the models' HTTPRoute, by kind.
+    """
+
+    deployment: Manifest | None = None
+    claim: Manifest | None = None
+    claim_name: str = ""
+    pods: list[Manifest] = field(default_factory=list)
+    route: Manifest | None = None
+    route_name: str = ""
+    gateway: Mapping[str, Any] = field(default_factory=dict)
+    http_route_names: list[str] = field(default_factory=list)
+    http_routes: Mapping[str, Manifest] = field(default_factory=dict)
+    policy_kinds: list[str] = field(default_factory=list)
+    policies: Mapping[str, Manifest] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What a workload suffers from; ``failing`` when waiting alone is unlikely to cure it."""
+
+    reason: str
+    message: str
+    failing: bool = True
+
+
+def is_rolled_out(deployment: Manifest | None) -> bool:
+    """Every wanted pod runs the current template and is available, and no older pod is left."""
+    if deployment is None:
+        return False
+    found = status_of(deployment)
+    wanted = wanted_replicas(deployment)
+    return (
+        int(found.get("observedGeneration") or 0) >= int(deployment["metadata"]["generation"])
+        and int(found.get("replicas") or 0) == wanted
+        and int(found.get("updatedReplicas") or 0) == wanted
+        and int(found.get("availableReplicas") or 0) == wanted
+    )
+
+
+def may_have_troubled_pods(deployment: Manifest) -> bool:
+    """Not all pods run, and the controller has had time to make some."""
+    return not is_rolled_out(deployment) and "observedGeneration" in status_of(deployment)
+
+
+def troubles_of(workload: Workload) -> list[Trouble]:
+    """What the live objects complain of, worst first."""
+    found = [*_claim_troubles(workload), *_deployment_troubles(workload.deployment)]
+    if not is_rolled_out(workload.deployment):
+        found += pod_troubles(workload.pods)
+    return sorted(dict.fromkeys(found), key=lambda trouble: not trouble.failing)
+
+
+def _claim_troubles(workload: Workload) -> list[Trouble]:
+    name = workload.claim_name
+    if not name or workload.deployment is None:
+        return []
+    if workload.claim is None:
+        return [Trouble("VolumeClaimNotFound", f"PersistentVolumeClaim {name} does not exist.")]
+    claim_phase = status_of(workload.claim).get("phase")
+    if claim_phase == "Lost":
+        return [Trouble("VolumeLost", f"PersistentVolumeClaim {name} has lost its volume.")]
+    if claim_phase == "Bound" or is_rolled_out(workload.deployment):
+        return []
+    wanted = (workload.claim.get("spec") or {}).get("storageClassName")
+    what = f"of StorageClass {wanted}" if wanted else "without a StorageClass"
+    message = (
+        f"PersistentVolumeClaim {name} ({what}) is not bound. "
+        f"kubectl describe pvc {name} says what it waits for."
+    )
+    return [Trouble("VolumePending", message, failing=False)]
+
+
+def _deployment_troubles(deployment: Manifest | None) -> list[Trouble]:
+    conditions = {item["type"]: item for item in status_of(deployment).get("conditions") or []}
+    found = []
+    failure = conditions.get("ReplicaFailure", {})
+    if failure.get("status") == "True":
+        message = f"Pods cannot be created: {failure.get('message', '')}"
+        found.append(Trouble("ReplicaFailure", message))
+    progress = conditions.get("Progressing", {})
+    if progress.get("reason") == "ProgressDeadlineExceeded" and not is_rolled_out(deployment):
+        message = f"The rollout made no progress: {progress.get('message', '')}"
+        found.append(Trouble("ProgressDeadlineExceeded", message))
+    return found
+
+
+def pod_troubles(pods: list[Manifest]) -> list[Trouble]:
+    """What keeps these pods from running."""
+    found = []
+    for pod in pods:
+        found += [
+            _container_trouble(pod, container)
+            for kind in ("initContainerStatuses", "containerStatuses")
+            for container in status_of(pod).get(kind) or []
+            if _waiting(container).get("reason") in _WAITING_REASONS
+        ]
+        found += [
+            Trouble("Unschedulable", f"No node takes a pod: {said.get('message', '')}", False)
+            for said in status_of(pod).get("conditions") or []
+            if said.get("type") == "PodScheduled" and said.get("reason") == "Unschedulable"
+        ]
+    return found
+
+
+def _container_trouble(pod: Manifest, container: Manifest) -> Trouble:
+    """In words that stay the same from one restart to the next and from pod to pod.
+
+    A kubelet's message counts back-off seconds and names the pod; quoting it would mean a write
+    with every restart.
+    """
+    reason = _WAITING_REASONS[_waiting(container)["reason"]]
+    name = container["name"]
+    if reason == "ImagePullBackOff":
+        image = _image(pod, name) or container.get("image", "")
+        said = f"cannot pull {image}. Check spec.image and spec.imagePullSecrets."
+    elif reason == "CreateContainerConfigError":
+        said = f"cannot be created: {_waiting(container).get('message', '')}"
+    else:
+        ended = (container.get("lastState") or {}).get("terminated") or {}
+        detail = f" (exit code {ended.get('exitCode')}, {ended.get('reason')})" if ended else ""
+        said = f"ends again and again{detail}. kubectl logs --previous -c {name} says why."
+    return Trouble(reason, f"Container {name} {said}")
+
+
+def _image(pod: Manifest, container_name: str) -> str:
+    spec = pod.get("spec") or {}
+    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    return next((str(item["image"]) for item in containers if item["name"] == container_name), "")
+
+
+def _waiting(container: Manifest) -> Manifest:
+    return (container.get("state") or {}).get("waiting") or {}
+
+
+def rollout(deployment: Manifest) -> str:
+    """How far the current template has come."""
+    updated = int(status_of(deployment).get("updatedReplicas") or 0)
+    return f"{updated} of {wanted_replicas(deployment)} pods updated, " + availability(deployment)
+
+
+def availability(deployment: Manifest) -> str:
+    """How many pods answer."""
+    available = int(status_of(deployment).get("availableReplicas") or 0)
+    return f"{available} of {wanted_replicas(deployment)} pods available."
+
+
+def wanted_replicas(deployment: Manifest) -> int:
+    """spec.replicas of the Deployment; Kubernetes takes an absent one as 1."""
+    wanted = deployment["spec"].get("replicas")
+    return 1 if wanted is None else int(wanted)
+
+
+def status_of(manifest: Manifest | None) -> dict[str, Any]:
+    """``status``; {} when there is none yet."""
+    return dict((manifest or {}).get("status") or {})

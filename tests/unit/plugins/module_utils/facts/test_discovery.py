@@ -1,0 +1,287 @@
+"""What the cluster said becomes facts, without a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
+    RESOURCES,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    discovery,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.discovery import Reading
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
+    ext_proc_attachment,
+    http_routes,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
+    prometheus_rule,
+    service_monitor,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+
+def group(name: str, *versions: str) -> dict[str, Any]:
+    return {"name": name, "versions": [{"version": version} for version in versions]}
+
+
+def router(*entries: dict[str, Any], status: dict[str, Any] | None = None, **spec: Any) -> Router:
+    return Router(
+        {
+            "apiVersion": "vllm.ai/v1alpha1",
+            "kind": "SemanticRouter",
+            "metadata": {"name": "my-router", "namespace": "apps"},
+            "spec": {"vllmEndpoints": list(entries), **spec},
+            "status": status or {},
+        }
+    )
+
+
+def entry(backend: dict[str, Any], name: str = "first") -> dict[str, Any]:
+    return {"name": name, "model": "llama3-8b", "weight": 1, "backend": backend}
+
+
+LLAMASTACK = entry({"type": "llamastack", "discoveryLabels": {"model": "llama", "app": "stack"}})
+SERVICE = entry({"type": "service", "service": {"name": "vllm", "port": 8000}})
+
+
+@pytest.mark.parametrize(
+    ("groups", "platform"),
+    [
+        ([], "kubernetes"),
+        ([group("apps", "v1")], "kubernetes"),
+        # OpenShift's console and config groups can be installed anywhere.
+        ([group("config.openshift.io", "v1")], "kubernetes"),
+        ([group("apps", "v1"), group("route.openshift.io", "v1")], "openshift"),
+    ],
+)
+def test_platform_is_openshift_only_when_routes_are_served(
+    groups: list[dict[str, Any]], platform: str
+) -> None:
+    assert discovery.platform_of(groups) == platform
+
+
+def test_platform_can_be_stated_for_rendering_without_a_cluster() -> None:
+    facts = discovery.facts(router(), Reading(groups=[]), "openshift")
+    assert facts.platform == "openshift"
+
+
+def test_capabilities_are_the_versions_of_the_groups_of_interest() -> None:
+    groups = [group("apps", "v1"), group("gateway.networking.k8s.io", "v1", "v1beta1")]
+    assert discovery.capabilities(groups) == {"gateway.networking.k8s.io": ["v1", "v1beta1"]}
+
+
+def test_log_lines_are_those_of_the_documentation() -> None:
+    assert discovery.messages(Facts()) == [
+        "Detected standard Kubernetes platform - will use standard security contexts",
+        "No backends found",
+    ]
+    assert discovery.messages(Facts(platform="openshift"))[0] == (
+        "Detected OpenShift platform - will use OpenShift-compatible security contexts"
+    )
+
+
+def test_log_names_each_backend_that_was_not_found() -> None:
+    found = Endpoint("second", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
+    lost = replace(found, name="first", ready=False, message="Service apps/vllm does not exist")
+    assert discovery.messages(Facts(endpoints=[lost, found]))[1:] == [
+        "Failed to discover backend first: Service apps/vllm does not exist"
+    ]
+    assert discovery.messages(Facts(endpoints=[lost]))[-1] == "No backends found"
+
+
+def storage_class(name: str, created: str = "", **annotations: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "creationTimestamp": created, "annotations": annotations},
+    }
+
+
+DEFAULT = {"storageclass.kubernetes.io/is-default-class": "true"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ([], ""),
+        ([storage_class("a")], ""),
+        ([storage_class("a"), storage_class("b", **DEFAULT)], "b"),
+        (
+            [
+                storage_class("a", "2026-01-01", **DEFAULT),
+                storage_class("b", "2026-02-01", **DEFAULT),
+            ],
+            "b",
+        ),
+        ([storage_class("b", **DEFAULT), storage_class("a", **DEFAULT)], "a"),
+        ([storage_class("a", **{"storageclass.kubernetes.io/is-default-class": "false"})], ""),
+    ],
+)
+def test_default_storage_class_is_the_one_the_api_server_would_take(
+    classes: list[dict[str, Any]], expected: str
+) -> None:
+    assert discovery.default_storage_class(classes) == expected
+
+
+def volume(name: str | None) -> Router:
+    return router(persistence={"storageClassName": name} if name else {})
+
+
+def test_a_missing_storage_class_blocks_and_is_looked_for_again() -> None:
+    reading = Reading(groups=[], storage=Sighting([storage_class("fast"), storage_class("big")]))
+    (problem,) = discovery.problems(volume("standard"), reading)
+    assert (problem.reason, problem.field) == (
+        "StorageClassNotFound",
+        "spec.persistence.storageClassName",
+    )
+    assert 'StorageClass "standard" does not exist; there are: big, fast' in str(problem)
+    assert problem.blocking
+    assert problem.retry
+
+
+@pytest.mark.parametrize(
+    ("name", "reading"),
+    [
+        ("fast", Reading(groups=[], storage=Sighting([storage_class("fast")]))),
+        (None, Reading(groups=[], storage=Sighting([]))),
+        ("standard", Reading(groups=[], storage=None)),
+        # Its class was settled when the claim was made; a class that is gone since harms nothing.
+        ("standard", Reading(groups=[], storage=Sighting([]), claim_exists=True)),
+    ],
+)
+def test_storage_class_is_no_problem(name: str | None, reading: Reading) -> None:
+    assert discovery.problems(volume(name), reading) == []
+
+
+def test_storage_classes_that_may_not_be_listed_are_reported_but_do_not_block() -> None:
+    reading = Reading(groups=[], storage=Sighting(denied="storageclasses is forbidden"))
+    (problem,) = discovery.problems(volume("standard"), reading)
+    assert problem.reason == "StorageClassesUnreadable"
+    assert not problem.blocking
+    assert "storageclasses is forbidden" in problem.found
+
+
+def asking_for_a_route(enabled: bool) -> Router:
+    asked = router()
+    routes = {"openshift": {"routes": {"enabled": enabled}}}
+    return Router({**asked.resource, "spec": {**asked.resource["spec"], **routes}})
+
+
+@pytest.mark.parametrize(
+    ("enabled", "groups", "reasons"),
+    [
+        (True, [], ["RouteApiMissing"]),
+        (True, [group("route.openshift.io", "v1")], []),
+        (False, [], []),
+    ],
+    ids=["missing", "served", "not asked for"],
+)
+def test_a_route_needs_an_api_server_that_serves_routes(
+    enabled: bool, groups: list[dict[str, Any]], reasons: list[str]
+) -> None:
+    reading = Reading(groups=groups, claim_exists=True)
+    problems = discovery.problems(asking_for_a_route(enabled), reading)
+    assert [problem.reason for problem in problems] == reasons
+    assert not any(problem.blocking or problem.retry for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("part", "groups", "reasons"),
+    [
+        ("serviceMonitor", [], ["MonitoringApiMissing"]),
+        ("prometheusRule", [group("monitoring.coreos.com", "v1alpha1")], ["MonitoringApiMissing"]),
+        ("prometheusRule", [group("monitoring.coreos.com", "v1alpha1", "v1")], []),
+        ("grafanaDashboard", [], []),
+    ],
+)
+def test_monitoring_needs_an_api_server_that_serves_the_prometheus_operators_kinds(
+    part: str, groups: list[dict[str, Any]], reasons: list[str]
+) -> None:
+    reading = Reading(groups=groups, claim_exists=True)
+    problems = discovery.problems(router(monitoring={part: {"enabled": True}}), reading)
+    assert [problem.reason for problem in problems] == reasons
+    for problem in problems:
+        assert problem.field == f"spec.monitoring.{part}.enabled"
+        assert problem.retry
+        assert not problem.blocking
+
+
+def test_endpoints_keep_the_order_of_the_spec() -> None:
+    names = ["c", "a", "b"]
+    items = [entry(SERVICE["backend"], name=name) for name in names]
+    reading = Reading(groups=[], backends=[Sighting() for _ in items])
+    facts = discovery.facts(router(*items), reading)
+    assert [item.name for item in facts.endpoints] == names
+
+
+def test_the_previous_runs_status_tells_where_a_backend_was() -> None:
+    earlier = {"name": "first", "model": "llama3-8b", "address": "zeta.apps.svc:8321"}
+    owner = router(LLAMASTACK, status={"endpoints": [earlier]})
+    facts = discovery.facts(owner, Reading(groups=[], backends=[Sighting()]))
+    assert facts.endpoints[0].address == "zeta.apps.svc:8321"
+
+
+ASKS_FOR_ALL = {
+    "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
+    "gateway": {"existingRef": {"name": "shared", "namespace": "apps"}, "extProc": True},
+    "openshift": {"routes": {"enabled": True}},
+}
+GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_VERSIONS
+
+
+@pytest.mark.parametrize(
+    ("platform", "served", "kinds", "reasons"),
+    [
+        (
+            "openshift",
+            [GATEWAY, ENVOY_GATEWAY, MONITORING],
+            {
+                *("HTTPRoute", "EnvoyExtensionPolicy", "BackendTrafficPolicy"),
+                *("ServiceMonitor", "PrometheusRule"),
+            },
+            set(),
+        ),
+        ("openshift", [GATEWAY, ISTIO], {"HTTPRoute", "EnvoyFilter"}, {"MonitoringApiMissing"}),
+        (
+            "kubernetes",
+            [GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING],
+            {"HTTPRoute", "ServiceMonitor", "PrometheusRule"},
+            {"GatewayControllerUnknown", "RouteApiMissing"},
+        ),
+        (
+            "kubernetes",
+            [],
+            set(),
+            {"MonitoringApiMissing", "GatewayApiNotInstalled", "RouteApiMissing"},
+        ),
+    ],
+)
+def test_without_a_cluster_each_object_is_built_whose_api_counts_as_served(
+    platform: str, served: list[str], kinds: set[str], reasons: set[str]
+) -> None:
+    asked = router(**ASKS_FOR_ALL)
+    facts = discovery.offline_facts(asked, platform, served)
+    builders = (http_routes, ext_proc_attachment, service_monitor, prometheus_rule)
+    assert {item["kind"] for build in builders for item in build(asked, facts)} == kinds
+    found = discovery.offline_problems(asked, platform, served)
+    assert {problem.reason for problem in found} == reasons
+    assert not any(problem.blocking for problem in found)
+
+
+def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
+    asked = router(**ASKS_FOR_ALL)
+    everything = list(discovery.OPTIONAL_VERSIONS)
+    for platform in ("kubernetes", "openshift"):
+        facts = discovery.offline_facts(asked, platform)
+        assert facts == discovery.offline_facts(asked, platform, everything)
+
+
+def test_every_optional_kind_has_its_api_among_the_optional_ones() -> None:
+    optional = {resource.api_version for resource in RESOURCES if resource.optional}
+    of_groups = {f"{group}/{version}" for group, version in discovery.OPTIONAL_VERSIONS.items()}
+    assert optional == of_groups | {"route.openshift.io/v1"}

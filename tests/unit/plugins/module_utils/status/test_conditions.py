@@ -1,0 +1,327 @@
+"""Each condition says what is true, from live objects, with a reason and a remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
+    conditions,
+    reasons,
+    requeue_after,
+    transitions,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Workload,
+)
+from seen import (
+    ALL_FOUND,
+    FOUND,
+    INVALID,
+    LOST,
+    NO_CLASS,
+    NOT_BUILT,
+    NOW,
+    ON_OPENSHIFT,
+    STARTING,
+    UNREADABLE,
+    condition,
+    deployment,
+    router,
+    status,
+    verdict,
+    waiting_pod,
+    with_route,
+)
+
+EARLIER = "2026-11-22T10:00:00Z"
+
+
+@pytest.mark.parametrize("reason", ["AutoscalerBlind", "DrainBlocked"])
+def test_what_is_in_effect_and_does_no_good_degrades_a_router_that_is_ready(reason: str) -> None:
+    said = status(problems=[Problem(reason, "spec.autoscaling", "it", "do", blocking=False)])
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "Degraded") == ("True", reason)
+    assert verdict(said, "Ready")[0] == "True"
+    assert verdict(said, "ConfigValid")[0] == "True"
+
+
+def test_pods_that_an_autoscaler_left_are_explained_until_replicas_counts_again() -> None:
+    left = deployment()
+    left["metadata"]["annotations"] = {"vllm.ai/replicas-set-aside": "1"}
+
+    def available(**spec: Any) -> str:
+        said = status(workload=Workload(left), owner=router(**spec))
+        return str(condition(said, "Available")["message"])
+
+    assert "spec.replicas (1) applies when it is next changed" in available(replicas=1)
+    assert "Autoscaling" not in available(replicas=2)
+    assert "Autoscaling" not in available(replicas=1, autoscaling={"enabled": True})
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "message"),
+    [
+        (
+            waiting_pod("ErrImagePull", "Back-off pulling"),
+            "ImagePullBackOff",
+            "Container router cannot pull example.com/router:1. Check spec.image and "
+            "spec.imagePullSecrets.",
+        ),
+        (
+            waiting_pod(
+                "CrashLoopBackOff",
+                "back-off 5m0s",
+                lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+            ),
+            "CrashLoopBackOff",
+            "Container router ends again and again (exit code 137, OOMKilled). "
+            "kubectl logs --previous -c router says why.",
+        ),
+        (
+            waiting_pod("CreateContainerConfigError", 'secret "hf" not found'),
+            "CreateContainerConfigError",
+            'Container router cannot be created: secret "hf" not found',
+        ),
+    ],
+)
+def test_pods_that_cannot_start_say_why(pod: dict[str, Any], reason: str, message: str) -> None:
+    said = status(workload=replace(STARTING, pods=[pod, pod]))
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "Degraded") == ("True", reason)
+    assert verdict(said, "Progressing") == ("False", reason)
+    assert condition(said, "Ready")["message"] == message
+
+
+def test_a_crash_loop_reads_the_same_at_every_restart() -> None:
+    said = [
+        status(workload=replace(STARTING, pods=[waiting_pod("CrashLoopBackOff", f"back-off {n}s")]))
+        for n in (10, 20)
+    ]
+    assert said[0] == said[1]
+
+
+def test_a_container_that_is_being_created_is_no_trouble() -> None:
+    said = status(workload=replace(STARTING, pods=[waiting_pod("ContainerCreating")]))
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "Degraded") == ("False", "AsExpected")
+
+
+def test_a_pod_without_a_node_waits_and_says_so() -> None:
+    unschedulable = {
+        "metadata": {"name": "p"},
+        "status": {
+            "conditions": [
+                {
+                    "type": "PodScheduled",
+                    "reason": "Unschedulable",
+                    "message": "Insufficient memory",
+                }
+            ]
+        },
+    }
+    said = status(workload=replace(STARTING, pods=[unschedulable]))
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "Ready") == ("False", "Unschedulable")
+    assert "Insufficient memory" in condition(said, "Ready")["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        (
+            "ReplicaFailure",
+            {"status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
+            "ReplicaFailure",
+        ),
+        (
+            "Progressing",
+            {"status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"},
+            "ProgressDeadlineExceeded",
+        ),
+    ],
+)
+def test_what_the_deployment_complains_of_degrades(
+    name: str, value: dict[str, str], reason: str
+) -> None:
+    workload = Workload(deployment(ready=1, **{name: value}))
+    said = status(workload=workload)
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "Degraded") == ("True", reason)
+    assert value["message"] in condition(said, "Degraded")["message"]
+
+
+def test_available_is_the_deployments_word_while_a_bad_edit_waits() -> None:
+    said = status(problems=[INVALID])
+    assert verdict(said, "Available") == ("True", "MinimumReplicasAvailable")
+    assert verdict(said, "ConfigValid") == ("False", "InvalidSpec")
+    assert said["observedGeneration"] == 3
+
+
+def test_every_problem_is_told_and_the_first_blocking_one_gives_the_reason() -> None:
+    said = status(problems=[NOT_BUILT, INVALID])
+    assert verdict(said, "Degraded") == ("True", "InvalidSpec")
+    assert condition(said, "Degraded")["message"] == (
+        "spec.replicas: found -1. Give 0 or more. spec.ingress.enabled: not built. Leave it out."
+    )
+    assert condition(said, "Ready")["message"] == "spec.replicas: found -1. Give 0 or more."
+
+
+@pytest.mark.parametrize("problem", [NO_CLASS, NOT_BUILT])
+def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
+    assert verdict(status(problems=[problem]), "ConfigValid") == ("True", "ConfigAccepted")
+
+
+@pytest.mark.parametrize(
+    ("facts", "spec", "expected", "message"),
+    [
+        (ALL_FOUND, {}, ("True", "AllBackendsResolved"), "1 of 1 resolved."),
+        (
+            Facts(endpoints=[replace(FOUND, message="2 Services match: uses a, not b")]),
+            {},
+            ("True", "AllBackendsResolved"),
+            "1 of 1 resolved. first: 2 Services match: uses a, not b.",
+        ),
+        (
+            Facts(endpoints=[FOUND, LOST]),
+            {},
+            ("False", "SomeBackendsUnresolved"),
+            "spec.vllmEndpoints[1].backend.service (second): no such Service. "
+            "Create it, or correct name and namespace.",
+        ),
+        (
+            Facts(endpoints=[LOST]),
+            {},
+            ("False", "NoBackendsResolved"),
+            "spec.vllmEndpoints[0].backend.service (second): no such Service. "
+            "Create it, or correct name and namespace.",
+        ),
+        (Facts(), {}, ("False", "NoBackends"), "No backends found: spec.vllmEndpoints is empty."),
+        (
+            Facts(),
+            {"config": {"providers": {"models": []}}},
+            ("True", "BackendsInConfig"),
+            reasons.REASONS["BackendsInConfig"],
+        ),
+    ],
+)
+def test_backends_resolved_tells_which_are_not(
+    facts: Facts, spec: dict[str, Any], expected: tuple[str, str], message: str
+) -> None:
+    said = status(facts, owner=router(**spec))
+    assert verdict(said, "BackendsResolved") == expected
+    assert condition(said, "BackendsResolved")["message"] == message
+
+
+def test_no_backends_at_all_is_a_fact_and_not_a_fault() -> None:
+    assert verdict(status(Facts()), "Degraded") == ("False", "AsExpected")
+
+
+def test_nothing_is_said_of_a_route_that_nobody_asked_for() -> None:
+    assert "RouteReady" not in {item["type"] for item in status(ON_OPENSHIFT)["conditions"]}
+
+
+def test_an_admitted_route_is_running_and_its_host_is_told() -> None:
+    said = status(ON_OPENSHIFT, workload=with_route("True"))
+    assert said["phase"] == "Running"
+    assert verdict(said, "RouteReady") == ("True", "RouteAdmitted")
+    assert said["openshiftFeatures"] == {
+        "routesEnabled": True,
+        "routeHostname": "router.example.com",
+    }
+
+
+@pytest.mark.parametrize(
+    ("exists", "reason"), [(True, "RouteNotAdmitted"), (False, "RouteMissing")]
+)
+def test_a_route_that_waits_is_progress_and_no_fault(exists: bool, reason: str) -> None:
+    workload = with_route(exists=exists)
+    said = status(ON_OPENSHIFT, workload=workload)
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "RouteReady") == ("False", reason)
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+    assert verdict(said, "Degraded") == ("False", "AsExpected")
+    assert said["openshiftFeatures"] == {"routesEnabled": exists}
+    assert requeue_after.period(router(), ON_OPENSHIFT, [], workload) == requeue_after.PROGRESSING
+
+
+def test_a_refused_route_degrades_with_the_words_of_the_refusal() -> None:
+    said = status(ON_OPENSHIFT, workload=with_route("False", "HostAlreadyClaimed"))
+    assert said["phase"] == "Degraded"
+    for name, value in (("RouteReady", "False"), ("Degraded", "True")):
+        assert verdict(said, name) == (value, "RouteRefused")
+        assert "(HostAlreadyClaimed): it is taken." in condition(said, name)["message"]
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+
+
+def test_a_route_outside_openshift_is_the_only_thing_that_is_missing() -> None:
+    problems = [discovery.ROUTE_API_MISSING]
+    workload = with_route(exists=False)
+    said = status(problems=problems, workload=workload)
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "RouteReady") == ("False", "RouteApiMissing")
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+    assert "spec.ingress" in condition(said, "RouteReady")["message"]
+    assert condition(said, "Degraded")["message"].count("only OpenShift has Routes") == 1
+    assert "openshiftFeatures" not in said
+    assert requeue_after.period(router(), ALL_FOUND, problems, workload) == requeue_after.SETTLED
+
+
+def test_a_route_is_not_judged_by_a_cluster_that_does_not_answer() -> None:
+    said = status(Facts(), [UNREADABLE], with_route("True"))
+    assert verdict(said, "RouteReady") == ("Unknown", "DiscoveryFailed")
+
+
+def test_transition_times_move_only_when_the_status_flips() -> None:
+    before = status(Facts(endpoints=[FOUND, LOST]))
+    for item in before["conditions"]:
+        item["lastTransitionTime"] = EARLIER
+    said = status(ALL_FOUND, previous=before)
+    moved = {item["type"] for item in said["conditions"] if item["lastTransitionTime"] == NOW}
+    assert moved == {"Degraded", "BackendsResolved"}
+
+
+def test_messages_are_one_line_and_fit() -> None:
+    assert conditions.sanitized("a\n\tb\x1b[31m\u2028c ") == "a b [31m c"
+    long = replace(INVALID, found="x" * 40000)
+    message = condition(status(problems=[long]), "Degraded")["message"]
+    assert len(message) == conditions.MESSAGE_LIMIT
+    assert message.endswith("…")
+
+
+def test_a_reason_that_the_api_server_would_refuse_does_not_cost_the_status() -> None:
+    strange = replace(INVALID, reason="not a reason")
+    assert verdict(status(problems=[strange]), "Degraded") == ("True", "InvalidSpec")
+
+
+def test_a_field_that_no_router_reads_is_named_and_degrades_nothing() -> None:
+    ignored = Problem(
+        "InvalidConfig",
+        "spec.config.semantic_cache.hnsw",
+        "no router of contract 0.4 reads it",
+        "Remove it",
+        blocking=False,
+    )
+    of = status(problems=[ignored])
+    assert condition(of, "ConfigValid")["status"] == "True"
+    assert condition(of, "ConfigValid")["reason"] == "FieldsIgnored"
+    assert "spec.config.semantic_cache.hnsw" in condition(of, "ConfigValid")["message"]
+    assert condition(of, "Degraded")["status"] == "False"
+    assert of["phase"] == "Running"
+
+
+def test_a_password_in_plain_text_is_a_warning_that_is_told_once() -> None:
+    exposed = Problem("PlainTextCredential", "spec.config.x", "plain", "Hide it", blocking=False)
+    ignored = Problem("InvalidConfig", "spec.config.y", "unread", "Remove it", blocking=False)
+    warned = status(problems=[ignored, exposed])
+    assert verdict(warned, "ConfigValid") == ("True", "PlainTextCredential")
+    assert "spec.config.y" in condition(warned, "ConfigValid")["message"]
+    assert warned["phase"] == "Running"
+    for before in ({}, status(), status(problems=[ignored])):
+        told = [item["reason"] for item in transitions.between(before, warned)]
+        assert told.count("PlainTextCredential") == 1
+    assert not conditions.is_good(condition(warned, "ConfigValid"))
+    assert transitions.between(warned, warned) == []
