@@ -29,25 +29,12 @@ _NUMBER_START = frozenset("+-.0123456789")
 
 def config_maps(router: Router, facts: Facts) -> list[Manifest]:
     """<name>-config (config.yaml, tools_db.json); for the Envoy in the pod <name>-envoy-config."""
-    tools = router_config.tools_database(router.spec)
+    names = (config_map_name(router.name), envoy_config_map_name(router.name))
+    # Gateway mode has no Envoy in the pod, and so no second content.
     return [
-        _config_map(
-            router,
-            config_map_name(router.name),
-            {
-                "config.yaml": yaml_text(router_config.render(router, facts)),
-                "tools_db.json": json.dumps(tools, indent=2, ensure_ascii=False) + "\n",
-            },
-        ),
-        *_envoy_config_map(router, facts),
+        _config_map(router, name, dict(content))
+        for name, content in zip(names, _contents(router, facts), strict=False)
     ]
-
-
-def _envoy_config_map(router: Router, facts: Facts) -> list[Manifest]:
-    if is_gateway_mode(router.spec):
-        return []
-    document = {"envoy.yaml": yaml_text(envoy.bootstrap(router, facts))}
-    return [_config_map(router, envoy_config_map_name(router.name), document)]
 
 
 def config_hashes(router: Router, facts: Facts) -> tuple[str, str]:
@@ -55,12 +42,35 @@ def config_hashes(router: Router, facts: Facts) -> tuple[str, str]:
 
     The second is "" where no Envoy runs in the pod.
     """
-    hashes = [_content_hash(config_map) for config_map in config_maps(router, facts)]
+    hashes = [_content_hash(content) for content in _contents(router, facts)]
     return hashes[0], hashes[1] if len(hashes) > 1 else ""
 
 
-def _content_hash(config_map: Manifest) -> str:
-    canonical = json.dumps(config_map["data"], sort_keys=True)
+def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:
+    """The files of each ConfigMap; the same ones for the same router and facts."""
+    global _rendered
+    known_router, known_facts, known = _rendered
+    if known_router is router and known_facts is facts:
+        return known
+    tools = router_config.tools_database(router.spec)
+    contents = [
+        {
+            "config.yaml": yaml_text(router_config.render(router, facts)),
+            "tools_db.json": json.dumps(tools, indent=2, ensure_ascii=False) + "\n",
+        }
+    ]
+    if not is_gateway_mode(router.spec):
+        contents.append({"envoy.yaml": yaml_text(envoy.bootstrap(router, facts))})
+    _rendered = (router, facts, contents)
+    return contents
+
+
+# The last ones: the Deployment asks for their hashes, and writing YAML is a third of a reconcile.
+_rendered: tuple[Router | None, Facts | None, list[dict[str, str]]] = (None, None, [])
+
+
+def _content_hash(content: dict[str, str]) -> str:
+    canonical = json.dumps(content, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 

@@ -23,6 +23,7 @@ _ENVIRONMENT_REFERENCE = re.compile(r"\$\{[^{}]+\}")
 _LIMIT = 300
 
 
+@cache
 def schema_version() -> str | None:
     """Version of the installed router package whose schema is in use; None: nothing is checked."""
     distribution = _distribution()
@@ -34,7 +35,7 @@ def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
     Nothing when there is no schema.
     """
-    validator = _load()
+    validator = load()
     if validator is None:
         return
     for error in validator.iter_errors(document):
@@ -50,18 +51,8 @@ def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 
 @cache
-def _distribution() -> metadata.Distribution | None:
-    # Asked for by every status; loading schema and validator would cost it as much as the rest.
-    if not find_spec("jsonschema"):
-        return None
-    try:
-        return metadata.distribution(PACKAGE)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-@cache
-def _load() -> Any:
+def load() -> Any:
+    """The validator; None where there is no schema. A second call costs nothing."""
     distribution = _distribution()
     if distribution is None:
         return None
@@ -74,6 +65,17 @@ def _load() -> Any:
             checker = _type_checker(Draft202012Validator.TYPE_CHECKER)
             return validators.extend(Draft202012Validator, type_checker=checker)(schema)
     return None
+
+
+@cache
+def _distribution() -> metadata.Distribution | None:
+    # Asked for by every status; loading schema and validator would cost it as much as the rest.
+    if not find_spec("jsonschema"):
+        return None
+    try:
+        return metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _type_checker(base: Any) -> Any:
