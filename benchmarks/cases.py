@@ -21,6 +21,8 @@ from benchmarks.subjects import USER, Site
 AVAILABLE_DEADLINE = 120.0
 # Without a write for so long, an operator is done.
 SETTLED_SECONDS = 3.0
+# Their log says of each reconcile that it has ended.
+OURS = ("warm", "cold")
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,15 @@ class Size:
     """How much is measured.
 
     cases: of single runs, for subjects that do not go through all; counts: routers at once;
-    reconciles: after how many the memory is looked at.
+    memory_at, settled_at: with how many routers memory is looked at after many reconciles, and an
+    operator is idle and started again; reconciles: after how many the memory is looked at.
     """
 
     runs: int
     cases: dict[str, tuple[str, ...]]
     counts: dict[str, tuple[int, ...]]
     memory_at: int
+    settled_at: tuple[int, ...]
     reconciles: tuple[int, ...]
     idle_seconds: float
 
@@ -45,6 +49,7 @@ QUICK = Size(
     cases={"conventional": (bars.CREATE,)},
     counts={"warm": (1, 2), "cold": (1,), "conventional": (), "stock": (1,), "peer": (1,)},
     memory_at=2,
+    settled_at=(2,),
     reconciles=(5, 10),
     idle_seconds=5.0,
 )
@@ -53,13 +58,14 @@ FULL = Size(
     cases={},
     # The slow ones take minutes for 50, and nothing is learnt from 200.
     counts={
-        "warm": (1, 10, 50, 200),
+        "warm": (1, 10, 50, 200, 1000),
         "cold": (1, 10, 50),
         "conventional": (1, 10, 50),
         "stock": (1, 10, 50, 200),
         "peer": (1, 10, 50, 200),
     },
     memory_at=50,
+    settled_at=(50, 200, 1000),
     reconciles=(200, 1000),
     idle_seconds=60.0,
 )
@@ -108,39 +114,67 @@ class Bench:
                 running(command, self.site.directory / f"{name}.log") as operator,
             ):
                 yield from self._load(operator, namespace, count)
-                if count == self.size.memory_at:
-                    yield self._idle(command, count)
-                    if command.name == "warm":
-                        yield from self._churn(operator, namespace, count)
+                if count in self.size.settled_at:
+                    yield from self._idle(operator, count)
+                if count == self.size.memory_at and command.name == "warm":
+                    yield from self._churn(operator, namespace, count)
+                if count in self.size.settled_at and command.name in OURS:
+                    operator.stop()
+                    yield from self._restart(command, count)
 
     def _load(self, operator: Operator, namespace: Namespace, count: int) -> Iterator[Row]:
         subject = operator.command.name
         for kind, value in processes.memory(operator.pid).items():
             yield Row(subject, bars.IDLE.format(kind), "MiB", (value,))
         loads = [
-            operator.load(namespace, count, f"load-{number}")
+            operator.load(namespace, count, f"load-{number}", self._plane)
             for number in range(self.size.runs if count == 1 else 1)
         ]
-        seconds = tuple(load.seconds for load in loads)
-        yield Row(subject, bars.RUNNING.format(count), "s", seconds)
+        seconds = tuple(load.available_seconds for load in loads)
+        yield Row(subject, bars.AVAILABLE.format(count), "s", seconds)
+        if operator.command.writes_phase:
+            seconds = tuple(load.running_seconds for load in loads)
+            yield Row(subject, bars.RUNNING.format(count), "s", seconds)
         cpu = tuple(load.cpu_seconds / count for load in loads)
         yield Row(subject, bars.LOAD_CPU.format(count), "s", cpu)
+        cpu = tuple(load.plane_cpu_seconds / count for load in loads)
+        yield Row(subject, bars.PLANE_CPU.format(count), "s", cpu)
         for kind in loads[0].peak:
             peaks = tuple(load.peak[kind] for load in loads)
             yield Row(subject, bars.PEAK.format(kind, count), "MiB", peaks)
 
-    def _idle(self, command: Command, count: int) -> Row:
-        self.say(f"{command.name}: {self.size.idle_seconds:g} idle seconds with {count} routers")
+    @property
+    def _plane(self) -> list[int]:
+        return list(self.site.plane.processes.values())
+
+    def _idle(self, operator: Operator, count: int) -> Iterator[Row]:
+        subject = operator.command.name
+        self.say(f"{subject}: {self.size.idle_seconds:g} idle seconds with {count} routers")
         log = self.site.plane.audit_log
         while True:
             offset = log.stat().st_size
             time.sleep(SETTLED_SECONDS)
             if not self._writes(log, offset):
                 break
-        offset = log.stat().st_size
+        offset, cpu = log.stat().st_size, processes.cpu_seconds(operator.pid)
         time.sleep(self.size.idle_seconds)
-        per_minute = self._writes(log, offset) * 60 / self.size.idle_seconds
-        return Row(command.name, bars.IDLE_WRITES.format(count), "writes", (per_minute,))
+        minute = 60 / self.size.idle_seconds
+        writes = self._writes(log, offset) * minute
+        yield Row(subject, bars.IDLE_WRITES.format(count), "writes", (writes,))
+        cpu = (processes.cpu_seconds(operator.pid) - cpu) * minute
+        yield Row(subject, bars.IDLE_CPU.format(count), "s", (cpu,))
+        for kind, value in processes.memory(operator.pid).items():
+            yield Row(subject, bars.SETTLED.format(kind, count), "MiB", (value,))
+
+    def _restart(self, command: Command, count: int) -> Iterator[Row]:
+        """Started again over routers that are settled, until it has looked at all of them."""
+        self.say(f"{command.name}: started again over {count} routers")
+        log = self.site.directory / f"{command.name}-{count}-again.log"
+        with running(command, log) as operator:
+            seconds = operator.wait_for_reconciles(count)
+            cpu = processes.cpu_seconds(operator.pid)
+        yield Row(command.name, bars.RESTART.format(count), "s", (seconds,))
+        yield Row(command.name, bars.CPU.format(bars.RESTART.format(count)), "s", (cpu,))
 
     def _churn(self, operator: Operator, namespace: Namespace, count: int) -> Iterator[Row]:
         names = [f"load-0-{number}" for number in range(count)]

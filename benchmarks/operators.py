@@ -26,23 +26,26 @@ RECONCILED = b'"Reconciled"'
 
 @dataclass(frozen=True)
 class Command:
-    """How an operator is started, and how to see that it is done with its routers.
+    """How an operator is started.
 
-    done: how many routers of a namespace are; reads the phase where the operator writes one.
+    writes_phase: whether it says of its routers that they are Running.
     """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
-    done: Callable[[Namespace], int] = Namespace.running
+    writes_phase: bool = True
 
 
 @dataclass(frozen=True)
 class Load:
-    """What N routers at once took."""
+    """What N routers at once took, until their Deployments had their pods and until their statuses
+    said so too; CPU of the operator and of the control plane until then."""
 
-    seconds: float
+    available_seconds: float
+    running_seconds: float
     cpu_seconds: float
+    plane_cpu_seconds: float
     peak: Mapping[str, float]
 
 
@@ -52,6 +55,7 @@ class Operator:
     def __init__(self, command: Command, log: Path) -> None:
         self.command = command
         self._log = log
+        self._started = time.monotonic()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command.arguments,
@@ -75,21 +79,34 @@ class Operator:
         words = (b"Starting workers", b"starting workers")
         wait(lambda: self._said(words), START_DEADLINE, f"{self.command.name} to start")
 
-    def load(self, namespace: Namespace, count: int, prefix: str) -> Load:
-        """Create routers at once and wait until all of them run."""
-        cpu = processes.cpu_seconds(self.pid)
-        done_before = self.command.done(namespace)
+    def load(self, namespace: Namespace, count: int, prefix: str, plane: Sequence[int]) -> Load:
+        """Create routers at once and wait until all of them run; plane: its processes."""
+        cpu, plane_cpu = processes.cpu_seconds(self.pid), _cpu_seconds(plane)
+        available, running = namespace.available() + count, namespace.running() + count
         with MemoryPeak(self.pid) as memory:
             started = time.monotonic()
             for number in range(count):
                 namespace.create(f"{prefix}-{number}")
+            self._wait(lambda: namespace.available() >= available, f"{count} Deployments")
+            available_seconds = time.monotonic() - started
+            if self.command.writes_phase:
+                self._wait(lambda: namespace.running() >= running, f"{count} routers to run")
+            running_seconds = time.monotonic() - started
+        return Load(
+            available_seconds,
+            running_seconds,
+            processes.cpu_seconds(self.pid) - cpu,
+            _cpu_seconds(plane) - plane_cpu,
+            memory.peak,
+        )
 
-            def all_run() -> bool:
-                return self.command.done(namespace) >= done_before + count
+    def wait_for_reconciles(self, count: int) -> float:
+        """Until so many have ended well; seconds since this operator was started."""
+        self._wait(lambda: self.reconciles() >= count, f"{count} reconciles")
+        return time.monotonic() - self._started
 
-            wait(all_run, RUNNING_DEADLINE, f"{count} routers to run", POLL_INTERVAL)
-            seconds = time.monotonic() - started
-        return Load(seconds, processes.cpu_seconds(self.pid) - cpu, memory.peak)
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
+        wait(condition, RUNNING_DEADLINE, what, POLL_INTERVAL)
 
     def churn(self, namespace: Namespace, names: Sequence[str], until: int) -> None:
         """Wake it for one router after the other, as fast as it can, for `until` reconciles."""
@@ -122,6 +139,10 @@ class Operator:
             text = said[-4000:].decode(errors="replace")
             raise BenchmarkError(f"{self.command.name} ended by itself: {text}")
         return any(word in said for word in words)
+
+
+def _cpu_seconds(pids: Sequence[int]) -> float:
+    return sum(processes.cpu_seconds(pid) for pid in pids)
 
 
 @contextmanager

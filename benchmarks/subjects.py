@@ -19,7 +19,7 @@ from wrapper_runner import warm
 from benchmarks import conventional, processes
 from benchmarks.operators import Command
 from benchmarks.plays import Subject
-from benchmarks.routers import ROOT, Namespace
+from benchmarks.routers import ROOT
 
 # The name by which the audit log tells the subjects' requests from the benchmark's own.
 USER = "bench-subject"
@@ -101,7 +101,7 @@ def operators(site: Site) -> list[Command]:
             "conventional",
             _wrapper_runner(site, "conventional", _conventional_watches(site)),
             site.environment,
-            Namespace.available,
+            writes_phase=False,
         ),
     ]
     stock = stock_engine.environment()
@@ -110,7 +110,7 @@ def operators(site: Site) -> list[Command]:
         commands.append(Command("stock", command, {**site.environment, **stock}))
     if os.environ.get(PEER):
         command = shlex.split(os.environ[PEER])
-        commands.append(Command("peer", command, site.environment, Namespace.available))
+        commands.append(Command("peer", command, site.environment))
     return commands
 
 
