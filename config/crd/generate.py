@@ -1,6 +1,9 @@
 """Composes bases/vllm.ai_semanticrouters.yaml from semanticrouter.yaml and core-v1.json.
 
-schema.json is the CRD's schema once more, for the operator: JSON is loaded in 2 ms, YAML in 50.
+schema.json is the CRD's schema once more, for the operator: JSON is loaded in 2 ms, YAML in 50. It
+also has the defaults inside list items, which the CRD has not: GitOps tools compare a list as a
+whole, and one that the API server has filled in differs from git for ever. The operator fills them
+in by itself.
 
     python config/crd/generate.py                  writes both
     python config/crd/generate.py --core SWAGGER   first takes core-v1.json anew from Kubernetes'
@@ -178,12 +181,42 @@ def composed(schema: Any, core: Schema) -> Any:
     return opened(own) if "$open" in schema else own
 
 
+def without_item_defaults(schema: Any, in_item: bool = False) -> Any:
+    """A schema by which the API server adds nothing to the items of any list."""
+    if isinstance(schema, list):
+        return [without_item_defaults(value, in_item) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        key: {name: without_item_defaults(field, in_item) for name, field in value.items()}
+        if key == "properties"
+        else without_item_defaults(value, in_item or key == "items")
+        for key, value in schema.items()
+        # Among properties, the name "default" would be a field's.
+        if not (in_item and key == "default")
+    }
+    if in_item and "default" in schema and "description" in kept:
+        kept["description"] += f" Unset, it is {schema['default']}."
+    return _keyless(kept) if "items" in kept else kept
+
+
+def _keyless(schema: Schema) -> Schema:
+    """A list whose items may lack a key cannot be a map to the API server."""
+    keys = schema.get("x-kubernetes-list-map-keys", [])
+    if set(keys) <= set(schema["items"].get("required", [])):
+        return schema
+    ours = ("x-kubernetes-list-map-keys", "x-kubernetes-list-type")
+    return {key: value for key, value in schema.items() if key not in ours}
+
+
 def generated() -> dict[Path, str]:
     """The text of each file."""
     source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     del source["definitions"]
     crd = composed(source, json.loads(CORE.read_text(encoding="utf-8")))
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    version = crd["spec"]["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]
+    version["schema"] = {"openAPIV3Schema": without_item_defaults(schema)}
     text = yaml.dump(
         crd, Dumper=Dumper, sort_keys=False, width=100, allow_unicode=True, explicit_start=True
     )

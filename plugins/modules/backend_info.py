@@ -255,7 +255,8 @@ def _endpoints(client: Client, given: dict[str, Any]) -> list[Endpoint]:
     if given["name"]:
         # Not router.spec: its defaults come from a file that a module's archive does not hold.
         resource = read_router(client, given["name"], given["namespace"]).resource
-        entries = resource["spec"].get("vllmEndpoints") or []
+        listed = resource["spec"].get("vllmEndpoints") or []
+        entries = [{"weight": ENDPOINT_OPTIONS["weight"]["default"], **entry} for entry in listed]
         known = (resource.get("status") or {}).get("endpoints") or []
     return resolve(Reads(client), given["namespace"], entries, known)
 

@@ -41,7 +41,7 @@ _SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
 def check(router: Router, facts: Facts) -> list[Problem]:
     """Everything that is wrong with the object, the structure of a hand-carried one included."""
-    if router.spec != (router.resource.get("spec") or {}):
+    if not crd.has_defaults(router.resource.get("spec") or {}):
         # A file, or a cluster whose CRD is not ours: nobody has looked at the structure, and the
         # rules take it for granted.
         mistakes = crd.validate(router.resource)

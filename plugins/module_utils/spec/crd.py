@@ -43,10 +43,18 @@ def schema() -> Schema:
 
 
 def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a spec with every default filled in, as the API server stores it."""
+    """A copy of a spec with every default filled in; the API server leaves out those in lists."""
     defaulted = deepcopy(dict(spec))
     _fill(defaulted, schema()["properties"]["spec"])
     return defaulted
+
+
+def has_defaults(spec: Mapping[str, Any]) -> bool:
+    """An API server with this CRD has filled the spec in, and so looked at its structure.
+
+    It adds nothing to the items of a list, see config/crd/generate.py.
+    """
+    return _is_filled(spec, schema()["properties"]["spec"])
 
 
 def validate(resource: Mapping[str, Any]) -> list[Problem]:
@@ -109,6 +117,20 @@ def _fill(value: Any, node: Schema) -> None:
     elif isinstance(value, list) and "items" in node:
         for item in value:
             _fill(item, node["items"])
+
+
+def _is_filled(value: Any, node: Schema) -> bool:
+    if not isinstance(value, Mapping):
+        return True
+    properties = node.get("properties", {})
+    others = node.get("additionalProperties")
+    return all(
+        value.get(name) is not None for name, child in properties.items() if "default" in child
+    ) and all(
+        _is_filled(item, known)
+        for name, item in value.items()
+        if isinstance(known := properties.get(name, others), dict)
+    )
 
 
 def _mistakes(value: Any, node: Schema, path: str) -> Iterator[Problem]:
