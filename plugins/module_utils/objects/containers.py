@@ -43,6 +43,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports im
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 ROUTER = "semantic-router"
+CONFIG_FILE = f"{CONFIG_DIRECTORY}/config.yaml"
 ENVOY = "envoy-proxy"
 
 # Envoy starts a worker per core of the node, whatever its CPU limit is, each with its own pools.
@@ -57,8 +58,10 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
         "name": ROUTER,
         "image": image(spec["image"], spec["image"]),
         "imagePullPolicy": spec["image"]["pullPolicy"],
-        # The image's entrypoint adds -config from CONFIG_FILE. The user's come last and win.
+        # -config too: the entrypoint of older images reads CONFIG_FILE, that of newer ones none,
+        # and starts the router with the image's own example. The user's come last and win.
         "args": [
+            f"-config={CONFIG_FILE}",
             f"-port={ports.grpc}",
             f"-api-port={ports.api}",
             *_api_bind(spec),
@@ -129,7 +132,7 @@ def image(defaults: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     # What points the router at spec.config and at its passwords is not open to an override.
     ours = [
-        {"name": "CONFIG_FILE", "value": f"{CONFIG_DIRECTORY}/config.yaml"},
+        {"name": "CONFIG_FILE", "value": CONFIG_FILE},
         *_api_consent(spec),
         *secret_environment(spec),
     ]

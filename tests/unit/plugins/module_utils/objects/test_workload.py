@@ -143,7 +143,12 @@ class TestArguments:
 
         semantic_router, envoy = containers(service=wanted)
 
-        assert semantic_router["args"] == ["-port=9000", "-api-port=8082", "-metrics-port=9100"]
+        assert semantic_router["args"] == [
+            "-config=/etc/semantic-router/config.yaml",
+            "-port=9000",
+            "-api-port=8082",
+            "-metrics-port=9100",
+        ]
         assert envoy["ports"] == [{"name": "api", "containerPort": 8081, "protocol": "TCP"}]
 
     def test_the_users_come_last(self):
@@ -155,7 +160,7 @@ class TestArguments:
     def test_no_flag_is_given_that_a_router_0_3_lacks(self):
         flags = {argument.split("=")[0] for argument in containers()[0]["args"]}
 
-        assert flags <= {"-port", "-api-port", "-metrics-port"}
+        assert flags <= {"-config", "-port", "-api-port", "-metrics-port"}
 
     def test_metrics_port_is_declared_only_when_enabled(self):
         declared = containers(service={"metrics": {"enabled": False}})[0]["ports"]

@@ -1,0 +1,58 @@
+"""The router reads our configuration whatever its image's entrypoint is like."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
+    router_container,
+)
+from examples import router
+
+OURS = "/etc/semantic-router/config.yaml"
+# Of the images up to 0.3, and of those that are called vllm-sr too; a stand-in for the router
+# prints what it is called with.
+ENTRYPOINTS = {
+    "reads CONFIG_FILE": """
+CONFIG_FILE="${CONFIG_FILE:-/app/config/config.yaml}"
+exec router --config="$CONFIG_FILE" "$@"
+""",
+    "starts with its own example": """
+exec router --config=/app/config/config.yaml "$@"
+""",
+}
+
+
+def config_of(entrypoint: str, container: dict[str, Any], directory: Path) -> str:
+    """What the flag -config ends up as: Go's flag package takes the last one."""
+    stand_in = directory / "router"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    stand_in.chmod(0o755)
+    script = directory / "entrypoint.sh"
+    script.write_text(entrypoint)
+    environment = {item["name"]: item["value"] for item in container["env"] if "value" in item}
+    answer = subprocess.run(
+        ["sh", script, *container["args"]],
+        env={"PATH": f"{directory}:/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    flags = [line.lstrip("-") for line in answer.stdout.splitlines()]
+    return [flag.removeprefix("config=") for flag in flags if flag.startswith("config=")][-1]
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_the_router_reads_our_file_whatever_the_entrypoint(entrypoint: str, tmp_path: Path) -> None:
+    container = router_container(router(), Facts())
+    assert config_of(ENTRYPOINTS[entrypoint], container, tmp_path) == OURS
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_an_argument_of_the_user_wins(entrypoint: str, tmp_path: Path) -> None:
+    container = router_container(router(args=["-config=/mine.yaml"]), Facts())
+    assert config_of(ENTRYPOINTS[entrypoint], container, tmp_path) == "/mine.yaml"
