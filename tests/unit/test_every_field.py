@@ -6,20 +6,16 @@ reads, fails here. router_config/test_every_field.py asks more of spec.config: b
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils import objects
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config, registry
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, sample_documents
 from schema_walk import (
@@ -78,39 +74,16 @@ def shown(steps: Steps) -> Iterator[tuple[Resource, Place]]:
             yield document, ("spec", *place)
 
 
-def builders() -> list[Callable[[Router, Facts], list[Manifest]]]:
-    """Every public function of objects/ that makes manifests of a router and the facts."""
-    modules = [
-        importlib.import_module(f"{objects.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(objects.__path__)
-    ]
-    return [
-        function
-        for module in modules
-        for name, function in vars(module).items()
-        if not name.startswith("_")
-        and getattr(function, "__module__", "") == module.__name__
-        and getattr(function, "__annotations__", {}).get("return") == "list[Manifest]"
-    ]
-
-
-BUILDERS = builders()
-
-
 def built(resource: Resource) -> str:
     router = Router(resource)
     found = facts(router, "openshift" if "openshift" in resource["spec"] else "kubernetes")
-    return json.dumps([build(router, found) for build in BUILDERS])
+    return json.dumps(registry.build(router, found))
 
 
 @pytest.fixture(autouse=True)
 def _quick_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs, differs as JSON too, in a twentieth of the time."""
     monkeypatch.setattr(config, "yaml_text", json.dumps)
-
-
-def test_builders_are_found():
-    assert {"deployment", "config_maps", "http_routes", "route"} <= {b.__name__ for b in BUILDERS}
 
 
 @pytest.mark.parametrize("field", but(FIELDS, NOT_SHOWN))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
@@ -10,8 +11,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Problems,
     Spec,
     duplicates,
+    further_labels,
     invalid,
-    label_problems,
     no_object_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
@@ -25,19 +26,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
     volume_binds_to_node,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import labels
 
 _ENV_FROM = ("configMapRef", "secretRef")
+_BOTH = ("maxSurge", "maxUnavailable")
 _HOSTNAME = "kubernetes.io/hostname"
 
 
 def _labels(spec: Spec) -> Problems:
-    wanted = spec.get("podLabels") or {}
-    for key in labels("any"):
-        if key in wanted:
-            found = f"{key} is the operator's own label, by which it finds the pods"
-            yield invalid("spec.podLabels", found, "Choose another key")
-    yield from label_problems(wanted, "spec.podLabels")
+    for name in ("podLabels", "commonLabels"):
+        yield from further_labels(spec, name, "spec")
 
 
 def _env_from(spec: Spec) -> Problems:
@@ -49,6 +46,16 @@ def _env_from(spec: Spec) -> Problems:
             yield invalid(path, found, f"Give one of {', '.join(_ENV_FROM)}")
         elif not source[given[0]].get("name"):
             yield invalid(f"{path}.{given[0]}.name", "it is missing", "Name the object")
+
+
+def _init_containers(spec: Spec) -> Problems:
+    entries = spec.get("initContainers") or []
+    yield from duplicates(entries, "spec.initContainers")
+    others = {ROUTER, ENVOY, *(item["name"] for item in spec.get("extraContainers") or [])}
+    for index, container in enumerate(entries):
+        if container["name"] in others:
+            found = f'another container of the pod is called "{container["name"]}"'
+            yield invalid(f"spec.initContainers[{index}].name", found, "Choose another name")
 
 
 def _containers(spec: Spec) -> Problems:
@@ -101,6 +108,37 @@ def _priority(spec: Spec) -> Problems:
         yield no_object_name("spec.priorityClassName", name, "a PriorityClass")
 
 
+def _runtime_class(spec: Spec) -> Problems:
+    name = spec.get("runtimeClassName")
+    if name and not DNS_NAME.fullmatch(name):
+        yield no_object_name("spec.runtimeClassName", name, "a RuntimeClass")
+
+
+def _names(spec: Spec) -> Problems:
+    for index, alias in enumerate(spec.get("hostAliases") or []):
+        yield from _address(alias["ip"], f"spec.hostAliases[{index}].ip")
+    servers = (spec.get("dnsConfig") or {}).get("nameservers") or []
+    for index, text in enumerate(servers):
+        yield from _address(text, f"spec.dnsConfig.nameservers[{index}]")
+    if spec.get("dnsPolicy") == "None" and not servers:
+        found = "the pods would ask nobody: spec.dnsConfig.nameservers is empty"
+        yield invalid("spec.dnsPolicy", found, "Name a server there, or choose ClusterFirst")
+
+
+def _address(text: str, path: str) -> Problems:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        yield invalid(path, f'"{text}" is no address', "Give one such as 10.0.0.10")
+
+
+def _rolling_update(spec: Spec) -> Problems:
+    wanted = spec.get("rollingUpdate") or {}
+    if wanted and all(str(wanted.get(name, "")) in ("0", "0%") for name in _BOTH):
+        found = "with maxSurge and maxUnavailable 0 no pod could ever be replaced"
+        yield invalid("spec.rollingUpdate", found, "Raise one of them")
+
+
 def _spread(spec: Spec) -> Problems:
     """Pods that are kept on the node of their volume cannot be spread over nodes."""
     scaling = spec["autoscaling"]
@@ -124,9 +162,13 @@ def _spread(spec: Spec) -> Problems:
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _labels,
     _env_from,
+    _init_containers,
     _containers,
     _volumes,
     _mounts,
     _priority,
+    _runtime_class,
+    _names,
+    _rolling_update,
     _spread,
 )

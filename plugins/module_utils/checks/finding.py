@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import labels
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 Spec = dict[str, Any]
@@ -50,9 +51,19 @@ def duplicates(entries: list[Spec], path: str) -> Problems:
             yield invalid(f"{path}[{index}].name", found, "Choose another one")
 
 
-def label_problems(labels: Mapping[str, str], path: str) -> Problems:
+def further_labels(value: Spec, name: str, path: str) -> Problems:
+    """Labels of the user's beside the operator's own."""
+    wanted = value.get(name) or {}
+    for key in labels("any"):
+        if key in wanted:
+            found = f"{key} is the operator's own label, by which it finds what is the router's"
+            yield invalid(f"{path}.{name}", found, "Choose another key")
+    yield from label_problems(wanted, f"{path}.{name}")
+
+
+def label_problems(wanted: Mapping[str, str], path: str) -> Problems:
     """Labels that no object can carry."""
-    for key, value in labels.items():
+    for key, value in wanted.items():
         if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
             yield invalid(path, f'"{key}: {value}" is no label', "Copy it from the object's labels")
 

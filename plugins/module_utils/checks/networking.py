@@ -179,8 +179,25 @@ def _is_inside(part: _Network, whole: _Network) -> bool:
     return isinstance(whole, ipaddress.IPv6Network) and part.subnet_of(whole)
 
 
+def _service(spec: Spec) -> Problems:
+    """What only some types of a Service have; the API server refuses or ignores it of others."""
+    wanted = spec["service"]
+    for name in ("loadBalancerClass", "loadBalancerSourceRanges"):
+        if wanted.get(name) and wanted["type"] != "LoadBalancer":
+            found = f"a Service of type {wanted['type']} has none"
+            yield invalid(f"spec.service.{name}", found, "Set spec.service.type to LoadBalancer")
+    if wanted.get("externalTrafficPolicy") and wanted["type"] == "ClusterIP":
+        found = "a Service of type ClusterIP has none"
+        remedy = "Set spec.service.type to LoadBalancer or NodePort, or remove it"
+        yield invalid("spec.service.externalTrafficPolicy", found, remedy)
+    for index, text in enumerate(wanted.get("loadBalancerSourceRanges") or []):
+        if _network(text) is None:
+            yield _no_network(f"spec.service.loadBalancerSourceRanges[{index}]", text)
+
+
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _ports,
+    _service,
     _ingress,
     _network_policy,
 )

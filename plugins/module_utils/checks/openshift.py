@@ -10,6 +10,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     DNS_LABEL,
     Problems,
     Spec,
+    further_labels,
     invalid,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
@@ -55,8 +56,24 @@ def _backend_tls(spec: Spec) -> Problems:
         )
 
 
+def _labels(spec: Spec) -> Problems:
+    yield from further_labels(spec["openshift"]["routes"], "labels", "spec.openshift.routes")
+
+
+def _certificate(spec: Spec) -> Problems:
+    tls = spec["openshift"]["routes"]["tls"]
+    if tls.get("externalCertificate") and tls["termination"] == "passthrough":
+        yield invalid(
+            "spec.openshift.routes.tls.externalCertificate",
+            "with tls.termination passthrough OpenShift's router needs no certificate",
+            "Choose edge, or remove it",
+        )
+
+
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _hostname,
     _insecure_policy,
     _backend_tls,
+    _labels,
+    _certificate,
 )

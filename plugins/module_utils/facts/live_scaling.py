@@ -40,7 +40,7 @@ def scale_of(deployment: Manifest | None) -> Scale | None:
 
 def foreign_budgets(router: Router, budgets: Iterable[Manifest]) -> list[str]:
     """Names of the PodDisruptionBudgets that cover the router's pods and are not its own."""
-    carried = pod_labels(router.name, router.spec.get("podLabels"))
+    carried = pod_labels(router.name, router.spec)
     return sorted(
         str(budget["metadata"]["name"])
         for budget in budgets

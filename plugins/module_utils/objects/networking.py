@@ -6,7 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import given
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
+    compact,
+    given,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_api_open,
 )
@@ -26,9 +29,17 @@ def service(router: Router, _facts: Facts) -> list[Manifest]:
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": metadata(router.name, router.namespace),
+            "metadata": metadata(
+                router.name, router.namespace, annotations=compact(wanted.get("annotations"))
+            ),
             "spec": {
                 "type": wanted["type"],
+                **given(
+                    wanted,
+                    "loadBalancerClass",
+                    "loadBalancerSourceRanges",
+                    "externalTrafficPolicy",
+                ),
                 "selector": selector(router.name),
                 "ports": [_port(name, wanted[name]) for name in shown_ports(wanted)],
             },

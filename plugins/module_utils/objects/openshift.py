@@ -10,6 +10,10 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import IDLE_TIMEOUT
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
+    compact,
+    given,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_api_open,
 )
@@ -34,7 +38,13 @@ def route(router: Router, facts: Facts) -> list[Manifest]:
             "apiVersion": "route.openshift.io/v1",
             "kind": "Route",
             "metadata": metadata(
-                router.name, router.namespace, annotations={_TIMEOUT_ANNOTATION: IDLE_TIMEOUT}
+                router.name,
+                router.namespace,
+                annotations={
+                    _TIMEOUT_ANNOTATION: IDLE_TIMEOUT,
+                    **compact(wanted.get("annotations") or {}),
+                },
+                more_labels=wanted.get("labels"),
             ),
             "spec": {
                 **_host(wanted),
@@ -43,6 +53,7 @@ def route(router: Router, facts: Facts) -> list[Manifest]:
                 "tls": {
                     "termination": wanted["tls"]["termination"],
                     "insecureEdgeTerminationPolicy": wanted["tls"]["insecureEdgeTerminationPolicy"],
+                    **given(wanted["tls"], "externalCertificate"),
                 },
                 "wildcardPolicy": "None",
             },

@@ -71,8 +71,19 @@ CONCERNS = tuple(BUILDERS)
 def build(router: Router, facts: Facts, concerns: Iterable[str] = CONCERNS) -> list[Manifest]:
     """The manifests of these concerns, in their order; KeyError for one that there is not."""
     return [
-        manifest
+        _with_common_metadata(manifest, router)
         for concern in concerns
         for builder in BUILDERS[concern]
         for manifest in builder(router, facts)
     ]
+
+
+def _with_common_metadata(manifest: Manifest, router: Router) -> Manifest:
+    """The labels and annotations that every object is to have, under its own."""
+    common = {
+        "labels": router.spec.get("commonLabels"),
+        "annotations": router.spec.get("commonAnnotations"),
+    }
+    own = manifest["metadata"]
+    added = {name: {**more, **(own.get(name) or {})} for name, more in common.items() if more}
+    return {**manifest, "metadata": {**own, **added}} if added else manifest

@@ -11,6 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
+    compact,
+    given,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_REPLICAS_SET_ASIDE,
     Manifest,
@@ -49,7 +53,11 @@ def horizontal_pod_autoscaler(router: Router, _facts: Facts) -> list[Manifest]:
                 },
                 "minReplicas": wanted["minReplicas"],
                 "maxReplicas": wanted["maxReplicas"],
-                "metrics": [_metric(name, target) for name, target in targets.items() if target],
+                "metrics": [
+                    *(_metric(name, target) for name, target in targets.items() if target),
+                    *compact(wanted.get("metrics") or []),
+                ],
+                **given(wanted, "behavior"),
             },
         }
     ]
@@ -73,6 +81,9 @@ def pod_disruption_budget(router: Router, facts: Facts) -> list[Manifest]:
             "metadata": metadata(router.name, router.namespace),
             "spec": {
                 **_budget(wanted),
+                # What is not ready serves nobody, and may not be put right on this node.
+                "unhealthyPodEvictionPolicy": wanted.get("unhealthyPodEvictionPolicy")
+                or "AlwaysAllow",
                 "selector": {"matchLabels": selector(router.name)},
             },
         }

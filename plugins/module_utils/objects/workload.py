@@ -89,7 +89,7 @@ def deployment(router: Router, facts: Facts) -> list[Manifest]:
                 "progressDeadlineSeconds": _progress_deadline(router.spec),
                 "template": {
                     "metadata": {
-                        "labels": pod_labels(router.name, router.spec.get("podLabels")),
+                        "labels": pod_labels(router.name, router.spec),
                         "annotations": _pod_annotations(router, facts),
                     },
                     "spec": _pod(router, facts),
@@ -107,7 +107,16 @@ def _pod(router: Router, facts: Facts) -> dict[str, Any]:
         "terminationGracePeriodSeconds": router.spec["terminationGracePeriodSeconds"],
         **pod_security_context(router, facts),
         **given(
-            router.spec, "imagePullSecrets", "nodeSelector", "tolerations", "priorityClassName"
+            router.spec,
+            "imagePullSecrets",
+            "nodeSelector",
+            "tolerations",
+            "priorityClassName",
+            "runtimeClassName",
+            "hostAliases",
+            "dnsPolicy",
+            "dnsConfig",
+            "initContainers",
         ),
         **_affinity(router),
         **_spread(router),
@@ -137,9 +146,14 @@ def _strategy(spec: Mapping[str, Any]) -> dict[str, Any]:
     # The volume is bound to one node: a surging pod may find no room there, and the old pod that
     # holds the room waits for it. So one old pod goes first; with Recreate all of them would.
     surge, unavailable = (0, 1) if volume_binds_to_node(spec) else (1, 0)
+    wanted = {
+        name: value
+        for name, value in (spec.get("rollingUpdate") or {}).items()
+        if value is not None
+    }
     return {
         "type": "RollingUpdate",
-        "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable},
+        "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable, **wanted},
     }
 
 

@@ -99,9 +99,10 @@ def labels(router_name: str, component: str = COMPONENT_ROUTER) -> dict[str, str
     }
 
 
-def pod_labels(router_name: str, others: Mapping[str, str] | None) -> dict[str, str]:
+def pod_labels(router_name: str, spec: Mapping[str, Any]) -> dict[str, str]:
     """Labels of the pods: the user's, and ours over them."""
-    return {**(others or {}), **labels(router_name)}
+    others = {**(spec.get("commonLabels") or {}), **(spec.get("podLabels") or {})}
+    return {**others, **labels(router_name)}
 
 
 def metadata(

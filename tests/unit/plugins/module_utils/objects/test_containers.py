@@ -50,9 +50,3 @@ def config_of(entrypoint: str, container: dict[str, Any], directory: Path) -> st
 def test_the_router_reads_our_file_whatever_the_entrypoint(entrypoint: str, tmp_path: Path) -> None:
     container = router_container(router(), Facts())
     assert config_of(ENTRYPOINTS[entrypoint], container, tmp_path) == OURS
-
-
-@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
-def test_an_argument_of_the_user_wins(entrypoint: str, tmp_path: Path) -> None:
-    container = router_container(router(args=["-config=/mine.yaml"]), Facts())
-    assert config_of(ENTRYPOINTS[entrypoint], container, tmp_path) == "/mine.yaml"

@@ -153,3 +153,25 @@ def test_an_ingress_takes_class_annotations_and_certificates():
     assert built["metadata"]["annotations"] == {"a": "b"}
     assert built["spec"]["tls"] == tls
     assert "ingressClassName" not in built_ingress(className="")["spec"]
+
+
+def test_a_load_balancer_is_as_internal_as_its_annotations_class_and_ranges_make_it():
+    asked = {
+        "type": "LoadBalancer",
+        "annotations": {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"},
+        "loadBalancerClass": "service.k8s.aws/nlb",
+        "loadBalancerSourceRanges": ["10.0.0.0/8"],
+        "externalTrafficPolicy": "Local",
+    }
+
+    (built,) = service(router(service=asked), Facts())
+
+    assert built["metadata"]["annotations"] == asked.pop("annotations")
+    assert {name: built["spec"][name] for name in asked} == asked
+
+
+def test_a_service_has_nothing_of_a_load_balancer_that_is_not_asked_for():
+    (built,) = service(router(), Facts())
+
+    assert set(built["spec"]) == {"type", "selector", "ports"}
+    assert "annotations" not in built["metadata"]

@@ -54,3 +54,15 @@ def test_route_waits_for_an_answer_as_long_as_envoy_does():
 )
 def test_route_is_built_on_openshift_alone_and_only_when_asked_for(enabled: bool, facts: Facts):
     assert route(router(openshift={"routes": {"enabled": enabled}}), facts) == []
+
+
+def test_a_route_takes_labels_annotations_and_a_certificate_by_reference():
+    tls = {"externalCertificate": {"name": "llm-tls"}}
+    asked = {"labels": {"type": "internal"}, "annotations": {"a": "b"}, "tls": tls}
+
+    made = built(**asked)
+
+    assert made["metadata"]["labels"]["type"] == "internal"
+    assert made["metadata"]["annotations"]["a"] == "b"
+    assert "haproxy.router.openshift.io/timeout" in made["metadata"]["annotations"]
+    assert made["spec"]["tls"]["externalCertificate"] == {"name": "llm-tls"}

@@ -98,6 +98,7 @@ class TestBudget:
         assert self.budget(replicas=1) is None
         assert self.budget(replicas=2) == {
             "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {
                 "matchLabels": {
                     "app.kubernetes.io/name": "semantic-router",
@@ -118,7 +119,17 @@ class TestBudget:
         built = self.budget(replicas=3, podDisruptionBudget=bound)
 
         assert built is not None
-        assert {k: v for k, v in built.items() if k != "selector"} == bound
+        bounds = ("minAvailable", "maxUnavailable")
+        assert {name: value for name, value in built.items() if name in bounds} == bound
+
+    def test_pods_that_cannot_start_do_not_hold_up_a_drain_unless_asked_to(self):
+        policy = "unhealthyPodEvictionPolicy"
+        asked = self.budget(replicas=3, podDisruptionBudget={policy: "IfHealthyBudget"})
+        unasked = self.budget(replicas=3)
+
+        assert asked is not None
+        assert unasked is not None
+        assert (asked[policy], unasked[policy]) == ("IfHealthyBudget", "AlwaysAllow")
 
     def test_a_bound_of_zero_is_a_bound(self):
         built = self.budget(replicas=3, podDisruptionBudget={"maxUnavailable": 0})

@@ -543,3 +543,21 @@ class TestAdditions:
         assert found["terminationGracePeriodSeconds"] == 300
         assert pod()["terminationGracePeriodSeconds"] == 60
         assert "priorityClassName" not in pod()
+
+    def test_init_containers_dns_host_names_and_runtime_reach_the_pod_as_they_stand(self):
+        asked = {
+            "initContainers": [{"name": "fetch", "image": "example.com/fetch:1", "args": ["-v"]}],
+            "hostAliases": [{"ip": "10.0.0.10", "hostnames": ["models.example.com"]}],
+            "dnsPolicy": "None",
+            "dnsConfig": {"nameservers": ["10.0.0.53"]},
+            "runtimeClassName": "nvidia",
+        }
+
+        found = pod(**asked)
+
+        assert {name: found[name] for name in asked} == asked
+
+    def test_a_part_of_a_rolling_update_leaves_the_other_part_as_it_is(self):
+        built = spec(persistence={"enabled": False}, rollingUpdate={"maxSurge": "50%"})
+
+        assert built["strategy"]["rollingUpdate"] == {"maxSurge": "50%", "maxUnavailable": 0}
