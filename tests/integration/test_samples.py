@@ -100,6 +100,11 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
                 "apiVersion": "scheduling.k8s.io/v1",
                 "value": 1000,
             }
+        if "runtimeClassName" in spec:
+            found["RuntimeClass", spec["runtimeClassName"]] = {
+                "apiVersion": "node.k8s.io/v1",
+                "handler": "nvidia",
+            }
     for (kind, name), manifest in found.items():
         manifest["kind"] = kind
         manifest.setdefault("metadata", {})["name"] = name
@@ -138,7 +143,7 @@ def histories(
         for name, before, router in zip(SAMPLES, without, routers, strict=True)
     }
     for kind, name in needed:
-        if kind == "PriorityClass":
+        if kind in ("PriorityClass", "RuntimeClass"):
             kubectl("delete", kind, name)
 
 
