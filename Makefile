@@ -83,7 +83,7 @@ docs: lint-docs ## Build the documentation into build/site, warnings as errors
 
 .PHONY: golden
 golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
-	UPDATE_GOLDEN=1 $(BIN)/pytest -q $$(grep -rl --include='*.py' UPDATE_GOLDEN tests/unit)
+	UPDATE_GOLDEN=1 $(BIN)/pytest -q $$(grep -rl '^import golden' tests/unit)
 	git --no-pager diff --stat -- tests/unit/golden
 
 .PHONY: manifests

@@ -1,16 +1,21 @@
 """Every object of every sample, on both platforms, as it is applied: golden files and laws.
 
-UPDATE_GOLDEN=1 rewrites the files; read their diff before you commit it.
+What WHOLE names is kept whole, for people to read; of the other samples, what their manifests for
+Kubernetes have otherwise than those of the base sample. platforms.yaml says what the other platform
+of each has otherwise. Built of these, every sample is compared byte for byte on both.
 """
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
+from functools import cache
 from typing import Any
 
+import golden
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
@@ -23,8 +28,23 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import PLATFORMS, SAMPLE_FILES, SAMPLES, SAMPLES_DIRECTORY, facts, sample
+from patches import patch
 
-GOLDEN = Path(__file__).parent / "golden" / "manifests"
+PLATFORMS_FILE = golden.MANIFESTS / "platforms.yaml"
+KUBERNETES, OPENSHIFT = PLATFORMS
+PREFIX = "vllm.ai_v1alpha1_semanticrouter"
+WHOLE = {
+    golden.BASE: KUBERNETES,
+    f"{PREFIX}_gateway": KUBERNETES,
+    f"{PREFIX}_every_field": OPENSHIFT,
+    f"{PREFIX}_every_field.every-field-gateway": OPENSHIFT,
+    f"{PREFIX}_openshift": OPENSHIFT,
+}
+BASE_NAME = SAMPLES[golden.BASE]["metadata"]["name"]
+# Stands for the sample's own in platforms.yaml.
+NAME = "<name>"
+NAMESPACE = re.compile(r"(?<=^  namespace: )default$", re.MULTILINE)
+HASH = re.compile(r'(?<=-hash: )"?[0-9a-f]{16}"?$', re.MULTILINE)
 
 everywhere = pytest.mark.parametrize("platform", PLATFORMS)
 each_sample = pytest.mark.parametrize("name", SAMPLES)
@@ -44,22 +64,84 @@ def values(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from values(item, f"{path}[{index}]")
 
 
-@everywhere
-@each_sample
-def test_a_sample_becomes_its_golden_manifests(name: str, platform: str):
-    file = GOLDEN / f"{name}.{platform}.yaml"
+@cache
+def built(name: str, platform: str) -> str:
     router = sample(name)
-    built = text(router, facts(router, platform))
-    if os.environ.get("UPDATE_GOLDEN"):
-        file.write_text(built, encoding="utf-8")
+    return text(router, facts(router, platform))
 
-    assert built == file.read_text(encoding="utf-8")
+
+def base_of(name: str, manifests: str) -> str:
+    """The base sample's manifests under the sample's name, with the hashes of its ConfigMaps."""
+    metadata = SAMPLES[name]["metadata"]
+    base = built(golden.BASE, KUBERNETES).replace(BASE_NAME, metadata["name"])
+    base = NAMESPACE.sub(metadata["namespace"], base)
+    hashes = content_hashes(manifests)
+    return HASH.sub(lambda _: next(hashes, ""), base)
+
+
+def content_hashes(manifests: str) -> Iterator[str]:
+    """Of each ConfigMap, as YAML has it in the pods' annotations."""
+    for manifest in yaml.load_all(manifests, Loader=yaml.CSafeLoader):
+        if manifest["kind"] == "ConfigMap":
+            content = json.dumps(manifest["data"], sort_keys=True)
+            digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+            yield f'"{digest}"' if digest[0].isdigit() else digest
+
+
+@each_sample
+def test_a_sample_becomes_its_golden_manifests(name: str):
+    platform = WHOLE.get(name, KUBERNETES)
+    manifests = built(name, platform)
+
+    if name in WHOLE:
+        golden.check(golden.MANIFESTS / f"{name}.{platform}.yaml", manifests)
+    else:
+        file = golden.MANIFESTS / f"{name}.{platform}.patch"
+        golden.check_patch(file, base_of(name, manifests), manifests)
+
+
+def platform_differences() -> str:
+    """Each with the samples of which it makes the manifests of this platform."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in SAMPLES:
+        here, there = platforms_of(name)
+        difference = patch(built(name, here), built(name, there))
+        nameless = difference.replace(SAMPLES[name]["metadata"]["name"], NAME)
+        found.setdefault((there, nameless), []).append(name)
+    return "".join(
+        f"---\n{yaml_text({'platform': platform, 'samples': samples, 'patch': difference})}"
+        for (platform, difference), samples in found.items()
+    )
+
+
+def platforms_of(name: str) -> tuple[str, str]:
+    """That of the golden file, and the other one."""
+    here = WHOLE.get(name, KUBERNETES)
+    return here, OPENSHIFT if here == KUBERNETES else KUBERNETES
+
+
+def test_the_other_platform_changes_what_platforms_yaml_says():
+    if golden.UPDATING:
+        golden.store(PLATFORMS_FILE, platform_differences())
+    entries = [*yaml.safe_load_all(golden.stored(PLATFORMS_FILE))]
+    told = {name: entry for entry in entries for name in entry["samples"]}
+
+    assert {name: platforms_of(name)[1] for name in SAMPLES} == {
+        name: entry["platform"] for name, entry in told.items()
+    }
+    for name, entry in told.items():
+        here, there = (built(name, platform) for platform in platforms_of(name))
+        difference = entry["patch"].replace(NAME, SAMPLES[name]["metadata"]["name"])
+        golden.expect_patched(here, difference, there, PLATFORMS_FILE)
 
 
 def test_every_golden_file_has_its_sample():
-    expected = {f"{name}.{platform}.yaml" for name in SAMPLES for platform in PLATFORMS}
+    expected = {
+        f"{name}.{WHOLE.get(name, KUBERNETES)}.{'yaml' if name in WHOLE else 'patch'}"
+        for name in SAMPLES
+    }
 
-    assert {file.name for file in GOLDEN.iterdir()} == expected
+    assert {file.name for file in golden.MANIFESTS.iterdir()} == {*expected, PLATFORMS_FILE.name}
 
 
 @everywhere

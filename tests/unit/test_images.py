@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry, workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import SAMPLES, facts, router, sample
 
 CHECKOUT = Path(__file__).parents[2]
 GUIDE = CHECKOUT / "docs" / "guide" / "air-gapped.md"
 INSTALLATION = CHECKOUT / "config" / "manager" / "kustomization.yaml"
-GOLDEN = Path(__file__).parent / "golden" / "manifests"
 
 
 def images(found: Router) -> list[str]:
@@ -42,12 +41,9 @@ def test_every_image_of_the_pod_comes_from_the_registry_that_the_user_names(name
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_deployment_alone_has_images(name: str):
-    text = (GOLDEN / f"{name}.kubernetes.yaml").read_text(encoding="utf-8")
-    kinds = {
-        manifest["kind"]
-        for manifest in yaml.load_all(text, Loader=yaml.CSafeLoader)
-        if "image" in set(keys(manifest))
-    }
+    found = sample(name)
+    manifests = registry.build(found, facts(found, "kubernetes"))
+    kinds = {manifest["kind"] for manifest in manifests if "image" in set(keys(manifest))}
 
     assert kinds == {"Deployment"}
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
+import golden
 import pytest
-import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import bootstrap
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     NO_ENDPOINT,
     model_cluster_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-
-GOLDEN = Path(__file__).parents[3] / "golden" / "envoy"
+from examples import facts as facts_of
+from examples import sample
 
 
 def kserve(name: str, model: str, weight: int = 1) -> Endpoint:
@@ -89,20 +88,20 @@ CASES: dict[str, tuple[Router, list[Endpoint]]] = {
 }
 
 
+# The base's own file is in its golden manifests.
 @pytest.mark.parametrize("case", CASES)
 def test_bootstrap_is_as_reviewed(case: str) -> None:
     subject, endpoints = CASES[case]
-    rendered = yaml.safe_dump(
-        bootstrap(subject, Facts(endpoints=endpoints)), sort_keys=False, width=1000
+    base = sample(golden.BASE)
+    golden.check_patch(
+        golden.ENVOY / f"{case}.patch",
+        yaml_text(bootstrap(base, facts_of(base, "kubernetes"))),
+        yaml_text(bootstrap(subject, Facts(endpoints=endpoints))),
     )
-    golden = GOLDEN / f"{case}.yaml"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(rendered, encoding="utf-8")
-    assert rendered == golden.read_text(encoding="utf-8")
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {file.stem for file in GOLDEN.glob("*.yaml")} == set(CASES)
+    assert {file.name for file in golden.ENVOY.iterdir()} == {f"{case}.patch" for case in CASES}
 
 
 def test_bootstrap_changes_neither_router_nor_facts() -> None:

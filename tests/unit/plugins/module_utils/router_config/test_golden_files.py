@@ -1,16 +1,17 @@
 """Every case in tests/unit/golden/config, in every contract, as reviewed.
 
-<case>.cr.yaml is what a user writes, <case>.<contract>.yaml what the router gets, and
+<case>.cr.yaml, or a sample, is what a user writes, <case>.<contract>.yaml what the router gets, and
 <case>.<contract>.problems what the user is told, if anything. A case whose problems are blocking
 has no document. tests/integration/test_router_contract.py shows the documents to the validators.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
+from copy import deepcopy
+from typing import Any
 
+import golden
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
@@ -19,14 +20,25 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from examples import SAMPLES
 
-GOLDEN = Path(__file__).parents[3] / "golden" / "config"
-CASES = sorted(file.name.removesuffix(".cr.yaml") for file in GOLDEN.glob("*.cr.yaml"))
+GOLDEN = golden.DIRECTORY / "config"
+# Cases that a sample has already.
+FROM_SAMPLES = {"my_router": "vllm.ai_v1alpha1_semanticrouter_my-router"}
+WRITTEN = {file.name.removesuffix(".cr.yaml") for file in GOLDEN.glob("*.cr.yaml")}
+CASES = sorted({*FROM_SAMPLES, *WRITTEN})
 CONTRACTS = sorted(router_config.CONTRACTS)
 
 
+def resource_of(case: str) -> dict[str, Any]:
+    if case in FROM_SAMPLES:
+        return deepcopy(SAMPLES[FROM_SAMPLES[case]])
+    resource: dict[str, Any] = yaml.safe_load(golden.stored(GOLDEN / f"{case}.cr.yaml"))
+    return resource
+
+
 def load(case: str, contract: str) -> Router:
-    resource = yaml.safe_load((GOLDEN / f"{case}.cr.yaml").read_text(encoding="utf-8"))
+    resource = resource_of(case)
     resource["spec"] = resource["spec"] or {}
     resource["spec"].setdefault("config", {})["contract"] = contract
     return Router(resource)
@@ -38,19 +50,9 @@ def told(problems: list[Problem]) -> str:
     )
 
 
-def compare(file: Path, text: str) -> None:
-    if os.environ.get("UPDATE_GOLDEN"):
-        if text:
-            file.write_text(text, encoding="utf-8")
-        else:
-            file.unlink(missing_ok=True)
-    assert text == (file.read_text(encoding="utf-8") if file.exists() else "")
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_case_is_valid_for_the_api_server(case: str) -> None:
-    resource = yaml.safe_load((GOLDEN / f"{case}.cr.yaml").read_text(encoding="utf-8"))
-    assert crd.validate(resource) == []
+    assert crd.validate(resource_of(case)) == []
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)
@@ -62,8 +64,8 @@ def test_config_is_as_reviewed(
     problems = router_config.problems(router, facts_of(router))
     blocked = any(problem.blocking for problem in problems)
     document = "" if blocked else yaml_text(router_config.render(router, facts_of(router)))
-    compare(GOLDEN / f"{case}.{contract}.problems", told(problems))
-    compare(GOLDEN / f"{case}.{contract}.yaml", document)
+    golden.check(GOLDEN / f"{case}.{contract}.problems", told(problems))
+    golden.check(GOLDEN / f"{case}.{contract}.yaml", document)
 
 
 def test_no_golden_file_is_left_over() -> None:
