@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from warm_runner import programs
+from warm_runner import client_scripts
 
 BACKLOG = 512
 
@@ -74,9 +74,9 @@ def start(directory: Path, options: Options, environment: Mapping[str, str]) -> 
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-        programs.write_clients(binaries, address)
+        client_scripts.write(binaries, address)
         listener = _listen(address)
-    except (OSError, programs.ScriptError) as error:
+    except (OSError, client_scripts.ScriptError) as error:
         raise ServerError(f"{directory}: {error}") from error
     command = [sys.executable, "-P", "-m", "warm_runner.keeper", f"--owner={os.getpid()}"]
     command += [f"--listener={listener.fileno()}", f"--directory={directory}", "--"]

@@ -6,6 +6,7 @@ it does not grow, but it is replaced after a number of runs all the same, and wh
 
 from __future__ import annotations
 
+import argparse
 import array
 import gc
 import os
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from warm_runner import client, family, kernel, program, stamps
+from warm_runner import child, client, family, kernel, stamps
 from warm_runner.log import log
 from warm_runner.preload import Loaded, load
 from warm_runner.request import Request, RequestError, parse
@@ -222,7 +223,7 @@ class Template:
                 os.close(reading)
             except BaseException:
                 os._exit(client.FAILED)
-            program.become(call.request, call.descriptors, self._loaded, writing)
+            child.become(call.request, call.descriptors, self._loaded, writing)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, client.FORWARDED)
         os.close(writing)
         self._close_descriptors(call)
@@ -356,22 +357,41 @@ class Template:
             self._retire(reason)
 
 
-def run(
-    listener: socket.socket,
-    names: list[str],
-    reloadable: list[str],
-    limits: Limits,
-    retire: Callable[[str], None],
-) -> None:
-    loaded = load(names, reloadable)
+def main() -> None:
+    options = _parser().parse_args()
+    kernel.end_with_parent(os.getppid(), signal.SIGTERM)
+    os.set_inheritable(options.listener, False)
+    os.set_inheritable(options.word, False)
+
+    def retire(reason: str) -> None:
+        os.write(options.word, reason.encode())
+
+    limits = Limits(run=options.run_timeout, runs=options.max_runs, served=options.recycle_after)
+    loaded = load(options.preload, options.reload)
     kernel.adopt_orphans()
-    template = Template(listener, loaded, limits)
+    template = Template(socket.socket(fileno=options.listener), loaded, limits)
     gc.collect()
     # The collector would touch every object after the fork, and so copy its page.
     gc.freeze()
     template.serve(retire)
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listener", type=int, required=True)
+    parser.add_argument("--word", type=int, required=True)
+    parser.add_argument("--preload", action="append", default=[])
+    parser.add_argument("--reload", action="append", default=[])
+    parser.add_argument("--run-timeout", type=float, required=True)
+    parser.add_argument("--max-runs", type=int, required=True)
+    parser.add_argument("--recycle-after", type=int, required=True)
+    return parser
+
+
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main()

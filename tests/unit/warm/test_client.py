@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from warm_runner import client, programs
+from warm_runner import client, client_scripts
 
 # What Python itself has loaded by then, and the modules that are compiled in.
 BUILTIN = {*sys.builtin_module_names, "fcntl", "_socket", "array", "__future__"}
@@ -18,7 +18,7 @@ BUILTIN |= {"os", "os.path", "posixpath", "genericpath", "stat", "_collections_a
 
 @pytest.fixture
 def binaries(tmp_path: Path) -> Path:
-    programs.write_clients(tmp_path / "bin", tmp_path / "socket")
+    client_scripts.write(tmp_path / "bin", tmp_path / "socket")
     real = tmp_path / "real"
     real.mkdir()
     program = real / "ansible-runner"
