@@ -17,7 +17,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
-from warm_runner import client, locales, nested
+from warm_runner import locales, nested, protocol
 from warm_runner.interpreters import interpreter_of, is_ours
 from warm_runner.preload import Loaded
 from warm_runner.refresh import Unlike, refresh_ansible, refresh_python
@@ -144,7 +144,7 @@ def _surrogates(errors: str) -> str:
 
 
 def _take_signals(request: Request) -> None:
-    for number in client.FORWARDED:
+    for number in protocol.FORWARDED:
         if number in request.ignored:
             signal.signal(number, signal.SIG_IGN)
         elif number == signal.SIGINT:
