@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import urllib3
@@ -31,7 +31,16 @@ RETRIES = urllib3.Retry(total=1, connect=0)
 CONNECTIONS = 64
 UNAUTHORIZED = 401
 
+PAGE = "500"
+
 Json = dict[str, Any]
+
+
+class Listed(NamedTuple):
+    """What a list had, and the version to go on from."""
+
+    items: list[Json]
+    version: str
 
 
 class ClusterError(Exception):
@@ -67,6 +76,19 @@ class Cluster:
 
     def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> Json:
         return self._json("GET", path, query=query, accept=accept)
+
+    def items(self, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> Listed:
+        """All of a list, page by page."""
+        found: list[Json] = []
+        page = {"limit": PAGE, **(query or {})}
+        while True:
+            answer = self.get(path, page, accept)
+            # The metadata form of an empty list is null.
+            found += answer["items"] or ()
+            token = answer["metadata"].get("continue")
+            if not token:
+                return Listed(found, str(answer["metadata"]["resourceVersion"]))
+            page["continue"] = token
 
     def create(self, path: str, body: Json) -> Json:
         return self._json("POST", path, body=body)

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from wrapper_runner import environment, inputdir, logs, watches
@@ -25,7 +26,7 @@ log = logs.Log("cmd")
 def run(options: argparse.Namespace) -> bool:
     """Until a signal (True) or until leadership is lost (False)."""
     _refuse_unprotected_metrics(options)
-    watched = watches.load(options.watches_file.resolve())
+    watched = _watched(options)
     cluster = _connect()
     election = _election(cluster, options)
     player = Player(environment.with_absolute_paths(os.environ))
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> bool:
             Controller(
                 cluster,
                 watch,
-                environment.workers(watch.kind, options.max_concurrent_reconciles, os.environ),
+                environment.workers(watch, options.max_concurrent_reconciles, os.environ),
                 _reconciler(cluster, watch, player, directory, options),
                 metrics,
                 stop,
@@ -61,6 +62,14 @@ def _refuse_unprotected_metrics(options: argparse.Namespace) -> None:
             "--metrics-secure and --metrics-require-rbac need the stock ansible-operator: "
             "leave them out and serve metrics on 127.0.0.1, or install it"
         )
+
+
+def _watched(options: argparse.Namespace) -> list[Watch]:
+    found = watches.load(options.watches_file.resolve())
+    if "ANSIBLE_INVENTORY" in os.environ and any(watch.batch > 1 for watch in found):
+        log.info("Each object has a run by itself, as ANSIBLE_INVENTORY says which hosts there are")
+        return [replace(watch, batch=1) for watch in found]
+    return found
 
 
 def _connect() -> Cluster:

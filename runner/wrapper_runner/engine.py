@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from wrapper_runner import logs, platform
 from wrapper_runner.cluster import Cluster, ClusterError
@@ -14,8 +15,9 @@ from wrapper_runner.informer import Informer
 from wrapper_runner.leader import LeaderElection
 from wrapper_runner.listing import Change, concerns_itself, owners_concerned
 from wrapper_runner.metrics import CONTENT_TYPE, Metrics
+from wrapper_runner.objects import Gone
 from wrapper_runner.playing import Player, PlayError
-from wrapper_runner.reconciler import Gone, ReconcileError, Reconciler
+from wrapper_runner.reconciler import Isolate, ReconcileError, Reconciler, Result
 from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Watch
 from wrapper_runner.workqueue import WorkQueue
@@ -54,11 +56,18 @@ class Controller:
         self._stop = stop
         self._queue = WorkQueue()
         self._threads: list[threading.Thread] = []
+        self._itself: list[Informer] = []
 
     def start(self, namespaces: Sequence[str]) -> None:
         """Look at what is there, then work; `namespaces` [""] = all."""
+        watch = self._watch
+        self._itself = [
+            Informer(self._cluster, watch.kind, namespace, watch.selector, self._itself_changed)
+            for namespace in namespaces
+        ]
         informers = [
-            informer for namespace in namespaces for informer in self._informers(namespace)
+            *self._itself,
+            *(informer for namespace in namespaces for informer in self._dependents(namespace)),
         ]
         for informer in informers:
             threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
@@ -67,8 +76,8 @@ class Controller:
             informer.looked.wait(max(0, deadline - time.monotonic()))
         self._metrics.watch_queue(self._watch.kind, self._workers, lambda: self._queue.depth)
         log.info("Starting workers", kind=str(self._watch.kind), workers=self._workers)
-        for _ in range(self._workers):
-            thread = threading.Thread(target=self._work, daemon=True)
+        for take in self._takes():
+            thread = threading.Thread(target=self._work, args=(take,), daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -81,24 +90,18 @@ class Controller:
             thread.join(max(0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _informers(self, namespace: str) -> list[Informer]:
+    def _dependents(self, namespace: str) -> list[Informer]:
         watch = self._watch
-        itself = Informer(
-            self._cluster, watch.kind, namespace, watch.selector, self._itself_changed
-        )
         return [
-            itself,
-            *(
-                Informer(
-                    self._cluster,
-                    kind,
-                    namespace,
-                    watch.dependents_selector,
-                    self._dependent_changed,
-                    watch.cluster_scoped_dependents,
-                )
-                for kind in watch.dependents
-            ),
+            Informer(
+                self._cluster,
+                kind,
+                namespace,
+                watch.dependents_selector,
+                self._dependent_changed,
+                watch.cluster_scoped_dependents,
+            )
+            for kind in watch.dependents
         ]
 
     def _itself_changed(self, change: Change) -> None:
@@ -109,24 +112,51 @@ class Controller:
         for key in owners_concerned(change, self._watch.kind.group, self._watch.kind.kind):
             self._queue.nudge(key)
 
-    def _work(self) -> None:
-        while (key := self._queue.take()) is not None:
-            try:
-                with self._metrics.reconcile(self._watch.kind):
-                    self._reconcile(key)
-            except Exception as error:
-                self._retry(key, error)
+    def _takes(self) -> list[Callable[[], list[Key]]]:
+        """Where each worker's keys come from.
 
-    def _reconcile(self, key: Key) -> None:
+        Isolated keys have a worker of their own: one of them may be what a whole run died of, or
+        hung at, and would do so again while all others wait.
+        """
+        together = partial(self._queue.take, self._watch.batch)
+        isolated = [self._queue.take_isolated] if self._watch.batch > 1 else []
+        return [together] * self._workers + isolated
+
+    def _work(self, take: Callable[[], list[Key]]) -> None:
+        while keys := take():
+            with self._metrics.working(self._watch.kind):
+                self._reconcile(keys)
+
+    def _reconcile(self, keys: list[Key]) -> None:
+        started = time.monotonic()
+        left = dict.fromkeys(keys)
         try:
-            done = self._reconciler.reconcile(key)
-        except Gone:
+            for key, result in self._reconciler.reconcile(keys, self._population):
+                self._settle(key, result, time.monotonic() - started)
+                del left[key]
+        except Exception as error:
+            for key in left:
+                self._settle(key, error, time.monotonic() - started)
+
+    def _settle(self, key: Key, result: Result, seconds: float) -> None:
+        kind = self._watch.kind
+        if isinstance(result, Isolate):
+            self._queue.isolate(key)
+        elif isinstance(result, Gone):
             self._reconciler.forget(key)
             self._queue.forget(key)
-            self._metrics.tell(self._watch.kind, key, ())
+            self._metrics.reconciled(kind, seconds)
+            self._metrics.tell(kind, key, ())
+        elif isinstance(result, Exception):
+            self._metrics.reconciled(kind, seconds, result)
+            self._retry(key, result)
         else:
-            self._queue.succeeded(key, done.after)
-            self._metrics.tell(self._watch.kind, key, done.conditions)
+            self._queue.succeeded(key, result.after)
+            self._metrics.reconciled(kind, seconds)
+            self._metrics.tell(kind, key, result.conditions)
+
+    def _population(self, namespace: str) -> int:
+        return sum(informer.count(namespace) for informer in self._itself)
 
     def _retry(self, key: Key, error: Exception) -> None:
         delay = self._queue.failed(key)
@@ -136,7 +166,9 @@ class Controller:
         elif isinstance(error, ReconcileError | ClusterError | PlayError | OSError):
             entry.error("Will try again", retry_in=f"{delay:g}s")
         else:
-            entry.exception("Will try again after a mistake of the runner", retry_in=f"{delay:g}s")
+            entry.exception(
+                "Will try again after a mistake of the runner", error, retry_in=f"{delay:g}s"
+            )
 
 
 class Engine:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from wrapper_runner.watches import Kind
+from wrapper_runner.watches import Kind, Watch
 
 LARGEST_VERBOSITY = 7
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -22,13 +22,18 @@ def namespaces(environment: Environment) -> list[str]:
     return [name for name in named if name] or [""]
 
 
-def workers(kind: Kind, default: int, environment: Environment) -> int:
-    """MAX_CONCURRENT_RECONCILES_<KIND>_<GROUP>, or its older name WORKER_..., beats the flag."""
+def workers(watch: Watch, flag: int | None, environment: Environment) -> int:
+    """MAX_CONCURRENT_RECONCILES_<KIND>_<GROUP>, or its older name WORKER_..., beats the flag.
+
+    Without either, one where batches do the work, as each more takes memory; else one for each CPU.
+    """
     for prefix in ("MAX_CONCURRENT_RECONCILES", "WORKER"):
-        number = _number(prefix, kind, environment)
+        number = _number(prefix, watch.kind, environment)
         if number:
             return number
-    return max(default, 1)
+    if flag is not None:
+        return max(flag, 1)
+    return 1 if watch.batch > 1 else _cpus()
 
 
 def verbosity(kind: Kind, default: int, environment: Environment) -> int:
@@ -62,6 +67,10 @@ def with_absolute_paths(environment: Environment) -> dict[str, str]:
 def absolute(paths: str) -> str:
     """One path, or several with colons between them."""
     return os.pathsep.join(os.path.abspath(path) for path in paths.split(os.pathsep) if path)
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 
 
 def _number(prefix: str, kind: Kind, environment: Environment) -> int | None:

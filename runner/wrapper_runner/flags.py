@@ -7,7 +7,6 @@ the embedded one, unless ignoring them would leave something less protected than
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,8 +95,8 @@ def _add_controller(group: Group) -> None:
     group.add_argument(
         "--max-concurrent-reconciles",
         type=int,
-        default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2,
-        help="playbooks at a time, for each watched kind; the default is the number of CPUs",
+        help="playbooks at a time, for each watched kind; without it, the number of CPUs, or 1 "
+        "where objects share runs (batch in watches.yaml)",
     )
     group.add_argument(
         "--metrics-bind-address", "--metrics-addr", default=":8443", help="0 = no metrics"

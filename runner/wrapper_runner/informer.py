@@ -17,7 +17,6 @@ from wrapper_runner.listing import Change, Listing
 from wrapper_runner.selectors import Selector
 from wrapper_runner.watches import Kind
 
-PAGE = "500"
 # Bookmarks come about once a minute, so silence of two means that nobody is there any more.
 SILENCE = 120.0
 LONGEST_RETRY = 30.0
@@ -52,14 +51,18 @@ class Informer:
         # Set once the first list is in, or cannot be had for now: nobody should wait longer.
         self.looked = threading.Event()
 
+    def count(self, namespace: str) -> int:
+        """How many objects there are in a namespace, as far as is known."""
+        return self._listing.count(namespace)
+
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 pause = self._keep_up(stop)
             except ClusterError as error:
                 pause = self._after_error(error)
-            except Exception:
-                self._log.exception("This kind's watch broke down; it starts again")
+            except Exception as mistake:
+                self._log.exception("This kind's watch broke down; it starts again", mistake)
                 pause = LONGEST_RETRY
             self.looked.set()
             # Jitter, or all the watches that one outage ended would come back at one moment.
@@ -83,19 +86,10 @@ class Informer:
         return 0
 
     def _list(self, resource: Resource) -> str:
-        items: list[dict[str, Any]] = []
-        query = {"limit": PAGE, **self._selection}
         accept = METADATA_ONLY.format(list="List")
-        while True:
-            answer = self._cluster.get(resource.path(self._namespace), query, accept)
-            # The metadata form of an empty list is null.
-            items += answer["items"] or ()
-            token = answer["metadata"].get("continue")
-            if not token:
-                break
-            query["continue"] = token
-        self._tell(self._listing.replace(item["metadata"] for item in items))
-        return str(answer["metadata"]["resourceVersion"])
+        listed = self._cluster.items(resource.path(self._namespace), self._selection, accept)
+        self._tell(self._listing.replace(item["metadata"] for item in listed.items))
+        return listed.version
 
     def _watch(self, resource: Resource, version: str, stop: threading.Event) -> str:
         """Until the server ends the watch; the resourceVersion to go on from."""

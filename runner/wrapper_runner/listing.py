@@ -71,6 +71,10 @@ class Listing:
     def __init__(self) -> None:
         self._objects: dict[Key, Seen] = {}
 
+    def count(self, namespace: str) -> int:
+        # A copy: it is asked for by other threads than the one that keeps it up.
+        return sum(key.namespace == namespace for key in list(self._objects))
+
     def replace(self, objects: Iterable[Mapping[str, Any]]) -> list[Change]:
         """A complete list: what is new, what differs, and what is gone without a word."""
         listed = {seen.key: seen for seen in map(Seen.of, objects)}

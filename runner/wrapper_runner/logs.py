@@ -39,16 +39,20 @@ class Log:
     def error(self, message: str, **fields: Any) -> None:
         self._write(logging.ERROR, message, fields)
 
-    def exception(self, message: str, **fields: Any) -> None:
-        """An error with the current traceback, for what is a mistake of this program."""
-        self._write(logging.ERROR, message, fields, traceback=True)
+    def exception(self, message: str, mistake: Exception, **fields: Any) -> None:
+        """An error with its traceback, for what is a mistake of this program."""
+        self._write(logging.ERROR, message, fields, mistake)
 
     def _write(
-        self, level: int, message: str, fields: Mapping[str, Any], traceback: bool = False
+        self,
+        level: int,
+        message: str,
+        fields: Mapping[str, Any],
+        mistake: Exception | None = None,
     ) -> None:
         extra = {_FIELDS: {**self._fields, **fields}}
         # The message is not a format string: it may quote a CR that contains per cent signs.
-        self._logger.log(level, "%s", message, extra=extra, exc_info=traceback)
+        self._logger.log(level, "%s", message, extra=extra, exc_info=mistake)
 
 
 def start(level: str, encoder: Encoder | None, stream: TextIO = sys.stderr) -> None:

@@ -90,22 +90,20 @@ class Metrics:
         self._leader.labels(lease).set(leads)
 
     @contextmanager
-    def reconcile(self, kind: Kind) -> Iterator[None]:
-        """Time a reconcile; one that raises has failed."""
-        gvk = str(kind)
+    def working(self, kind: Kind) -> Iterator[None]:
+        """A worker that has something to do, for one object or several."""
         active = self._active.labels(_controller(kind))
-        active.inc()
-        try:
-            with self._duration.labels(_controller(kind)).time():
-                yield
-        except BaseException as error:
-            self._count(kind, "failed", "error")
-            self._failures.labels(gvk, type(error).__name__).inc()
-            raise
-        else:
+        with active.track_inprogress():
+            yield
+
+    def reconciled(self, kind: Kind, seconds: float, error: Exception | None = None) -> None:
+        """Count one reconcile of one object, which has taken so long from its run's beginning."""
+        self._duration.labels(_controller(kind)).observe(seconds)
+        if error is None:
             self._count(kind, "succeeded", "success")
-        finally:
-            active.dec()
+        else:
+            self._count(kind, "failed", "error")
+            self._failures.labels(str(kind), type(error).__name__).inc()
 
     def tell(self, kind: Kind, key: Key, conditions: Iterable[Mapping[str, str]]) -> None:
         """The conditions that an object has now; none when it is gone."""

@@ -1,4 +1,4 @@
-"""What the events of a run add up to: pure.
+"""What the events of a run add up to, for its only object or for each of several hosts: pure.
 
 Differs from ansible-operator in one point: a failure that the playbook rescued is not a failure of
 the run. ansible-operator goes by events of single tasks; only the closing playbook_on_stats knows.
@@ -6,7 +6,7 @@ the run. ansible-operator goes by events of single tasks; only the closing playb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ class Outcome:
     messages: what results say to the operator's log, in the key `messages`.
     conditions: of the watched object, as results say in `status.conditions`.
     changed: objects that were written, as results say in `objects`; None when none of them does.
+    busy: a task has begun and not ended, by what has been told so far.
     """
 
     failures: list[TaskFailure] = field(default_factory=list)
@@ -42,10 +43,14 @@ class Outcome:
     changed: int | None = None
     stats: Mapping[str, Any] | None = None
     bad_period: str = ""
+    busy: bool = False
 
     def take(self, event: Event) -> None:
         data = event.get("event_data") or {}
-        match event.get("event"):
+        name = event.get("event")
+        if isinstance(name, str) and name.startswith("runner_on_"):
+            self.busy = name == "runner_on_start"
+        match name:
             case "runner_on_ok":
                 self._take_result(data)
             case "runner_on_failed" if not data.get("ignore_errors"):
@@ -61,6 +66,11 @@ class Outcome:
         return self.stats is not None and not (
             self.stats.get("failures") or self.stats.get("dark") or self.bad_period
         )
+
+    @property
+    def took_place(self) -> bool:
+        """Whether the play came to its end and had at least one task."""
+        return bool(self.stats and self.stats.get("processed"))
 
     @property
     def reason(self) -> str:
@@ -96,6 +106,29 @@ class Outcome:
             self.requeue_after = durations.seconds(period)
         except ValueError as error:
             self.bad_period = f"requeue_after: {error}"
+
+
+class Outcomes:
+    """Of the hosts of one run: each gets its own events, and its own share of the closing one."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.of = {host: Outcome() for host in hosts}
+
+    def take(self, event: Event) -> None:
+        data = event.get("event_data") or {}
+        if event.get("event") == "playbook_on_stats":
+            for host, outcome in self.of.items():
+                outcome.take({**event, "event_data": _share(data, host)})
+        elif data.get("host") in self.of:
+            self.of[data["host"]].take(event)
+
+
+def _share(stats: Mapping[str, Any], host: str) -> dict[str, Any]:
+    return {
+        name: {host: counts[host]} if host in counts else {}
+        for name, counts in stats.items()
+        if isinstance(counts, Mapping)
+    }
 
 
 def _was_written(item: Any) -> bool:

@@ -1,6 +1,7 @@
-"""The extra vars of a run: the contract between ansible-operator and a playbook, pure.
+"""The variables of a run: the contract between ansible-operator and a playbook, pure.
 
-As the stock binary's runner.go makes them, so that a playbook cannot tell who called it.
+For one object they are extra vars, as the stock binary's runner.go makes them, so that a playbook
+cannot tell who called it. Several objects are hosts of one play, and each one's are its host's.
 """
 
 from __future__ import annotations
@@ -8,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Kind
+
+# The extra var of a run for several objects: the hosts of its play.
+HOSTS = "routers"
+ALL = "all"
+META = "ansible_operator_meta"
 
 Object = Mapping[str, Any]
 
@@ -24,7 +31,7 @@ def extra_vars(
     name = object_variable(kind)
     return {
         **{key: mark(value) for key, value in spec.items()},
-        "ansible_operator_meta": {
+        META: {
             "namespace": metadata.get("namespace", ""),
             "name": metadata["name"],
         },
@@ -33,6 +40,22 @@ def extra_vars(
         f"{name}_spec": mark(spec),
         **variables,
     }
+
+
+def host_vars(kind: Kind, cr: Object) -> dict[str, Any]:
+    """The same for the host of one object among others, as plain data."""
+    variables = extra_vars(kind, cr, {}, unsafe=False)
+    # A key of a spec is an object's, and how its host is reached is not the object's to say.
+    return {
+        name: value
+        for name, value in variables.items()
+        if name == META or not name.startswith("ansible_")
+    }
+
+
+def host_name(key: Key) -> str:
+    """Unambiguous, as a namespace has no dot; and with one, never a group or localhost."""
+    return f"{key.namespace or 'cluster'}.{key.name}"
 
 
 def object_variable(kind: Kind) -> str:

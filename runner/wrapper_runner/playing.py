@@ -1,39 +1,36 @@
-"""Starts ansible-runner, reads its events, and ends it when its time is up or the operator stops.
+"""Runs plays, reads their events, and ends them when their time is up or the operator stops.
 
 `ansible-runner` is whatever PATH finds first, so another program of that name can stand in.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import threading
-import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
-# ansible-runner needs a second to notice, then ends the playbook and writes its last events.
-KILL_AFTER = 10.0
-TAIL_LINES = 15
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+from wrapper_runner.spawned import Spawned
 
 
 class PlayError(Exception):
     """The program could not be run to its end, or did not get as far as a playbook."""
 
 
+class Stopping(PlayError):
+    """The same, because the operator stops."""
+
+
 @dataclass(frozen=True)
 class Play:
-    """One call of ansible-runner."""
+    """A playbook, and the input directory with what it gets.
+
+    artifacts: how many runs leave something in there. timeout: in seconds, and whose limit it is.
+    """
 
     directory: Path
     playbook: Path
@@ -41,9 +38,11 @@ class Play:
     artifacts: int
     verbosity: int
     timeout: float
+    limit: str = "the limit of --run-timeout"
 
     @property
     def arguments(self) -> list[str]:
+        """For ansible-runner."""
         return [
             *("run", str(self.directory)),
             *("--rotate-artifacts", str(self.artifacts)),
@@ -51,8 +50,28 @@ class Play:
             *("-i", self.ident),
             # Events as lines on stdout: no HTTP receiver, no plugin, nothing to wait for in vain.
             "--json",
-            *([f"-{'v' * self.verbosity}"] if self.verbosity > 0 else []),
+            *self.verbose,
         ]
+
+    @property
+    def verbose(self) -> list[str]:
+        return [f"-{'v' * self.verbosity}"] if self.verbosity > 0 else []
+
+
+class Running(Protocol):
+    """A play that has been started.
+
+    events: until it has ended. end: with all that it has left behind; harmless when it has ended.
+    """
+
+    @property
+    def program(self) -> str: ...
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def last_words(self) -> str: ...
+    def events(self) -> Iterator[dict[str, Any]]: ...
+    def end(self) -> None: ...
 
 
 class Player:
@@ -63,7 +82,7 @@ class Player:
         beside = os.path.dirname(sys.executable)
         path = os.pathsep.join((environment.get("PATH", os.defpath), beside))
         self._environment = {**environment, "PATH": path}
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: set[Running] = set()
         self._lock = threading.Lock()
         self._ended = False
 
@@ -75,147 +94,61 @@ class Player:
             )
         return found
 
-    def events(self, play: Play, kubeconfig: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The events of a play as they happen; PlayError when it does not come to its end."""
-        process = self._start([self.program(), *play.arguments], kubeconfig)
+    def events(self, play: Play, variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        """The events of a play; PlayError when it does not come to its end.
+
+        variables: of its environment, beside those of the operator.
+        """
+        running = self._start(play, {**self._environment, **variables})
         timed_out = threading.Event()
 
         def time_is_up() -> None:
             timed_out.set()
-            _end(process)
+            running.end()
 
         timer = threading.Timer(play.timeout, time_is_up)
         timer.daemon = True
         timer.start()
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
         finished = False
         try:
-            for event in _read(process, tail):
-                # What came before is ansible-playbook's banner, not what ended the play early.
-                tail.clear()
+            for event in running.events():
                 finished = finished or event["event"] == "playbook_on_stats"
                 yield event
-            process.wait()
         finally:
             timer.cancel()
             # If it went off: what the play has left behind is gone before this returns.
             timer.join()
             with self._lock:
-                self._running.discard(process)
-            if process.poll() is None:
-                _end(process)
+                self._running.discard(running)
+            running.end()
         if timed_out.is_set():
-            raise PlayError(f"ended after {play.timeout:g} s, the limit of --run-timeout")
+            raise PlayError(f"ended after {play.timeout:g} s, {play.limit}")
         if not finished and self._ended:
-            raise PlayError("ended because the operator stops")
+            raise Stopping("ended because the operator stops")
         if not finished:
-            said = " | ".join(tail) or "it printed nothing"
-            raise PlayError(f"ansible-runner ({process.returncode}) ended before its play: {said}")
+            said = running.last_words or "it printed nothing"
+            raise PlayError(f"{running.program} ({running.status}) ended before its play: {said}")
 
     def end_all(self) -> int:
         """End what is running and let nothing more start; how many plays that were."""
         with self._lock:
             self._ended = True
-            processes = list(self._running)
-        threads = [threading.Thread(target=_end, args=(process,)) for process in processes]
+            running = list(self._running)
+        threads = [threading.Thread(target=play.end) for play in running]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return len(processes)
+        return len(running)
 
-    def _start(
-        self, command: Sequence[str], kubeconfig: Mapping[str, str]
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, play: Play, environment: Mapping[str, str]) -> Running:
+        if self._ended:
+            raise Stopping("the operator is stopping")
+        running: Running = Spawned([self.program(), *play.arguments], environment)
         with self._lock:
-            if self._ended:
-                raise PlayError("the operator is stopping")
-            process = subprocess.Popen(
-                command,
-                env={**self._environment, **kubeconfig},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                # A Ctrl-C in the terminal is for the operator, which lets its runs finish.
-                start_new_session=True,
-            )
-            self._running.add(process)
-            return process
-
-
-def _read(process: subprocess.Popen[bytes], tail: deque[str]) -> Iterator[dict[str, Any]]:
-    """Events; lines that are none (before the playbook starts, or a traceback) go to `tail`."""
-    assert process.stdout is not None  # noqa: S101 it is piped, which Popen's type cannot say
-    with process.stdout as stdout:
-        for line in stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                event = None
-            if isinstance(event, dict) and "event" in event:
-                yield event
-            elif line.strip():
-                tail.append(_COLOUR.sub("", line.decode(errors="replace")).strip())
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask ansible-runner to end its playbook; then end whatever that has left behind.
-
-    A process group is not enough: the playbook has a session of its own (ansible-runner gives it a
-    terminal), and so has each of its workers, which outlive it in the middle of a task.
-    """
-    family: set[_Process] = set()
-    process.terminate()
-    deadline = time.monotonic() + KILL_AFTER
-    while process.poll() is None and time.monotonic() < deadline:
-        family |= _descendants(process.pid)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.2)
-    process.kill()
-    for member in family:
-        member.kill()
-
-
-class _Process(NamedTuple):
-    """A process, and when it started: a number alone may mean another one by now."""
-
-    pid: int
-    started: str
-
-    def kill(self) -> None:
-        stat = _stat(self.pid)
-        if stat and stat.started == self.started:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-
-class _Stat(NamedTuple):
-    parent: int
-    started: str
-
-
-def _stat(pid: int) -> _Stat | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # The second field is the command in parentheses and may contain anything.
-    fields = text.rpartition(")")[2].split()
-    return _Stat(parent=int(fields[1]), started=fields[19])
-
-
-def _descendants(root: int) -> set[_Process]:
-    """By parent, from /proc; nothing where there is no /proc."""
-    children: dict[int, set[_Process]] = {}
-    for directory in Path("/proc").glob("[0-9]*"):
-        pid = int(directory.name)
-        stat = _stat(pid)
-        if stat:
-            children.setdefault(stat.parent, set()).add(_Process(pid, stat.started))
-    found: set[_Process] = set()
-    unvisited = [root]
-    while unvisited:
-        below = children.get(unvisited.pop(), set())
-        found |= below
-        unvisited += [member.pid for member in below]
-    return found
+            stopped = self._ended
+            self._running.add(running)
+        if stopped:
+            # Between the first look and now.
+            running.end()
+        return running

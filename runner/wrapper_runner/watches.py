@@ -1,8 +1,8 @@
 """watches.yaml: what to watch, what to run for it, and how often.
 
 The same file drives the stock ansible-operator, which silently ignores keys that it does not know:
-that makes room for `dependents`, the one key that is ours, and is also why a misspelt key is an
-error here instead of a setting that quietly has no effect.
+that makes room for `dependents` and `batch`, the keys that are ours, and is also why a misspelt key
+is an error here instead of a setting that quietly has no effect.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from wrapper_runner.problems import StartError
 from wrapper_runner.selectors import EVERYTHING, Selector
 
 DEFAULT_ARTIFACTS = 20
+# What a run of several takes in time and memory grows with them, and the gain gets smaller.
+LARGEST_BATCH = 25
 
 _WATCH_KEYS = {
     *("group", "version", "kind", "playbook", "role", "vars", "maxRunnerArtifacts"),
     *("reconcilePeriod", "manageStatus", "watchDependentResources", "watchClusterScopedResources"),
     *("snakeCaseParameters", "watchAnnotationsChanges", "markUnsafe", "blacklist", "finalizer"),
-    *("selector", "dependents"),
+    *("selector", "dependents", "batch"),
 }
 _FINALIZER_KEYS = {"name", "playbook", "role", "vars"}
 _KIND_KEYS = {"group", "version", "kind"}
@@ -61,6 +63,7 @@ class Watch:
 
     period: seconds between runs when nothing happens; 0 = the command line's.
     dependents: the kinds whose changes wake up their owner.
+    batch: how many objects may share a run, each a host of its play.
     """
 
     kind: Kind
@@ -75,6 +78,7 @@ class Watch:
     dependents: tuple[Kind, ...] = ()
     dependents_selector: Selector = EVERYTHING
     cluster_scoped_dependents: bool = False
+    batch: int = 1
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> list[Watch]:
@@ -138,6 +142,7 @@ class _Entry:
             dependents=dependents,
             dependents_selector=dependents_selector,
             cluster_scoped_dependents=self._typed("watchClusterScopedResources", bool, False),
+            batch=self._batch(),
         )
 
     def _refuse_what_only_the_stock_engine_does(self) -> None:
@@ -201,6 +206,17 @@ class _Entry:
         blacklist = self._kinds("blacklist")
         kinds = tuple(kind for kind in entry._kinds("kinds") if kind not in blacklist)
         return kinds, entry._selector()
+
+    def _batch(self) -> int:
+        size: int = self._typed("batch", int, 1)
+        if not 1 <= size <= LARGEST_BATCH:
+            raise self._error("batch", f"must be from 1 to {LARGEST_BATCH}, not {size}")
+        if size > 1 and not self._typed("markUnsafe", bool, False):
+            raise self._error(
+                "batch",
+                "needs markUnsafe: true, as the variables of a host are never templates",
+            )
+        return size
 
     def _kinds(self, key: str) -> list[Kind]:
         return [

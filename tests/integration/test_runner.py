@@ -477,3 +477,165 @@ def test_probes_and_metrics_answer(start: StartOperator, cluster: Cluster) -> No
     assert float(text.partition(succeeded)[2].split()[0]) >= 1
     assert f"controller_runtime_reconcile_time_seconds_count{{{controller}}}" in text
     assert 'workqueue_depth{name="widget-v1-controller"} 0.0' in text
+
+
+EXECUTIONS = ("--execution=cold", "--execution=warm")
+
+
+def start_together(start: StartOperator, *arguments: str, **keys: Any) -> Operator:
+    """An operator with one worker for widgets that share runs."""
+    more = ("--max-concurrent-reconciles=1", *arguments)
+    return start(*more, **{"playbook": "together.yml", "batch": 16, **keys})
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_objects_that_wait_share_a_run_and_each_has_a_result_of_its_own(
+    start: StartOperator, cluster: Cluster, execution: str
+) -> None:
+    cluster.widget("ben", text=JINJA, objects=2)
+    cluster.widget("bill", behaviour="fail")
+    cluster.widget("bob.with-dots", {"note": JINJA}, after="1s")
+    cluster.widget("buck", text="{% raw %}", behaviour="{{ 1 }}")
+    operator = start_together(start, execution)
+    eventually(lambda: len(operator.lines("Reconciled", name="bob.with-dots")) > 1, message="runs")
+    jobs = {
+        name: operator.lines("Reconciling", name=name)[0]["job"]
+        for name in ("ben", "bill", "bob.with-dots", "buck")
+    }
+    assert len(set(jobs.values())) == 1
+    [done] = operator.lines("Reconciled", name="ben")
+    assert (done["result"], done["objects_changed"]) == ("changed", 2)
+    assert operator.lines(f"ben says {JINJA}, as {JINJA}", name="ben")
+    assert operator.lines("buck says {% raw %}, as {% raw %}", name="buck")
+    [refused, *_] = operator.lines("Will try again")
+    assert (refused["name"], refused["error"]) == ("bill", "Behave: bill fails")
+    assert not operator.lines("Reconciled", name="bill")
+    assert operator.lines("Reconciled", name="buck", result="ok", objects_changed=0)
+    text = urllib3.request("GET", f"{operator.address('metrics')}/metrics").data.decode()
+    kind = 'GVK="runner.test/v1, Kind=Widget"'
+    assert f'ansible_operator_reconcile_result{{{kind},result="failed"}}' in text
+    assert 'reason="Ben"' in text
+    assert 'reason="Bill"' not in text
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_object_that_a_shared_run_dies_of_holds_up_no_other(
+    start: StartOperator, cluster: Cluster, execution: str
+) -> None:
+    for name in ("carl", "cecil", "chris"):
+        cluster.widget(name)
+    cluster.widget("cain", behaviour="die")
+    operator = start_together(start, execution)
+    for name in ("carl", "cecil", "chris"):
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    # By itself from now on, again and again.
+    eventually(lambda: len(operator.lines("Will try again", name="cain")) > 1, message="retries")
+    cluster.widget("claude")
+    cluster.widget("conrad")
+    eventually(lambda: operator.lines("Reconciled", name="conrad"), message="a run afterwards")
+    [ended] = operator.lines("A run of several did not come to its end; now each has one by itself")
+    assert "ended before its play" in ended["error"]
+    assert {line["name"] for line in operator.lines("Will try again")} == {"cain"}
+    cluster.widget("cain", behaviour="well")
+    eventually(lambda: operator.lines("Reconciled", name="cain"), message="the run that works")
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_object_that_a_shared_run_hangs_at_holds_up_no_other(
+    start: StartOperator, cluster: Cluster, tmp_path: Path, execution: str
+) -> None:
+    begun, go_on = tmp_path / "begun", tmp_path / "go_on"
+    cluster.widget("dan")
+    cluster.widget("dave", behaviour="hang", mark=str(begun), until=str(go_on))
+    cluster.widget("dirk")
+    operator = start_together(start, execution, "--run-timeout=15s")
+    eventually(begun.exists, message="the shared run to hang")
+    for name in ("dan", "dirk"):
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    begun.unlink()
+    eventually(begun.exists, message="the one that hangs to hang by itself")
+    cluster.widget("doug")
+    eventually(lambda: operator.lines("Reconciled", name="doug"), message="another meanwhile")
+    go_on.touch()
+    eventually(lambda: operator.lines("Reconciled", name="dave"), message="its own run")
+    assert {line["name"] for line in operator.lines("Will try again")} <= {"dave"}
+
+
+def test_object_with_a_verbosity_of_its_own_has_runs_of_its_own(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    cluster.widget("eric")
+    cluster.widget("emil", {"ansible.sdk.operatorframework.io/verbosity": "4"})
+    cluster.widget("ernie")
+    operator = start_together(start)
+    names = ("eric", "emil", "ernie")
+    for name in names:
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    jobs = [operator.lines("Reconciling", name=name)[-1]["job"] for name in names]
+    assert jobs[0] == jobs[2] != jobs[1]
+    [artifacts] = operator.runner_dir.glob("runner.test/v1/Widget/*/emil/artifacts/*")
+    assert artifacts.name == jobs[1]
+
+
+def test_finalizer_is_kept_by_runs_of_its_own(start: StartOperator, cluster: Cluster) -> None:
+    finalizer = {"name": "runner.test/farewell", "vars": {"text": "farewell"}}
+    for name in ("finn", "fred"):
+        cluster.widget(name)
+    operator = start_together(start, finalizer=finalizer)
+    for name in ("finn", "fred"):
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    cluster("delete", "widget/finn", "--wait=false")
+    eventually(lambda: not cluster.exists("widget/finn"), message="the widget to go")
+    assert operator.lines("finn says farewell, as nothing")
+    assert cluster.exists("widget/fred")
+
+
+def test_play_that_leaves_an_object_out_is_run_for_it_alone(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    # It is for localhost, whoever else may wait.
+    operator = start_together(start, playbook="requeue.yml")
+    for name in ("gary", "gene"):
+        cluster.widget(name, after="10h")
+    for name in ("gary", "gene"):
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    assert not operator.lines("Will try again")
+
+
+def test_many_objects_are_read_by_one_list_and_the_ones_that_are_gone_are_forgotten(
+    start: StartOperator, cluster: Cluster, control_plane: ControlPlane, namespace: str
+) -> None:
+    operator = start_together(start)
+    names = [f"hal-{number}" for number in range(6)]
+    manifests = [
+        {
+            "apiVersion": "runner.test/v1",
+            "kind": "Widget",
+            "metadata": {"name": name, "labels": {"team": "hal"}},
+            "spec": {"text": "one"},
+        }
+        for name in names
+    ]
+    stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+    cluster("apply", "--server-side", "--filename=-", stdin=stdin)
+    for name in names:
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    cluster("delete", "widget", "--selector=team=hal", "--wait=false")
+    eventually(lambda: not cluster.exists("widget/hal-5"), message="them to go")
+    cluster.widget("harry")
+    eventually(lambda: operator.lines("Reconciled", name="harry"), message="a run afterwards")
+    assert not operator.lines("Will try again")
+
+
+def test_what_shared_runs_leave_on_disk_is_bounded_and_holds_no_object(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    for name in ("ian", "igor"):
+        cluster.widget(name, after="300ms", text="confidential")
+    operator = start_together(start, maxRunnerArtifacts=2)
+    eventually(lambda: len(operator.lines("Reconciled", name="ian")) > 4, message="runs")
+    assert operator.stop() == 0
+    kept = list(operator.runner_dir.glob("runner.test/v1/Widget/_batches/*/artifacts/*"))
+    assert 1 <= len(kept) <= 2
+    assert all((run / "stdout").read_text() for run in kept)
+    assert not list(operator.runner_dir.rglob("env/objects"))

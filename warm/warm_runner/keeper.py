@@ -1,4 +1,4 @@
-"""The server: a small process that keeps a template process running, and replaces it.
+"""The small process that keeps a template running, and replaces it: `python -m warm_runner.keeper`.
 
 It holds the listening socket, so that clients find it open whatever happens to a template, and it
 ends with the process that started it, even if that has become another program (by exec) meanwhile.
@@ -182,7 +182,7 @@ def main() -> None:
         kernel.end_with_parent(options.owner, signal.SIGTERM)
         kernel.adopt_orphans()
         listener = socket.socket(fileno=options.listener)
-        command = [sys.executable, "-P", "-m", "warm_runner.serving", *options.arguments]
+        command = [sys.executable, "-P", "-m", "warm_runner.template", *options.arguments]
         Keeper(listener, command).run()
     finally:
         shutil.rmtree(options.directory, ignore_errors=True)

@@ -1,11 +1,11 @@
-"""What a client asks for, as it was put into NUL-separated fields by client.py."""
+"""What a template is asked for, taken out of the fields that protocol.py has put it into."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 
-from warm_runner import client
+from warm_runner import protocol
 
 RUNNER, PLAYBOOK = "ansible-runner", "ansible-playbook"
 PROGRAMS = (RUNNER, PLAYBOOK)
@@ -13,7 +13,7 @@ _FIXED = 8
 
 
 class RequestError(Exception):
-    """Not a request of this version of the client."""
+    """Not a request of this version of the protocol."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def parse(text: bytes) -> Request:
     fields = [os.fsdecode(field) for field in text.split(b"\0")]
     try:
         version, program, path, directory, umask, ignored, terminal, count = fields[:_FIXED]
-        if version != client.VERSION or program not in PROGRAMS:
+        if version != protocol.VERSION or program not in PROGRAMS:
             raise RequestError(f"unknown: version {version}, program {program}")
         end = _FIXED + int(count)
         return Request(

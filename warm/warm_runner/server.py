@@ -1,4 +1,7 @@
-"""Starts a warm server: for `warm-runner exec`, and for programs that use this package."""
+"""Starts a warm server, which is a keeper and its template.
+
+For `warm-runner exec`, and for programs that use this package.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from warm_runner import programs
+from warm_runner import client_scripts, run
 
 BACKLOG = 512
 
@@ -45,23 +48,47 @@ class Options:
 class Server:
     """A running server; it ends with this process, or with the program that this becomes."""
 
-    def __init__(self, process: subprocess.Popen[bytes], binaries: Path) -> None:
-        self._process = process
+    def __init__(self, keeper: subprocess.Popen[bytes], address: Path, binaries: Path) -> None:
+        self._keeper = keeper
+        self._address = address
         self.binaries = binaries
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._keeper.pid
 
     def first_on(self, path: str) -> str:
         """A PATH on which the warm programs are found first."""
         return os.pathsep.join((str(self.binaries), path))
 
+    def hand_over(
+        self,
+        program: str,
+        arguments: Sequence[str],
+        directory: str | os.PathLike[str],
+        environment: Mapping[str, str],
+        *,
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> run.Run:
+        """Do what `program`, which is run.RUNNER or run.PLAYBOOK, would do with these arguments,
+        which do not begin with its name. Where PATH in `environment` comes from `first_on`, the
+        playbook inside a run of ansible-runner is warm too.
+
+        Raises run.ColdRun, with the reason, where it has to be a cold run: the caller then starts
+        the program itself. May be called by any thread; it takes as long as the run takes to begin,
+        and some seconds while the server is starting. The descriptors stay the caller's.
+        """
+        streams = (stdin, stdout, stderr)
+        place = self._address, self.binaries
+        return run.hand_over(*place, program, arguments, directory, environment, streams)
+
     def stop(self) -> None:
         """End it, with every run that it serves."""
         with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
-        self._process.wait()
+            self._keeper.send_signal(signal.SIGTERM)
+        self._keeper.wait()
 
 
 def start(directory: Path, options: Options, environment: Mapping[str, str]) -> Server:
@@ -74,14 +101,14 @@ def start(directory: Path, options: Options, environment: Mapping[str, str]) -> 
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-        programs.write_clients(binaries, address)
+        client_scripts.write(binaries, address)
         listener = _listen(address)
-    except (OSError, programs.ScriptError) as error:
+    except (OSError, client_scripts.ScriptError) as error:
         raise ServerError(f"{directory}: {error}") from error
     command = [sys.executable, "-P", "-m", "warm_runner.keeper", f"--owner={os.getpid()}"]
     command += [f"--listener={listener.fileno()}", f"--directory={directory}", "--"]
     with listener:
-        process = subprocess.Popen(
+        keeper = subprocess.Popen(
             command + options.arguments(),
             env=dict(environment),
             pass_fds=(listener.fileno(),),
@@ -90,7 +117,7 @@ def start(directory: Path, options: Options, environment: Mapping[str, str]) -> 
             # A Ctrl-C in the terminal is for the operator.
             start_new_session=True,
         )
-    return Server(process, binaries)
+    return Server(keeper, address, binaries)
 
 
 def _listen(address: Path) -> socket.socket:

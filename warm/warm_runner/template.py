@@ -6,6 +6,7 @@ it does not grow, but it is replaced after a number of runs all the same, and wh
 
 from __future__ import annotations
 
+import argparse
 import array
 import gc
 import os
@@ -20,14 +21,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
-from warm_runner import client, family, kernel, program, stamps
+from warm_runner import child, family, kernel, protocol, stamps
 from warm_runner.log import log
 from warm_runner.preload import Loaded, load
 from warm_runner.request import Request, RequestError, parse
 
-LARGEST_REQUEST = 16 << 20
 # ansible-runner looks at a termination signal once in pexpect_timeout, which is 5 s by default.
 TERMINATION_GRACE = 10.0
 MOST_REASONS = 100
@@ -52,18 +53,22 @@ class State(Enum):
     RUNNING = 3
 
 
-@dataclass
+@dataclass(eq=False)
 class Call:
-    """One client, from its connection to the end of its run."""
+    """One that asks for a run, from its connection to the end of the run.
+
+    caller: its process; refusal: where the run says why it has to be a cold one, closed by the run
+    when it begins."""
 
     connection: socket.socket
-    client: int
+    caller: int
     data: bytearray = field(default_factory=bytearray)
     descriptors: list[int] = field(default_factory=list)
     state: State = State.ASKING
     request: Request | None = None
     pid: int = 0
     refusal: int = -1
+    reason: bytes = b""
     deadline: float = 0.0
     # Somebody has asked for its end, and knows why it ended.
     expected: bool = False
@@ -77,7 +82,7 @@ class Template:
         self._limits = limits
         self._stamps = stamps.Stamps(stamps.loaded(sys.modules) | loaded.shelf.files())
         self._selector = selectors.DefaultSelector()
-        self._calls: dict[socket.socket, Call] = {}
+        self._calls: list[Call] = []
         self._served = 0
         self._memory = _resident()
         self._accepting = True
@@ -90,21 +95,16 @@ class Template:
         self._retire = retire
         self._listen_to_signals()
         self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(self._woken, selectors.EVENT_READ, partial(self._woken.recv, 4096))
         while not self._stopped and (self._accepting or self._calls):
             for key, _ in self._selector.select(self._until_deadline()):
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif key.fileobj is self._woken:
-                    self._woken.recv(4096)
-                else:
-                    call = self._calls.get(key.fileobj)  # type: ignore[call-overload]
-                    if call:
-                        self._hear(call)
+                # What was handled before may have ended what this is about.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
             self._reap()
             self._end_overdue()
-        for call in list(self._calls.values()):
+        for call in list(self._calls):
             if call.pid:
                 family.end(call.pid)
 
@@ -128,9 +128,10 @@ class Template:
         credentials = connection.getsockopt(
             socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
         )
-        client_pid, _, _ = _CREDENTIALS.unpack(credentials)
-        self._calls[connection] = Call(connection, client_pid)
-        self._selector.register(connection, selectors.EVENT_READ)
+        caller, _, _ = _CREDENTIALS.unpack(credentials)
+        call = Call(connection, caller)
+        self._calls.append(call)
+        self._selector.register(connection, selectors.EVENT_READ, partial(self._hear, call))
 
     def _hear(self, call: Call) -> None:
         try:
@@ -164,8 +165,13 @@ class Template:
         return bool(data)
 
     def _consider(self, call: Call) -> None:
+        if len(call.data) < 4:
+            return
         size = int.from_bytes(call.data[:4], "big")
-        if len(call.data) < 4 or (len(call.data) < 4 + size <= LARGEST_REQUEST):
+        if size > protocol.LARGEST_REQUEST:
+            self._refuse(call, "the request is too large")
+            return
+        if len(call.data) < 4 + size:
             return
         try:
             call.request = parse(bytes(call.data[4 : 4 + size]))
@@ -178,30 +184,31 @@ class Template:
             return
         call.data.clear()
         call.state = State.OFFERED
-        self._say(call, b"R")
+        self._say(call, protocol.READY)
 
     def _why_not(self) -> str:
         changed = self._stamps.changed()
         if changed:
             self.retire(f"{changed} has changed")
             return f"{changed} has changed"
-        if sum(call.pid > 0 for call in self._calls.values()) >= self._limits.runs:
+        if sum(call.pid > 0 for call in self._calls) >= self._limits.runs:
             return "too many runs"
         return ""
 
     def _obey(self, call: Call) -> None:
         """G starts the run, S and a byte are a signal for it."""
         while call.data:
-            if call.data[:1] == b"S":
+            if call.data[:1] == protocol.SIGNAL:
                 if len(call.data) < 2:
                     return
                 number = call.data[1]
                 del call.data[:2]
                 if call.pid:
                     call.expected = True
-                    with suppress(ProcessLookupError):
+                    # It may be the number of no signal.
+                    with suppress(OSError):
                         os.kill(call.pid, number)
-            elif call.data[:1] == b"G" and call.state is State.OFFERED:
+            elif call.data[:1] == protocol.GO and call.state is State.OFFERED:
                 del call.data[:1]
                 self._start(call)
             else:
@@ -213,7 +220,7 @@ class Template:
         reading, writing = os.pipe()
         parent = os.getpid()
         # Between fork and the handlers of the run, no signal may reach those of this process.
-        signal.pthread_sigmask(signal.SIG_BLOCK, client.FORWARDED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, protocol.FORWARDED)
         pid = os.fork()
         if pid == 0:
             try:
@@ -221,14 +228,22 @@ class Template:
                 self._leave(call)
                 os.close(reading)
             except BaseException:
-                os._exit(client.FAILED)
-            program.become(call.request, call.descriptors, self._loaded, writing)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, client.FORWARDED)
+                os._exit(protocol.FAILED)
+            child.become(call.request, call.descriptors, self._loaded, writing)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, protocol.FORWARDED)
         os.close(writing)
         self._close_descriptors(call)
         call.pid, call.refusal, call.state = pid, reading, State.RUNNING
         call.deadline = time.monotonic() + self._limits.run
         self._served += 1
+        self._selector.register(reading, selectors.EVENT_READ, partial(self._begun, call))
+
+    def _begun(self, call: Call) -> None:
+        """Or it has said why it has to be a cold one, and ends."""
+        call.reason = os.read(call.refusal, 4096)
+        self._close_refusal(call)
+        if not call.reason:
+            self._say(call, protocol.BEGUN)
 
     def _leave(self, call: Call) -> None:
         """In the forked process: what belongs to the template only."""
@@ -238,7 +253,7 @@ class Template:
         self._listener.close()
         self._wake.close()
         self._woken.close()
-        for other in self._calls.values():
+        for other in self._calls:
             other.connection.close()
             if other.refusal >= 0:
                 os.close(other.refusal)
@@ -254,25 +269,24 @@ class Template:
             if not pid:
                 return
             # Others are orphans of runs.
-            for call in list(self._calls.values()):
+            for call in list(self._calls):
                 if call.pid == pid:
                     self._ended(call, status)
                     break
 
     def _ended(self, call: Call, status: int) -> None:
         call.pid = 0
-        reason = os.read(call.refusal, 4096)
-        os.close(call.refusal)
-        call.refusal = -1
-        if reason:
-            self._send_away(call, reason.decode(errors="replace"))
+        if call.refusal >= 0:
+            self._begun(call)
+        if call.reason:
+            self._send_away(call, call.reason.decode(errors="replace"))
         else:
             if os.WIFSIGNALED(status) and not call.expected:
                 name = signal.Signals(os.WTERMSIG(status)).name
                 self._tell(call, f"the run was ended by {name}")
             if os.WIFSIGNALED(status) or call.expected:
                 self._end_orphans()
-            self._say(call, b"X", str(status).encode())
+            self._say(call, protocol.ENDED, str(status).encode())
         self._forget(call)
         if self._served >= self._limits.served:
             self.retire(f"{self._served} runs")
@@ -282,20 +296,20 @@ class Template:
     def _end_orphans(self) -> None:
         """What a run that did not come to its end leaves: clients, whose runs nobody waits for, and
         forks of its own. Other programs that are now ours may be meant to go on."""
-        clients = {call.client for call in self._calls.values()}
-        runs = {call.pid for call in self._calls.values()}
+        clients = {call.caller for call in self._calls}
+        runs = {call.pid for call in self._calls}
         this = family.command(os.getpid())
         for pid in family.children(os.getpid()) - runs:
             if pid in clients or family.command(pid) == this:
                 family.end(pid)
 
     def _until_deadline(self) -> float | None:
-        deadlines = [call.deadline for call in self._calls.values() if call.pid]
+        deadlines = [call.deadline for call in self._calls if call.pid]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
-        for call in list(self._calls.values()):
+        for call in list(self._calls):
             if not call.pid or call.deadline > now:
                 continue
             if call.overdue:
@@ -309,13 +323,11 @@ class Template:
                     os.kill(call.pid, signal.SIGTERM)
 
     def _lost(self, call: Call) -> None:
-        """The client is gone: nobody waits for the run, and a new one may be on its way."""
+        """The caller is gone: nobody waits for the run, and a new one may be on its way."""
         if call.pid:
             family.end(call.pid)
             with suppress(ChildProcessError):
                 os.waitpid(call.pid, 0)
-        if call.refusal >= 0:
-            os.close(call.refusal)
         self._forget(call)
 
     def _refuse(self, call: Call, reason: str) -> None:
@@ -327,24 +339,31 @@ class Template:
         if reason not in self._reasons and len(self._reasons) < MOST_REASONS:
             self._reasons.add(reason)
             log("info", "Runs are cold", reason=reason)
-        self._say(call, b"C", reason.encode())
+        self._say(call, protocol.COLD, reason.encode())
 
     def _forget(self, call: Call) -> None:
         self._close_descriptors(call)
+        self._close_refusal(call)
         self._selector.unregister(call.connection)
         call.connection.close()
-        del self._calls[call.connection]
+        self._calls.remove(call)
 
     def _close_descriptors(self, call: Call) -> None:
         for number in call.descriptors:
             os.close(number)
         call.descriptors.clear()
 
+    def _close_refusal(self, call: Call) -> None:
+        if call.refusal >= 0:
+            self._selector.unregister(call.refusal)
+            os.close(call.refusal)
+            call.refusal = -1
+
     def _tell(self, call: Call, reason: str) -> None:
-        self._say(call, b"T", f"warm-runner: {reason}\n".encode())
+        self._say(call, protocol.TOLD, f"warm-runner: {reason}\n".encode())
 
     def _say(self, call: Call, kind: bytes, text: bytes = b"") -> None:
-        # The messages of a call fit its buffer; a client that is gone is noticed by reading.
+        # The messages of a call fit its buffer; a caller that is gone is noticed by reading.
         with suppress(OSError):
             call.connection.sendall(kind + len(text).to_bytes(4, "big") + text)
 
@@ -356,22 +375,41 @@ class Template:
             self._retire(reason)
 
 
-def run(
-    listener: socket.socket,
-    names: list[str],
-    reloadable: list[str],
-    limits: Limits,
-    retire: Callable[[str], None],
-) -> None:
-    loaded = load(names, reloadable)
+def main() -> None:
+    options = _parser().parse_args()
+    kernel.end_with_parent(os.getppid(), signal.SIGTERM)
+    os.set_inheritable(options.listener, False)
+    os.set_inheritable(options.word, False)
+
+    def retire(reason: str) -> None:
+        os.write(options.word, reason.encode())
+
+    limits = Limits(run=options.run_timeout, runs=options.max_runs, served=options.recycle_after)
+    loaded = load(options.preload, options.reload)
     kernel.adopt_orphans()
-    template = Template(listener, loaded, limits)
+    template = Template(socket.socket(fileno=options.listener), loaded, limits)
     gc.collect()
     # The collector would touch every object after the fork, and so copy its page.
     gc.freeze()
     template.serve(retire)
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listener", type=int, required=True)
+    parser.add_argument("--word", type=int, required=True)
+    parser.add_argument("--preload", action="append", default=[])
+    parser.add_argument("--reload", action="append", default=[])
+    parser.add_argument("--run-timeout", type=float, required=True)
+    parser.add_argument("--max-runs", type=int, required=True)
+    parser.add_argument("--recycle-after", type=int, required=True)
+    return parser
+
+
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main()

@@ -63,7 +63,7 @@ class WarmServer:
         keepers = self.keepers()
         # Before it becomes a template, a new process looks like the keeper.
         assert len(keepers) == 1, keepers
-        found = [pid for pid in children(keepers[0]) if "warm_runner.serving" in command(pid)]
+        found = [pid for pid in children(keepers[0]) if "warm_runner.template" in command(pid)]
         assert len(found) == 1, found
         return found[0]
 

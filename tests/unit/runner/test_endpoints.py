@@ -37,10 +37,9 @@ def test_port_that_is_taken_is_named() -> None:
 
 def test_metrics_count_by_result() -> None:
     metrics = Metrics()
-    with metrics.reconcile(ROUTER):
-        pass
-    with pytest.raises(RuntimeError), metrics.reconcile(ROUTER):
-        raise RuntimeError
+    with metrics.working(ROUTER):
+        metrics.reconciled(ROUTER, 0.5)
+        metrics.reconciled(ROUTER, 1.5, RuntimeError())
     metrics.watch_queue(ROUTER, 3, lambda: 5)
     metrics.leads("ops/op", True)
     text = metrics.text().decode()
@@ -50,6 +49,7 @@ def test_metrics_count_by_result() -> None:
         f'ansible_operator_reconcile_result{{{gvk},result="succeeded"}} 1.0',
         f'ansible_operator_reconcile_result{{{gvk},result="failed"}} 1.0',
         f"controller_runtime_reconcile_time_seconds_count{{{controller}}} 2.0",
+        f"controller_runtime_reconcile_time_seconds_sum{{{controller}}} 2.0",
         f'controller_runtime_reconcile_total{{{controller},result="error"}} 1.0',
         f"controller_runtime_active_workers{{{controller}}} 0.0",
         f"controller_runtime_max_concurrent_reconciles{{{controller}}} 3.0",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from wrapper_runner import environment
-from wrapper_runner.watches import Kind
+from wrapper_runner.watches import Kind, Watch
 
 ROUTER = Kind("vllm.ai", "v1alpha1", "SemanticRouter")
+WATCH = Watch(ROUTER, Path("reconcile.yml"))
 
 
 @pytest.mark.parametrize(
@@ -40,11 +42,21 @@ def test_watch_namespace_is_a_list(value: str | None, expected: list[str]) -> No
     ],
 )
 def test_workers_of_a_kind_may_be_set(given: dict[str, str], expected: int) -> None:
-    assert environment.workers(ROUTER, 4, given) == expected
+    assert environment.workers(WATCH, 4, given) == expected
 
 
 def test_there_is_always_a_worker() -> None:
-    assert environment.workers(ROUTER, 0, {}) == 1
+    assert environment.workers(WATCH, 0, {}) == 1
+
+
+def test_without_a_word_there_is_one_worker_for_each_cpu_and_one_for_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(environment, "_cpus", lambda: 3)
+    batches = replace(WATCH, batch=16)
+    assert environment.workers(WATCH, None, {}) == 3
+    assert environment.workers(batches, None, {}) == 1
+    assert environment.workers(batches, 2, {}) == 2
 
 
 @pytest.mark.parametrize(("value", "expected"), [("0", 0), ("7", 7), ("8", 2), ("-1", 2), ("x", 2)])

@@ -24,7 +24,7 @@ def test_defaults_are_those_of_ansible_operator() -> None:
     assert options.leader_elect_lease_duration == 15
     assert options.leader_elect_renew_deadline == 10
     assert options.ansible_verbosity == 2
-    assert options.max_concurrent_reconciles >= 1
+    assert options.max_concurrent_reconciles is None
 
 
 def test_own_flags_have_their_defaults() -> None:

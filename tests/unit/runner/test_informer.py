@@ -55,6 +55,9 @@ class FakeCluster:
         answer: dict[str, Any] = self._next(self._lists)
         return answer
 
+    # Page by page, of `get`.
+    items = Cluster.items
+
     def watch(self, path: str, query: dict[str, str], silence: float) -> Iterator[dict[str, Any]]:
         assert path == "/api/v1/namespaces/ai/configmaps"
         assert silence > 60

@@ -60,6 +60,27 @@ def test_ansible_args_lose_the_quotes_around_them(tmp_path: Path, given: str) ->
     assert (write(tmp_path, given) / "env" / "cmdline").read_text() == "--tags a"
 
 
+def test_hosts_take_the_place_of_this_machine_and_their_objects_go_by_a_file(
+    tmp_path: Path,
+) -> None:
+    playbook = tmp_path / "reconcile.yml"
+    playbook.write_text("- hosts: all\n")
+    directory = InputDirectory(tmp_path / "input")
+    hosts = {"a.b": {"replicas": 2}, "a.c": {"replicas": 3}}
+    variables = directory.write_objects(hosts, {"ANSIBLE_VARS_PLUGINS": "/mine"})
+    directory.write(playbook, {"routers": "all"}, variables, "", {}, hosts=hosts)
+    env = directory.path / "env"
+    assert json.loads((env / "envvars").read_text()) == {
+        "ANSIBLE_VARS_PLUGINS": f"{inputdir.PLUGINS / 'vars'}:/mine",
+        "WRAPPER_RUNNER_OBJECTS": str(env / "objects"),
+    }
+    assert json.loads((env / "objects").read_text()) == hosts
+    [inventory] = (directory.path / "inventory").iterdir()
+    assert json.loads(inventory.read_text())["all"]["hosts"] == {"a.b": None, "a.c": None}
+    directory.remove_objects()
+    assert not (env / "objects").exists()
+
+
 def test_base_goes_away_unless_it_was_given(tmp_path: Path) -> None:
     with inputdir.base(None) as fresh:
         assert stat.S_IMODE(fresh.stat().st_mode) == 0o700

@@ -37,6 +37,15 @@ def change(before: dict[str, Any], event: str, after: dict[str, Any]) -> Change:
     return result
 
 
+def test_objects_of_a_namespace_are_counted() -> None:
+    listing = Listing()
+    listing.replace(
+        {"name": name, "namespace": namespace, "resourceVersion": "1"}
+        for namespace, name in (("ai", "a"), ("ai", "b"), ("ops", "a"))
+    )
+    assert [listing.count(namespace) for namespace in ("ai", "ops", "else")] == [2, 1, 0]
+
+
 def test_first_list_tells_of_everything() -> None:
     listed = Listing().replace([metadata("anna"), metadata("ben")])
     assert news(listed) == [("anna", News.LISTED), ("ben", News.LISTED)]

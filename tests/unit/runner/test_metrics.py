@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 from wrapper_runner.metrics import Metrics
 from wrapper_runner.reconciler import ReconcileError
 from wrapper_runner.schedule import Key
@@ -56,11 +55,9 @@ def test_the_series_go_with_the_object_and_others_stay() -> None:
 
 def test_failures_are_counted_by_what_failed() -> None:
     metrics = Metrics()
-    with pytest.raises(ReconcileError), metrics.reconcile(KIND):
-        raise ReconcileError("a task failed")
+    metrics.reconciled(KIND, 1, ReconcileError("a task failed"))
     (line,) = lines(metrics, "ansible_operator_reconcile_failures_total")
     assert 'reason="ReconcileError"' in line
     assert line.endswith(" 1.0")
-    with metrics.reconcile(KIND):
-        pass
+    metrics.reconciled(KIND, 1)
     assert len(lines(metrics, "ansible_operator_reconcile_failures_total")) == 1

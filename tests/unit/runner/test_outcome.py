@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wrapper_runner.outcome import LONGEST_MESSAGE, Outcome, TaskFailure
+from wrapper_runner.outcome import LONGEST_MESSAGE, Outcome, Outcomes, TaskFailure
 
 STATS: dict[str, Any] = {
     "event": "playbook_on_stats",
@@ -131,3 +131,52 @@ def test_conditions_are_those_of_the_status_that_was_said_last() -> None:
 @pytest.mark.parametrize("status", [None, "running", {}, {"conditions": {}}, {"conditions": [1]}])
 def test_status_of_another_form_has_no_conditions(status: Any) -> None:
     assert outcome(ok(status=status)).conditions == []
+
+
+def on(host: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "event_data": {**event["event_data"], "host": host}}
+
+
+def closing(**counts: dict[str, int]) -> dict[str, Any]:
+    empty: dict[str, dict[str, int]] = {"changed": {}, "failures": {}, "dark": {}, "processed": {}}
+    return {"event": "playbook_on_stats", "event_data": {**empty, **counts}}
+
+
+def test_each_host_has_its_own_outcome() -> None:
+    outcomes = Outcomes(["anna", "ben", "cleo"])
+    ready = {"conditions": [{"type": "Ready", "status": "True", "reason": "Ready"}]}
+    for event in (
+        on("anna", ok(messages=["one"], objects=[{"action": "created"}], status=ready)),
+        on("ben", failed(msg="no permit")),
+        on("anna", ok("requeue_after", period="15s")),
+        on("stranger", ok(messages=["from elsewhere"])),
+        closing(processed={"anna": 2, "ben": 1}, failures={"ben": 1}, changed={"anna": 1}),
+    ):
+        outcomes.take(event)
+    anna, ben, cleo = outcomes.of.values()
+    assert (anna.succeeded, anna.requeue_after, anna.changed) == (True, 15, 1)
+    assert (anna.messages, anna.conditions) == (["one"], ready["conditions"])
+    assert (ben.succeeded, ben.reason, ben.messages) == (False, "Check: no permit", [])
+    assert ben.requeue_after is None
+    assert not ben.changed_something
+    assert [outcome.took_place for outcome in (anna, ben, cleo)] == [True, True, False]
+
+
+def test_period_that_is_none_fails_its_own_host_only() -> None:
+    outcomes = Outcomes(["anna", "ben"])
+    for event in (
+        on("anna", ok("requeue_after", period="soon")),
+        on("ben", ok("requeue_after", period="5s")),
+        closing(processed={"anna": 1, "ben": 1}),
+    ):
+        outcomes.take(event)
+    assert [outcome.succeeded for outcome in outcomes.of.values()] == [False, True]
+
+
+def test_host_is_busy_from_the_beginning_of_a_task_to_its_end() -> None:
+    outcomes = Outcomes(["anna", "ben", "cleo"])
+    start: dict[str, Any] = {"event": "runner_on_start", "event_data": {}}
+    for host in ("anna", "ben"):
+        outcomes.take(on(host, start))
+    outcomes.take(on("anna", ok()))
+    assert [outcome.busy for outcome in outcomes.of.values()] == [False, True, False]

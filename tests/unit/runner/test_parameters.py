@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from wrapper_runner.parameters import extra_vars, mark_unsafe, object_variable
+from wrapper_runner.parameters import (
+    extra_vars,
+    host_name,
+    host_vars,
+    mark_unsafe,
+    object_variable,
+)
+from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Kind
 
 KIND = Kind("vllm.ai", "v1alpha1", "SemanticRouter")
@@ -73,3 +80,22 @@ def test_no_string_of_the_object_stays_unmarked() -> None:
     cr["metadata"]["annotations"] = {"note": JINJA}
     text = json.dumps(extra_vars(KIND, cr, {}, unsafe=True))
     assert text.count(json.dumps(JINJA)) == text.count(json.dumps({"__ansible_unsafe": JINJA}))
+
+
+def test_variables_of_a_host_are_those_of_a_run_by_itself_without_marks() -> None:
+    cr = router(replicas=2, vllmEndpoints=[{"name": JINJA}])
+    assert host_vars(KIND, cr) == extra_vars(KIND, cr, {}, unsafe=False)
+
+
+def test_object_does_not_say_how_its_host_is_reached() -> None:
+    cr = router(ansible_connection="ssh", ansible_python_interpreter="evil", replicas=1)
+    variables = host_vars(KIND, cr)
+    assert not {"ansible_connection", "ansible_python_interpreter"} & variables.keys()
+    assert variables["ansible_operator_meta"]["name"] == "my-router"
+    assert variables["replicas"] == 1
+    assert variables["_vllm_ai_semanticrouter"] == cr
+
+
+def test_hosts_of_different_objects_have_different_names() -> None:
+    keys = [Key("a", "b.c"), Key("a-b", "c"), Key("a", "b-c"), Key("a", "b"), Key("", "all")]
+    assert [host_name(key) for key in keys] == ["a.b.c", "a-b.c", "a.b-c", "a.b", "cluster.all"]

@@ -62,7 +62,7 @@ def test_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 def test_program_that_ignores_the_request_is_killed_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wrapper_runner.playing.KILL_AFTER", 0.5)
+    monkeypatch.setattr("wrapper_runner.spawned.KILL_AFTER", 0.5)
     script = f"""
 import signal, subprocess
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

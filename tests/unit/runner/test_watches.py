@@ -191,3 +191,20 @@ def test_every_kind_that_a_router_owns_wakes_it_up() -> None:
     # Its status moves every few seconds; watches.yaml says so.
     owned -= {("autoscaling/v2", "HorizontalPodAutoscaler")}
     assert owned <= {(kind.api_version, kind.kind) for kind in watch.dependents}
+
+
+@pytest.mark.parametrize("size", [1, 16, 25])
+def test_objects_may_share_runs(directory: Path, size: int) -> None:
+    [watch] = read(directory, {**MINIMAL, "markUnsafe": True, "batch": size})
+    assert watch.batch == size
+
+
+@pytest.mark.parametrize("size", [0, 26, -1, "16", True])
+def test_batch_of_another_size_is_refused(directory: Path, size: Any) -> None:
+    assert complaint(directory, {**MINIMAL, "markUnsafe": True, "batch": size}).startswith(
+        "[0].batch: must be"
+    )
+
+
+def test_batch_without_marked_text_is_refused(directory: Path) -> None:
+    assert "[0].batch: needs markUnsafe: true" in complaint(directory, {**MINIMAL, "batch": 2})

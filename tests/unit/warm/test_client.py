@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from warm_runner import client, programs
+from warm_runner import client_scripts, protocol
 
 # What Python itself has loaded by then, and the modules that are compiled in.
 BUILTIN = {*sys.builtin_module_names, "fcntl", "_socket", "array", "__future__"}
@@ -18,7 +18,7 @@ BUILTIN |= {"os", "os.path", "posixpath", "genericpath", "stat", "_collections_a
 
 @pytest.fixture
 def binaries(tmp_path: Path) -> Path:
-    programs.write_clients(tmp_path / "bin", tmp_path / "socket")
+    client_scripts.write(tmp_path / "bin", tmp_path / "socket")
     real = tmp_path / "real"
     real.mkdir()
     program = real / "ansible-runner"
@@ -53,7 +53,7 @@ def test_it_never_finds_itself(binaries: Path) -> None:
 
 def test_it_imports_only_what_is_compiled_in(tmp_path: Path) -> None:
     script = tmp_path / "client.py"
-    script.write_text(f"{Path(client.__file__).read_text()}\nprint(*sys.modules)\n")
+    script.write_text(f"{client_scripts.source()}\nprint(*sys.modules)\n")
     before = modules("-c", "import sys; print(*sys.modules)")
     assert modules(str(script)) - before <= BUILTIN
 
@@ -66,4 +66,4 @@ def modules(*arguments: str) -> set[str]:
 def test_a_directory_of_the_programs_name_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "ansible-runner").mkdir()
     own = os.path.realpath("/nowhere")
-    assert client.cold_program("ansible-runner", own, str(tmp_path)) == ""
+    assert protocol.cold_program("ansible-runner", own, str(tmp_path)) == ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
-from warm_runner import programs
+from warm_runner import interpreters
 
 OURS = [
     f"#!{sys.executable}\n",
@@ -20,21 +19,14 @@ OTHERS = ["#!/bin/sh\necho\n", "#!/usr/bin/env python3\n", "\x7fELF", ""]
 @pytest.mark.parametrize("text", OURS)
 def test_a_script_of_this_python_is_ours(text: str, tmp_path: Path) -> None:
     (tmp_path / "program").write_text(text)
-    assert programs.is_ours(str(tmp_path / "program"))
+    assert interpreters.is_ours(str(tmp_path / "program"))
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_any_other_program_is_not(text: str, tmp_path: Path) -> None:
     (tmp_path / "program").write_text(text)
-    assert not programs.is_ours(str(tmp_path / "program"))
+    assert not interpreters.is_ours(str(tmp_path / "program"))
 
 
 def test_a_program_that_is_not_there_is_not_ours(tmp_path: Path) -> None:
-    assert not programs.is_ours(str(tmp_path / "nothing"))
-
-
-def test_clients_are_for_their_owner_only(tmp_path: Path) -> None:
-    binaries = tmp_path / "bin"
-    programs.write_clients(binaries, tmp_path / "socket")
-    assert sorted(os.listdir(binaries)) == ["ansible-playbook", "ansible-runner"]
-    assert {file.stat().st_mode & 0o777 for file in (binaries, *binaries.iterdir())} == {0o700}
+    assert not interpreters.is_ours(str(tmp_path / "nothing"))

@@ -9,11 +9,10 @@ import atexit
 import importlib
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from warm_runner import client
+from warm_runner import protocol
 from warm_runner.request import PLAYBOOK, Request
 
 
@@ -40,14 +39,12 @@ def prepare(runner: Request, become: Callable[[Request], None]) -> None:
 def _request(args: Iterable[bytes], env: Mapping[bytes, bytes], own: str) -> Request:
     """What the client would send, of the child as pexpect has prepared it."""
     environment = {os.fsdecode(name): os.fsdecode(value) for name, value in env.items()}
-    mask = os.umask(0o77)
-    os.umask(mask)
     return Request(
         program=PLAYBOOK,
-        path=client.cold_program(PLAYBOOK, own, environment.get("PATH", os.defpath)),
+        path=protocol.cold_program(PLAYBOOK, own, environment.get("PATH", os.defpath)),
         directory=os.getcwd(),
-        umask=mask,
-        ignored=tuple(n for n in client.FORWARDED if signal.getsignal(n) == signal.SIG_IGN),
+        umask=protocol.umask(),
+        ignored=protocol.ignored_signals(),
         terminal=False,
         arguments=[os.fsdecode(argument) for argument in args],
         environment=environment,

@@ -17,9 +17,9 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
-from warm_runner import client, handover, locales
+from warm_runner import locales, nested, protocol
+from warm_runner.interpreters import interpreter_of, is_ours
 from warm_runner.preload import Loaded
-from warm_runner.programs import interpreter_of, is_ours
 from warm_runner.refresh import Unlike, refresh_ansible, refresh_python
 from warm_runner.request import PLAYBOOK, RUNNER, Request
 
@@ -41,7 +41,7 @@ def become(request: Request, descriptors: Sequence[int], loaded: Loaded, refusal
         _take_signals(request)
         _take_terminal(request)
         if request.program == RUNNER:
-            handover.prepare(request, lambda playbook: _become_playbook(playbook, loaded))
+            nested.prepare(request, lambda playbook: _become_playbook(playbook, loaded))
         return _run(request)
 
     try:
@@ -144,7 +144,7 @@ def _surrogates(errors: str) -> str:
 
 
 def _take_signals(request: Request) -> None:
-    for number in client.FORWARDED:
+    for number in protocol.FORWARDED:
         if number in request.ignored:
             signal.signal(number, signal.SIG_IGN)
         elif number == signal.SIGINT:
