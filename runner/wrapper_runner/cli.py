@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from wrapper_runner import environment, flags, logs, platform, stock, warm
+from wrapper_runner.handed import HandOver
 from wrapper_runner.problems import StartError
 
 # The pod must start even if the API server is slow to say what it is.
@@ -27,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         binary = None if options.engine == "embedded" else stock.find(os.environ)
         if options.engine == "stock" and not binary:
             raise StartError(f"there is no ansible-operator on PATH; set {stock.VARIABLE}")
-        with warm.programs(options, os.environ):
+        with warm.programs(options, os.environ) as hand_over:
             if binary:
                 _become_stock(binary, given[1:], options)
-            return 0 if _run_embedded(options) else 1
+            return 0 if _run_embedded(options, hand_over) else 1
     except StartError as error:
         log.error("Cannot start", error=str(error))
         return 1
@@ -52,8 +53,8 @@ def _become_stock(binary: str, arguments: list[str], options: argparse.Namespace
     stock.become(binary, arguments, watches_file, os.environ)
 
 
-def _run_embedded(options: argparse.Namespace) -> bool:
+def _run_embedded(options: argparse.Namespace, hand_over: HandOver | None) -> bool:
     # Only here: the stock engine's image has no prometheus_client, and no use for the rest.
     from wrapper_runner import embedded
 
-    return embedded.run(options)
+    return embedded.run(options, hand_over)

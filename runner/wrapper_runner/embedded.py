@@ -13,6 +13,7 @@ from pathlib import Path
 from wrapper_runner import environment, inputdir, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
 from wrapper_runner.engine import Addresses, Controller, Engine
+from wrapper_runner.handed import HandOver
 from wrapper_runner.leader import LeaderElection
 from wrapper_runner.metrics import Metrics
 from wrapper_runner.playing import Player, PlayError
@@ -23,13 +24,13 @@ from wrapper_runner.watches import Watch
 log = logs.Log("cmd")
 
 
-def run(options: argparse.Namespace) -> bool:
+def run(options: argparse.Namespace, hand_over: HandOver | None = None) -> bool:
     """Until a signal (True) or until leadership is lost (False)."""
     _refuse_unprotected_metrics(options)
     watched = _watched(options)
     cluster = _connect()
     election = _election(cluster, options)
-    player = Player(environment.with_absolute_paths(os.environ))
+    player = Player(environment.with_absolute_paths(os.environ), hand_over)
     metrics = Metrics()
     stop, hurry = threading.Event(), threading.Event()
     _stop_on_signals(stop, hurry)

@@ -1,6 +1,7 @@
 """Runs plays, reads their events, and ends them when their time is up or the operator stops.
 
-`ansible-runner` is whatever PATH finds first, so another program of that name can stand in.
+A play is handed over to a process that has Ansible loaded, where there is one; else it is what
+`ansible-runner`, the first on PATH, makes of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from wrapper_runner.handed import HandOver, handed
 from wrapper_runner.spawned import Spawned
 
 
@@ -77,11 +79,12 @@ class Running(Protocol):
 class Player:
     """Runs plays; knows those that are running, so that a shutdown can end them."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], hand_over: HandOver | None = None) -> None:
         # ansible-runner finds ansible-playbook on PATH; the one beside this Python is there last.
         beside = os.path.dirname(sys.executable)
         path = os.pathsep.join((environment.get("PATH", os.defpath), beside))
         self._environment = {**environment, "PATH": path}
+        self._hand_over = hand_over
         self._running: set[Running] = set()
         self._lock = threading.Lock()
         self._ended = False
@@ -144,7 +147,17 @@ class Player:
     def _start(self, play: Play, environment: Mapping[str, str]) -> Running:
         if self._ended:
             raise Stopping("the operator is stopping")
-        running: Running = Spawned([self.program(), *play.arguments], environment)
+        running: Running | None = None
+        if self._hand_over:
+            running = handed(
+                self._hand_over,
+                play.directory,
+                play.ident,
+                play.artifacts,
+                [*play.verbose, str(play.playbook)],
+                environment,
+            )
+        running = running or Spawned([self.program(), *play.arguments], environment)
         with self._lock:
             stopped = self._ended
             self._running.add(running)

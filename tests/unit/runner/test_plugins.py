@@ -6,10 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+from wrapper_runner.handed import Command, Run
 from wrapper_runner.inputdir import InputDirectory
+from wrapper_runner.outcome import Outcome
 from wrapper_runner.parameters import host_name, host_vars, mark_unsafe
+from wrapper_runner.playing import Play, Player
 from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Kind
 
@@ -65,3 +70,122 @@ def test_hosts_have_their_objects_and_no_text_of_these_is_a_template(tmp_path: P
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "WARNING" not in answer.stderr
     assert not mark.exists()
+
+
+TELL = """
+from ansible.plugins.action import ActionBase
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        return {**super().run(tmp, task_vars), **self._task.args["result"]}
+"""
+READY = {"conditions": [{"type": "Ready", "status": "True", "reason": "Ready"}]}
+WRITTEN = [{"action": "created", "name": "a"}, {"action": "unchanged", "name": "b"}]
+TOLD: dict[str, Any] = {
+    "messages": ["one"],
+    "objects": WRITTEN,
+    "status": READY,
+    "changed": True,
+    "token": "hunter2",
+}
+SECRET: dict[str, Any] = {"ansible.builtin.fail": {"msg": "hunter2"}, "no_log": True}
+GOES_WELL: list[dict[str, Any]] = [
+    {"name": "Tell of {{ 1 + 1 }}", "tell": {"result": TOLD}},
+    {"requeue_after": {"result": {"period": "1m15s"}}},
+    {"name": "Ignored", "ansible.builtin.fail": {"msg": "so what"}, "ignore_errors": True},
+    {"name": "Left out", "ansible.builtin.fail": {}, "when": False},
+    {"block": [{"name": "Keep a secret", **SECRET}], "rescue": [{"ansible.builtin.meta": "noop"}]},
+    {
+        "block": [{"name": "Loop", "loop": ["hunter2"], **SECRET}],
+        "rescue": [{"ansible.builtin.meta": "noop"}],
+    },
+]
+FAILS = [*GOES_WELL, {"name": "Fail", "ansible.builtin.fail": {"msg": "no permit"}}]
+UNREACHABLE = [{"name": "Reach", "ansible.builtin.ping": {}, "vars": {"ansible_connection": "odd"}}]
+
+
+ODD_CONNECTION = """
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection import ConnectionBase
+
+DOCUMENTATION = "{name: odd, description: [none], short_description: none, options: {}}"
+
+class Connection(ConnectionBase):
+    transport = "odd"
+
+    def _connect(self):
+        raise AnsibleConnectionFailure("no route")
+
+    def exec_command(self, *args, **kwargs):
+        self._connect()
+
+    def put_file(self, *args, **kwargs):
+        self._connect()
+
+    def fetch_file(self, *args, **kwargs):
+        self._connect()
+
+    def close(self):
+        pass
+"""
+
+
+class Executed:
+    """A run as the warm runner's is, of the program itself."""
+
+    explanation = ""
+
+    def __init__(self, command: Command) -> None:
+        self._process = subprocess.Popen(
+            [BINARIES / "ansible-playbook", *command.arguments],
+            cwd=command.directory,
+            env=command.environment,
+            stdin=command.stdin,
+            stdout=command.output,
+            stderr=command.output,
+        )
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def end(self) -> None:
+        self._process.kill()
+
+
+@pytest.mark.parametrize("tasks", [GOES_WELL, FAILS, UNREACHABLE], ids=["well", "fails", "dark"])
+def test_run_without_ansible_runner_has_the_same_outcome(
+    tmp_path: Path, tasks: list[dict[str, Any]]
+) -> None:
+    playbook = tmp_path / "play.yml"
+    playbook.write_text(
+        yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    )
+    actions = tmp_path / "action_plugins"
+    actions.mkdir()
+    for action in ("tell", "requeue_after"):
+        (actions / f"{action}.py").write_text(TELL)
+    (tmp_path / "connection_plugins").mkdir()
+    (tmp_path / "connection_plugins" / "odd.py").write_text(ODD_CONNECTION)
+
+    def outcome(player: Player, name: str) -> Outcome:
+        directory = InputDirectory(tmp_path / name)
+        directory.write(playbook, {}, {}, "", {})
+        result = Outcome()
+        for event in player.events(Play(directory.path, playbook, "job", 2, 2, 60), {}):
+            result.take(event)
+        return result
+
+    def hand_over(command: Command) -> Run:
+        return Executed(command)
+
+    environment = {**os.environ, "PATH": f"{BINARIES}:{os.environ['PATH']}"}
+    cold = outcome(Player(environment), "cold")
+    handed = outcome(Player(environment, hand_over), "handed")
+    for result in (cold, handed):
+        result.stats = {
+            name: (result.stats or {})[name]
+            for name in ("changed", "dark", "failures", "processed")
+        }
+    assert handed == cold
+    assert handed.succeeded is (tasks is GOES_WELL)
+    assert "hunter2" not in (tmp_path / "handed/artifacts/job/events").read_text()
