@@ -20,9 +20,9 @@ NO_CLASS = Problem("StorageClassNotFound", "spec.persistence", "no class", "Crea
 NOT_BUILT = Problem(
     "FeatureNotAvailable", "spec.ingress.enabled", "not built", "Leave it out", blocking=False
 )
-FOUND = Endpoint("first", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
+FOUND = Endpoint("first", "llama3-8b", 1, "vllm", "apps", 8000, "http", ready=True)
 LOST = Endpoint(
-    "second", "qwen", 1, "qwen.apps.svc", 8000, "http", False, "ServiceNotFound", "no such Service"
+    "second", "qwen", 1, "qwen", "apps", 8000, "http", False, "ServiceNotFound", "no such Service"
 )
 ALL_FOUND = Facts(endpoints=[FOUND])
 

@@ -96,8 +96,7 @@ def _backend(cluster: Cluster, endpoint: Endpoint, kind: str, told: Manifest | N
         return Backend(endpoint, kind, told=said)
     if not endpoint.ready:
         return Backend(endpoint, kind)
-    name, _, rest = endpoint.host.partition(".")
-    namespace = rest.partition(".")[0]
+    name, namespace = endpoint.service, endpoint.namespace
     try:
         service = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
         pods = _ready_addresses(cluster, namespace, name)

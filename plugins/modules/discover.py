@@ -135,7 +135,8 @@ facts:
         - name: llama3-8b-endpoint
           model: llama3-8b
           weight: 1
-          host: llama-3-8b-predictor.default.svc
+          service: llama-3-8b-predictor
+          namespace: default
           port: 8443
           scheme: https
           ready: true

@@ -217,7 +217,7 @@ def test_the_action_reads_the_router_by_name(
     assert result["problems"] == []
     assert result["router"]["metadata"]["uid"]
     assert "managedFields" not in result["router"]["metadata"]
-    assert result["facts"]["endpoints"][0]["host"] == f"vllm-qwen.{namespace}.svc"
+    assert result["facts"]["endpoints"][0]["service"] == "vllm-qwen"
     assert result["facts"]["endpoints"][0]["port"] == 8000
 
 

@@ -26,8 +26,8 @@ from eventually import eventually
 
 NAME = "my-router"
 INVALID = Problem("InvalidSpec", "spec.replicas", "found é and -1", "Give 0 or more")
-FOUND = Endpoint("first", "llama3-8b", 1, "vllm.models.svc", 8000, "http", ready=True)
-LOST = Endpoint("first", "llama3-8b", 1, "", 0, "http", False, "NoServiceMatches", "no Service")
+FOUND = Endpoint("first", "llama3-8b", 1, "vllm", "models", 8000, "http", ready=True)
+LOST = Endpoint("first", "llama3-8b", 1, "", "", 0, "http", False, "NoServiceMatches", "no Service")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
     is_gateway_mode,
     wants_ext_proc,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(\*\.)?{DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
@@ -64,12 +65,8 @@ def _hostnames(spec: Spec) -> Problems:
 def _number_of_models(spec: Spec) -> Problems:
     if not wants_ext_proc(spec):
         return
-    names: dict[str, set[str]] = {}
-    for endpoint in spec.get("vllmEndpoints") or []:
-        loras = {lora["name"] for lora in endpoint.get("loras") or []}
-        names.setdefault(endpoint["model"], {endpoint["model"]}).update(loras)
     # One more for the default model.
-    needed = 1 + sum(-(-len(given) // MATCHES_LIMIT) for given in names.values())
+    needed = 1 + sum(-(-len(names) // MATCHES_LIMIT) for names in names_by_model(spec).values())
     if needed > RULES_LIMIT:
         yield invalid(
             "spec.gateway.extProc",

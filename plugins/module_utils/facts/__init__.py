@@ -7,30 +7,40 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    service_host,
+)
+
 PLATFORM_KUBERNETES = "kubernetes"
 PLATFORM_OPENSHIFT = "openshift"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One entry of spec.vllmEndpoints, resolved.
+    """One entry of spec.vllmEndpoints, and its backend: the Service that it leads to.
 
-    host: DNS name of the Service, "" when nothing has ever matched.
-    port: 1..65535, 0 when host is "".
+    service, namespace: of the backend, "" when nothing has ever matched.
+    port: 1..65535, 0 when there is no backend.
     scheme: "http" or "https".
-    ready: a Service (or InferenceService) stands behind it now.
+    ready: the backend (or its InferenceService) is there now.
     reason, message: why not, when not ready; or a remark (several Services matched).
     """
 
     name: str
     model: str
     weight: int
-    host: str
+    service: str
+    namespace: str
     port: int
     scheme: str
     ready: bool
     reason: str = ""
     message: str = ""
+
+    @property
+    def host(self) -> str:
+        """DNS name of the backend, "" when there is none."""
+        return service_host(self.service, self.namespace) if self.service else ""
 
     @property
     def address(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     wants_ext_proc,
@@ -116,12 +116,6 @@ def selects_namespaces(gateway: Manifest) -> bool:
     """A listener lets routes in by their namespace's labels."""
     listeners = (gateway.get("spec") or {}).get("listeners") or []
     return any(_allowed(item, "namespaces").get("from") == "Selector" for item in listeners)
-
-
-def backend_of(endpoint: Endpoint) -> tuple[str, str]:
-    """Name and namespace of an endpoint's Service; host is <service>.<namespace>.svc."""
-    name, namespace, *_ = endpoint.host.split(".")
-    return name, namespace
 
 
 def is_attachable(router: Router, facts: Facts) -> bool:
@@ -268,11 +262,9 @@ def _unknown_controller(known: Mapping[str, Any]) -> Problem:
 def _grant_problems(facts: Facts) -> Iterable[Problem]:
     granted = facts.gateway.get("granted") or {}
     for index, endpoint in enumerate(facts.endpoints):
-        if not endpoint.host:
-            continue
-        name, namespace = backend_of(endpoint)
+        name, namespace = endpoint.service, endpoint.namespace
         allowed = granted.get(namespace)
-        if allowed is None or "" in allowed or name in allowed:
+        if not name or allowed is None or "" in allowed or name in allowed:
             continue
         yield _waiting(
             "ReferenceGrantMissing",

@@ -25,28 +25,29 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     ALLOWED_API_SUBTREES,
     EXT_PROC,
     HEADER_SELECTED_MODEL,
-    served_by,
     without_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
-    default_model,
-    models,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
     GROUP,
     VERSION,
-    backend_of,
     is_attachable,
     route_names,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,
     metadata,
     models_route_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
+    default_model,
+    names_by_model,
+    served_by,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -88,16 +89,13 @@ def ext_proc_attachment(router: Router, facts: Facts) -> list[Manifest]:
 
 def model_rules(router: Router, facts: Facts) -> list[Rule]:
     """One rule per model (more for one with many LoRA adapters), then the default model's."""
-    grouped = models(facts.endpoints)
-    names: dict[str, list[str]] = {model: [] for model in grouped}
-    for name, model in served_by(router, facts).items():
-        names[model].append(name)
+    grouped = by_model(facts.endpoints)
     rules = [
-        _rule([_model_match(name) for name in some], _backends(grouped[model]))
-        for model, given in names.items()
-        for some in _slices(given)
+        _rule([_model_match(name) for name in some], _backends(grouped.get(model, [])))
+        for model, names in names_by_model(router.spec).items()
+        for some in _slices(names)
     ]
-    default = default_model(facts.endpoints)
+    default = served_by(router.spec).get(default_model(router.spec), "")
     return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backends(grouped.get(default, [])))]
 
 
@@ -148,9 +146,9 @@ def _model_match(name: str) -> dict[str, Any]:
 def _backends(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
     """[] makes the gateway answer 500 for this model; the others go on."""
     return [
-        _backend(*backend_of(endpoint), endpoint.port, endpoint.weight)
+        _backend(endpoint.service, endpoint.namespace, endpoint.port, endpoint.weight)
         for endpoint in endpoints
-        if endpoint.host
+        if endpoint.service
     ]
 
 
@@ -280,7 +278,7 @@ def _api_without_ext_proc(router: Router, index: int) -> dict[str, Any]:
 
 def _ext_proc_cluster(router: Router, name: str) -> dict[str, Any]:
     """Of our own: Istio's has the cluster's domain in its name, which nobody told us."""
-    address = f"{headless_service_name(router.name)}.{router.namespace}.svc"
+    address = service_host(headless_service_name(router.name), router.namespace)
     port = router.spec["service"]["grpc"]["targetPort"]
     endpoint = {"address": {"socket_address": {"address": address, "port_value": port}}}
     return {

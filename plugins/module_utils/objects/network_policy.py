@@ -15,7 +15,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
     GROUP,
-    backend_of,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -97,11 +96,11 @@ def _gateway(router: Router, facts: Facts) -> Peer:
 
 
 def _egress(router: Router, facts: Facts) -> list[Rule]:
-    backends = sorted({backend_of(item)[1] for item in facts.endpoints if item.host})
+    namespaces = sorted({item.namespace for item in facts.endpoints if item.namespace})
     return [
         # To any address: a node's own DNS cache is no pod.
         {"ports": [_port(protocol, port) for port in _DNS_PORTS for protocol in ("UDP", "TCP")]},
-        *([{"to": [_namespace(name) for name in backends]}] if backends else []),
+        *([{"to": [_namespace(name) for name in namespaces]}] if namespaces else []),
         *compact(router.spec["networkPolicy"]["egress"]),
     ]
 

@@ -88,7 +88,7 @@ def test_log_lines_are_those_of_the_documentation() -> None:
 
 
 def test_log_names_each_backend_that_was_not_found() -> None:
-    found = Endpoint("second", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
+    found = Endpoint("second", "llama3-8b", 1, "vllm", "apps", 8000, "http", ready=True)
     lost = replace(found, name="first", ready=False, message="Service apps/vllm does not exist")
     assert discovery.messages(Facts(endpoints=[lost, found]))[1:] == [
         "Failed to discover backend first: Service apps/vllm does not exist"

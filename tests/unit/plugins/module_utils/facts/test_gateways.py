@@ -245,8 +245,8 @@ def grant(*to: dict[str, str], namespace: str = "default") -> dict[str, Any]:
 
 
 SERVICE = {"group": "", "kind": "Service"}
-ELSEWHERE = Endpoint("qwen", "qwen2.5", 1, "vllm.models.svc", 8000, "http", ready=True)
-LOST = Endpoint("lost", "qwen2.5", 1, "", 0, "http", ready=False)
+ELSEWHERE = Endpoint("qwen", "qwen2.5", 1, "vllm", "models", 8000, "http", ready=True)
+LOST = Endpoint("lost", "qwen2.5", 1, "", "", 0, "http", ready=False)
 
 
 def missing_grants(*grants: dict[str, Any]) -> list[Problem]:
