@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     discovery,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
@@ -37,7 +38,7 @@ def view(cluster: Cluster, resource: Manifest) -> View:
     core = f"/api/v1/namespaces/{router.namespace}"
     kinds = resources.served(discovery.capabilities(cluster.groups))
     selector = ownership.label_selector([router.name])
-    pod_selector = backends.label_selector(metadata.selector(router.name))
+    pod_selector = as_selector(metadata.selector(router.name))
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         listed = [
             pool.submit(cluster.look, resources.collection_path(kind, router.namespace), selector)

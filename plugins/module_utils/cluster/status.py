@@ -29,14 +29,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Facts,
-    backends,
     gateways,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode, writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    gateway_mode,
+    wants,
+    writing,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
     Manifest,
-    models_claim_name,
     selector,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
@@ -151,14 +155,14 @@ def read_workload(
     """
     own = _Own(client, router, known)
     deployment = own.get("apps/v1", "Deployment", router.name)
-    claim_name = _claim_name(router)
+    claim_name = wants.claim_name(router)
     claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
     if deployment is not None and live_workload.may_have_troubled_pods(deployment):
         path = f"/api/v1/namespaces/{router.namespace}/pods"
-        pods = client.list(path, backends.label_selector(selector(router.name)))
-    route_name = _route_name(router)
-    route = own.controlled("route.openshift.io/v1", "Route", route_name) if route_name else None
+        pods = client.list(path, as_selector(selector(router.name)))
+    route_name = router.name if wants.route(router.spec) else ""
+    route = own.controlled(str(apis.ROUTE), "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
     policy_kinds = gateways.policy_kinds(router, facts)
     return Workload(
@@ -206,28 +210,15 @@ class _Own:
         return [item for item in found if resources.resource_of(item) is resource]
 
 
-def _claim_name(router: Router) -> str:
-    persistence = router.spec["persistence"]
-    if not persistence["enabled"]:
-        return ""
-    return str(persistence.get("existingClaim") or models_claim_name(router.name))
-
-
-def _route_name(router: Router) -> str:
-    wanted = router.spec["openshift"]["routes"]["enabled"]
-    return router.name if wanted and not gateway_mode.is_api_open(router.spec) else ""
-
-
 def _own_policies(own: _Own, router: Router, kinds: list[str]) -> dict[str, Manifest]:
-    api_version = "/".join(gateways.ATTACHMENTS[gateways.CONTROLLER_ENVOY_GATEWAY])
-    found = {kind: own.controlled(api_version, kind, router.name) for kind in kinds}
+    found = {kind: own.controlled(str(apis.ENVOY_GATEWAY), kind, router.name) for kind in kinds}
     return {kind: live for kind, live in found.items() if live is not None}
 
 
 def _own_http_routes(own: _Own, router: Router) -> dict[str, Manifest]:
     return {
         str(item["metadata"]["name"]): item
-        for item in own.all(f"{gateways.GROUP}/{gateways.VERSION}", "HTTPRoute")
+        for item in own.all(str(apis.GATEWAY), "HTTPRoute")
         if ownership.is_controlled_by(item, router)
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.apis import Api
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     service_host,
 )
@@ -108,6 +109,10 @@ class Facts:
     def is_openshift(self) -> bool:
         """True if and only if the API server serves route.openshift.io."""
         return self.platform == PLATFORM_OPENSHIFT
+
+    def serves(self, api: Api) -> bool:
+        """The API server serves this version; only of an API that is optional."""
+        return api.is_served(self.capabilities)
 
     @property
     def unresolved(self) -> list[Endpoint]:

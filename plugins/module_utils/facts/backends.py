@@ -21,15 +21,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     wants_ext_proc,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-GROUP_KSERVE = "serving.kserve.io"
-KSERVE_VERSION = "v1beta1"
 KSERVE_PREDICTOR_PORT = 8443
 HTTPS_PORTS = (443, 8443)
 # A Llama Stack Service may list its metrics port first.
@@ -91,11 +91,6 @@ def service_namespace(namespace: str, entry: Entry) -> str:
     return str(backend_service.get("namespace") or namespace)
 
 
-def label_selector(labels: dict[str, str]) -> str:
-    """Labels as ``kubectl get -l`` spells them."""
-    return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
-
-
 def some(names: Iterable[Any]) -> str:
     """A few of them, and how many more there are."""
     listed = [str(name) for name in names]
@@ -123,12 +118,12 @@ def _kserve(
     what = f"InferenceService {namespace}/{name}"
     if sighting.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
-    if KSERVE_VERSION not in served.get(GROUP_KSERVE, []):
+    if not apis.KSERVE.is_served(served):
         return _not_ready(
             known,
             "KServeNotInstalled",
             f"{what} cannot exist: KServe is not installed "
-            f"(the API server does not serve {GROUP_KSERVE}/{KSERVE_VERSION})",
+            f"(the API server does not serve {apis.KSERVE})",
         )
     if not sighting.objects:
         return _not_ready(known, "InferenceServiceNotFound", f"{what} does not exist")
@@ -178,7 +173,7 @@ def _llamastack(namespace: str, entry: Entry, sighting: Sighting, earlier: Endpo
 
 
 def _no_match(namespace: str, labels: dict[str, str], matching: list[Manifest]) -> str:
-    selector = label_selector(labels)
+    selector = as_selector(labels)
     if matching:
         names = some(item["metadata"]["name"] for item in matching)
         return f"the Services that match {selector} have no port: {names}"

@@ -32,11 +32,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoin
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
-    GROUP,
-    VERSION,
+    LABEL_GATEWAY_NAME,
     is_attachable,
     route_names,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -61,7 +61,6 @@ _MODELS_PATH = "/v1/models"
 # not have a shorter one than the default model's.
 _OPENAI_PATH = {"type": "PathPrefix", "value": "/v1"}
 
-_ENVOY_GATEWAY_API = "gateway.envoyproxy.io/v1alpha1"
 _BUFFER_LIMIT = "per_connection_buffer_limit_bytes"
 _HTTP_FILTERS = "envoy.filters.network.http_connection_manager"
 
@@ -104,13 +103,13 @@ def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
     section = {"sectionName": gateway["sectionName"]} if gateway.get("sectionName") else {}
     hostnames = {"hostnames": list(gateway["hostnames"])} if gateway.get("hostnames") else {}
     return {
-        "apiVersion": f"{GROUP}/{VERSION}",
+        "apiVersion": str(apis.GATEWAY),
         "kind": "HTTPRoute",
         "metadata": metadata(router.name, router.namespace, name=name),
         "spec": {
             "parentRefs": [
                 {
-                    "group": GROUP,
+                    "group": apis.GATEWAY.group,
                     "kind": "Gateway",
                     "namespace": gateway["existingRef"]["namespace"],
                     "name": gateway["existingRef"]["name"],
@@ -170,7 +169,7 @@ def _slices(items: list[Any]) -> list[list[Any]]:
 
 def _envoy_extension_policy(router: Router) -> Manifest:
     return {
-        "apiVersion": _ENVOY_GATEWAY_API,
+        "apiVersion": str(apis.ENVOY_GATEWAY),
         "kind": "EnvoyExtensionPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
@@ -205,7 +204,7 @@ def _backend_traffic_policy(router: Router) -> Manifest:
     before ext_proc, becomes that of the request and of its answer.
     """
     return {
-        "apiVersion": _ENVOY_GATEWAY_API,
+        "apiVersion": str(apis.ENVOY_GATEWAY),
         "kind": "BackendTrafficPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
@@ -218,20 +217,24 @@ def _backend_traffic_policy(router: Router) -> Manifest:
 
 
 def _models_route_target(router: Router) -> dict[str, Any]:
-    return {"group": GROUP, "kind": "HTTPRoute", "name": models_route_name(router.name)}
+    return {
+        "group": apis.GATEWAY.group,
+        "kind": "HTTPRoute",
+        "name": models_route_name(router.name),
+    }
 
 
 def _envoy_filter(router: Router) -> Manifest:
     """For the whole Gateway: Istio has nothing narrower that leaves a failing router closed."""
     cluster = f"ext-proc-{router.namespace}-{router.name}"
     return {
-        "apiVersion": "networking.istio.io/v1alpha3",
+        "apiVersion": str(apis.ISTIO),
         "kind": "EnvoyFilter",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
             "workloadSelector": {
                 "labels": {
-                    f"{GROUP}/gateway-name": router.spec["gateway"]["existingRef"]["name"],
+                    LABEL_GATEWAY_NAME: router.spec["gateway"]["existingRef"]["name"],
                 },
             },
             "configPatches": [

@@ -24,7 +24,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     with_numbers,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials, ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import default_model
 
 # Section of the neutral model -> where the SemanticRouter has it, below spec.config. response_cache
@@ -116,17 +116,11 @@ def _sections(config: dict[str, Any]) -> dict[str, Section]:
     sections = {}
     for name, sources in SOURCES.items():
         for source in sources:
-            value = _at(config, source)
+            value = at(config, source)
             if value is not None and name not in sections:
                 read_value = with_numbers(credentials.without_credentials(value, source))
                 sections[name] = Section(name, ("config", *source), _one_name(name, read_value))
     return _with_bert_model(sections, config.get("bert_model"))
-
-
-def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _one_name(section: str, value: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+
 # Contract 0.4 and contract 0.3; each of them refuses the other's key.
 _GIVEN_AS = ("model", "default_model")
 
@@ -42,11 +44,8 @@ def default_model(spec: Mapping[str, Any]) -> str:
 
 
 def _given(spec: Mapping[str, Any]) -> str:
-    value: Any = spec.get("config")
+    names = (at(spec, ("config", "providers", "defaults", key)) for key in _GIVEN_AS)
     # Nobody has looked at the shape of this part yet.
-    for name in ("providers", "defaults"):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    names = [value.get(key) for key in _GIVEN_AS] if isinstance(value, Mapping) else []
     return next((name for name in names if isinstance(name, str)), "")
 
 

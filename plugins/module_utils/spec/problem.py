@@ -45,6 +45,12 @@ class Problem:
         return cls(**value)
 
 
+def invalid(field: str, found: str, remedy: str) -> Problem:
+    """A mistake that only an edit of the SemanticRouter cures."""
+    reason = "InvalidConfig" if field.startswith("spec.config.") else "InvalidSpec"
+    return Problem(reason, field, found, remedy)
+
+
 def joined(problems: Iterable[Problem]) -> str:
     """All of them as one text."""
     return " ".join(str(problem) for problem in problems)

@@ -27,6 +27,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     Facts,
     discovery,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
+    wanted_replicas,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_DRY_RUN,
@@ -163,7 +166,7 @@ def _ready(
         )
     if facts.endpoints and len(facts.unresolved) == len(facts.endpoints):
         return condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
-    if live_workload.wanted_replicas(workload.deployment) == 0:
+    if wanted_replicas(workload.deployment) == 0:
         return condition(READY, TRUE, "ScaledToZero")
     return condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
 
@@ -227,7 +230,7 @@ def _available(router: Router, workload: Workload) -> Condition:
         return condition(
             AVAILABLE, FALSE, "DeploymentMissing", "The Deployment does not exist yet."
         )
-    if live_workload.wanted_replicas(deployment) == 0:
+    if wanted_replicas(deployment) == 0:
         return condition(AVAILABLE, FALSE, "ScaledToZero")
     conditions = live_workload.status_of(deployment).get("conditions") or []
     available = any(item["type"] == "Available" and item["status"] == TRUE for item in conditions)

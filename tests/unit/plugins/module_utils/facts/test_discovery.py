@@ -231,7 +231,7 @@ ASKS_FOR_ALL = {
     "gateway": {"existingRef": {"name": "shared", "namespace": "apps"}, "extProc": True},
     "openshift": {"routes": {"enabled": True}},
 }
-GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_VERSIONS
+GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_APIS
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_without_a_cluster_each_object_is_built_whose_api_counts_as_served(
 
 def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
     asked = router(**ASKS_FOR_ALL)
-    everything = list(discovery.OPTIONAL_VERSIONS)
+    everything = list(discovery.OPTIONAL_APIS)
     for platform in ("kubernetes", "openshift"):
         facts = discovery.offline_facts(asked, platform)
         assert facts == discovery.offline_facts(asked, platform, everything)
@@ -283,5 +283,5 @@ def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
 
 def test_every_optional_kind_has_its_api_among_the_optional_ones() -> None:
     optional = {resource.api_version for resource in RESOURCES if resource.optional}
-    of_groups = {f"{group}/{version}" for group, version in discovery.OPTIONAL_VERSIONS.items()}
+    of_groups = set(map(str, discovery.OPTIONAL_APIS.values()))
     assert optional == of_groups | {"route.openshift.io/v1"}
