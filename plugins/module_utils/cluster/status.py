@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
@@ -35,7 +35,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     apis,
     gateway_mode,
     wants,
-    writing,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -43,7 +42,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     Manifest,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
@@ -58,6 +56,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.finger
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
 )
 
 EVENTS_VERSION = "events.k8s.io/v1"
@@ -83,9 +84,7 @@ class Report:
 
 def report(
     client: Client,
-    router: Router,
-    facts: Facts,
-    problems: list[Problem],
+    found: Situation,
     now: str,
     check_mode: bool = False,
     plan: Mapping[str, Any] | None = None,
@@ -94,30 +93,26 @@ def report(
 ) -> Report:
     """Compute the status from what is live, and write it if it differs.
 
+    found: without a workload, which is read here.
     now: RFC 3339 with microseconds: an Event wants them, a condition drops them.
     plan: what a dry run found.
     known: the router's own objects, as apply (or else discover) of the same run left them.
     code: digest of this collection; without it, no later run can end early.
     """
-    workload = read_workload(client, router, facts, known)
-    period = requeue_after.period(
-        router,
-        facts,
-        problems,
-        workload,
-        writes=writing.mode(router) == writing.WRITE,
-        # Its DependentPredicate ignores an update of values in the status.
-        is_told_of_status=not client.is_ansible_operators,
-    )
+    router = found.router
+    situation = replace(found, workload=read_workload(client, router, found.facts, known))
+    # The stock engine's DependentPredicate ignores an update of values in the status.
+    is_told_of_status = not client.is_ansible_operators
+    period = requeue_after.period(situation, is_told_of_status)
     seconds = f"{now[:19]}Z"
     live: Manifest | None = router.resource
     for attempt in range(_ATTEMPTS):
         if attempt:
             live = client.get(router_path(router.name, router.namespace))
         previous = dict((live or {}).get("status") or {})
-        status = router_status.build(router, facts, problems, workload, seconds, previous, plan)
-        if code and known is not None and _has_settled(router, workload, known, period):
-            status[FIELD] = fingerprint(code, router, facts, problems, known, status)
+        status = router_status.build(situation, seconds, previous, plan)
+        if code and known is not None and _has_settled(situation, known, period):
+            status[FIELD] = fingerprint(code, situation, known, status)
         changed = live is not None and _is_ours(live, router) and status != previous
         if live is None or not changed or check_mode:
             break
@@ -130,19 +125,20 @@ def report(
         changed=changed,
         status=status,
         requeue_after=period,
-        messages=router_status.messages(facts, problems, status),
-        summary=router_status.summary(facts, status),
+        messages=router_status.messages(situation, status),
+        summary=router_status.summary(situation.facts, status),
     )
 
 
-def _has_settled(router: Router, workload: Workload, known: list[Manifest], period: str) -> bool:
+def _has_settled(situation: Situation, known: list[Manifest], period: str) -> bool:
     """A play may end early, and the fingerprint sees all that the status is made of."""
     claims = {item["metadata"]["name"] for item in known if item["kind"] == "PersistentVolumeClaim"}
+    claim = situation.workload.claim_name
     return (
-        writing.mode(router) == writing.WRITE
-        and period == requeue_after.by_itself(router)
-        and live_workload.is_rolled_out(workload.deployment)
-        and (not workload.claim_name or workload.claim_name in claims)
+        situation.may_write
+        and period == requeue_after.by_itself(situation.router)
+        and situation.is_rolled_out
+        and (not claim or claim in claims)
     )
 
 

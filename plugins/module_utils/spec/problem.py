@@ -56,11 +56,6 @@ def joined(problems: Iterable[Problem]) -> str:
     return " ".join(str(problem) for problem in problems)
 
 
-def is_blind(problems: Iterable[Problem]) -> bool:
-    """The cluster could not be read, so the facts are empty and say nothing."""
-    return any(problem.reason == "DiscoveryFailed" for problem in problems)
-
-
 def explained(error: Exception) -> str:
     """Why something was not done, for a user: a Problem, or the place of a defect of ours."""
     if isinstance(error, RouterError):
