@@ -74,8 +74,6 @@ def facts(found: Router, platform: str) -> Facts:
         platform=platform,
         capabilities=_CAPABILITIES,
         gateway=_gateway(found),
-        storage_classes=["standard"],
-        default_storage_class="standard",
         endpoints=[
             _endpoint(entry, found.namespace) for entry in found.spec.get("vllmEndpoints", [])
         ],

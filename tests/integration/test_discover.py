@@ -146,11 +146,9 @@ def test_the_storage_class_is_looked_up_only_for_a_volume(client: Client, namesp
     found = discover(Reads(client), Router(wanted))
     assert [problem.reason for problem in found.problems] == ["StorageClassNotFound"]
     assert "standard" in found.problems[0].found
-    assert found.facts.default_storage_class == "standard"
     existing = {"storageClassName": "no-such-class", "existingClaim": "mine"}
     found = discover(Reads(client), Router(semantic_router(namespace, persistence=existing)))
     assert found.problems == []
-    assert found.facts.storage_classes == []
 
 
 def test_a_reader_without_rights_hears_which_right_is_missing(

@@ -87,7 +87,6 @@ class Facts:
 
     platform: "kubernetes" or "openshift".
     capabilities: API group -> served versions, for the groups an optional feature needs.
-    storage_classes: names of the StorageClasses; default_storage_class: "" when there is none.
     endpoints: in the order of spec.vllmEndpoints.
     gateway: what gateways.py knows of spec.gateway.existingRef; {} in standalone mode.
     scale: of the live Deployment; None when there is none, or nobody looked.
@@ -97,8 +96,6 @@ class Facts:
 
     platform: str = PLATFORM_KUBERNETES
     capabilities: Mapping[str, list[str]] = field(default_factory=dict)
-    storage_classes: list[str] = field(default_factory=list)
-    default_storage_class: str = ""
     endpoints: list[Endpoint] = field(default_factory=list)
     gateway: Mapping[str, Any] = field(default_factory=dict)
     scale: Scale | None = None

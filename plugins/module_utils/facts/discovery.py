@@ -72,11 +72,6 @@ ROUTE_API_MISSING = Problem(
 # What the Prometheus operator turns into configuration of Prometheus, by field of spec.monitoring.
 MONITORING_KINDS = {"serviceMonitor": "ServiceMonitor", "prometheusRule": "PrometheusRule"}
 
-_DEFAULT_CLASS_ANNOTATIONS = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -106,12 +101,9 @@ class Reading:
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
     """What the builders may know; ``platform`` overrides what the API server's groups say."""
     served = capabilities(reading.groups)
-    classes = reading.storage.objects if reading.storage else []
     return Facts(
         platform=platform or platform_of(reading.groups),
         capabilities=served,
-        storage_classes=sorted(item["metadata"]["name"] for item in classes),
-        default_storage_class=default_storage_class(classes),
         endpoints=[
             endpoint(
                 router.namespace, entry, sighting, served, router.status.get("endpoints") or []
@@ -258,24 +250,9 @@ def capabilities(groups: list[Manifest]) -> dict[str, list[str]]:
     }
 
 
-def default_storage_class(classes: list[Manifest]) -> str:
-    """The default StorageClass, the newest when several claim to be it, as the API server does."""
-    claimants = [item for item in classes if _is_default_class(item)]
-    claimants.sort(key=lambda item: str(item["metadata"]["name"]))
-    claimants.sort(
-        key=lambda item: str(item["metadata"].get("creationTimestamp") or ""), reverse=True
-    )
-    return str(claimants[0]["metadata"]["name"]) if claimants else ""
-
-
 def wants_budget(router: Router) -> bool:
     """The router may get a PodDisruptionBudget; how many pods there are is not known here."""
     return (router.spec.get("podDisruptionBudget") or {}).get("enabled") is not False
-
-
-def _is_default_class(storage_class: Manifest) -> bool:
-    annotations = storage_class["metadata"].get("annotations") or {}
-    return any(annotations.get(key) == "true" for key in _DEFAULT_CLASS_ANNOTATIONS)
 
 
 def _storage_class_missing(wanted: str, names: list[str]) -> Problem:

@@ -96,36 +96,8 @@ def test_log_names_each_backend_that_was_not_found() -> None:
     assert discovery.messages(Facts(endpoints=[lost]))[-1] == "No backends found"
 
 
-def storage_class(name: str, created: str = "", **annotations: str) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "creationTimestamp": created, "annotations": annotations},
-    }
-
-
-DEFAULT = {"storageclass.kubernetes.io/is-default-class": "true"}
-
-
-@pytest.mark.parametrize(
-    ("classes", "expected"),
-    [
-        ([], ""),
-        ([storage_class("a")], ""),
-        ([storage_class("a"), storage_class("b", **DEFAULT)], "b"),
-        (
-            [
-                storage_class("a", "2026-01-01", **DEFAULT),
-                storage_class("b", "2026-02-01", **DEFAULT),
-            ],
-            "b",
-        ),
-        ([storage_class("b", **DEFAULT), storage_class("a", **DEFAULT)], "a"),
-        ([storage_class("a", **{"storageclass.kubernetes.io/is-default-class": "false"})], ""),
-    ],
-)
-def test_default_storage_class_is_the_one_the_api_server_would_take(
-    classes: list[dict[str, Any]], expected: str
-) -> None:
-    assert discovery.default_storage_class(classes) == expected
+def storage_class(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}}
 
 
 def volume(name: str | None) -> Router:
