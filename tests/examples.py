@@ -74,8 +74,6 @@ def facts(found: Router, platform: str) -> Facts:
         platform=platform,
         capabilities=_CAPABILITIES,
         gateway=_gateway(found),
-        storage_classes=["standard"],
-        default_storage_class="standard",
         endpoints=[
             _endpoint(entry, found.namespace) for entry in found.spec.get("vllmEndpoints", [])
         ],
@@ -108,7 +106,8 @@ def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
         name=entry["name"],
         model=entry["model"],
         weight=entry["weight"],
-        host=f"{service}.{namespace}.svc",
+        service=service,
+        namespace=namespace,
         port=port,
         scheme=scheme,
         ready=True,

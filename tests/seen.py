@@ -12,6 +12,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 
 NOW = "2026-11-23T10:00:00Z"
 INVALID = Problem("InvalidSpec", "spec.replicas", "found -1", "Give 0 or more")
@@ -20,9 +23,9 @@ NO_CLASS = Problem("StorageClassNotFound", "spec.persistence", "no class", "Crea
 NOT_BUILT = Problem(
     "FeatureNotAvailable", "spec.ingress.enabled", "not built", "Leave it out", blocking=False
 )
-FOUND = Endpoint("first", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
+FOUND = Endpoint("first", "llama3-8b", 1, "vllm", "apps", 8000, "http", ready=True)
 LOST = Endpoint(
-    "second", "qwen", 1, "qwen.apps.svc", 8000, "http", False, "ServiceNotFound", "no such Service"
+    "second", "qwen", 1, "qwen", "apps", 8000, "http", False, "ServiceNotFound", "no such Service"
 )
 ALL_FOUND = Facts(endpoints=[FOUND])
 
@@ -105,9 +108,8 @@ def status(
     previous: dict[str, Any] | None = None,
     owner: Router | None = None,
 ) -> dict[str, Any]:
-    return router_status.build(
-        owner or router(), facts, problems or [], workload, NOW, previous or {}
-    )
+    situation = Situation(owner or router(), facts, problems or [], workload)
+    return router_status.build(situation, NOW, previous or {})
 
 
 def condition(of: dict[str, Any], name: str) -> dict[str, Any]:

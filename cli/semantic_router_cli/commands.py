@@ -76,7 +76,7 @@ Capabilities = Annotated[
         metavar="GROUP,...",
     ),
 ]
-EVERY_CAPABILITY = ",".join(discovery.OPTIONAL_VERSIONS)
+EVERY_CAPABILITY = ",".join(discovery.OPTIONAL_APIS)
 
 PROGRAM = "kubectl sr"
 
@@ -210,9 +210,9 @@ def render(
 
 def _served(capabilities: str) -> list[str]:
     groups = [group.strip() for group in capabilities.split(",") if group.strip()]
-    unknown = [group for group in groups if group not in discovery.OPTIONAL_VERSIONS]
+    unknown = [group for group in groups if group not in discovery.OPTIONAL_APIS]
     if unknown:
-        known = ", ".join(discovery.OPTIONAL_VERSIONS)
+        known = ", ".join(discovery.OPTIONAL_APIS)
         display.error(f"--capabilities: {', '.join(unknown)} is none of {known}.")
         raise typer.Exit(UNUSABLE)
     return groups

@@ -18,8 +18,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import (
     read_workload,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import backends, discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
     crd,
     gateway_mode,
     writing,
@@ -27,6 +28,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
     secret_environment,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_DRY_RUN,
     ANNOTATION_PAUSED,
@@ -212,13 +214,13 @@ def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Fin
 def _operator_pods(cluster: Cluster, deployment: Manifest) -> Answer:
     namespace = deployment["metadata"]["namespace"]
     labels = deployment["spec"]["selector"].get("matchLabels") or {}
-    return cluster.look(f"/api/v1/namespaces/{namespace}/pods", backends.label_selector(labels))
+    return cluster.look(f"/api/v1/namespaces/{namespace}/pods", as_selector(labels))
 
 
 def _platform(cluster: Cluster, deployment: Manifest | None) -> Iterator[Finding]:
     served = discovery.platform_of(cluster.groups)
     what = "serves" if served == "openshift" else "does not serve"
-    yield Finding("Platform", State.OK, f"{served}: the API server {what} {discovery.GROUP_ROUTE}")
+    yield Finding("Platform", State.OK, f"{served}: the API server {what} {apis.ROUTE.group}")
     if deployment is None:
         return
     namespace = deployment["metadata"]["namespace"]

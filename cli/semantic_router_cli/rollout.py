@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import backends
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata, ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
@@ -124,7 +124,7 @@ def loading(cluster: Cluster, resource: Manifest) -> str:
     router = Router(resource)
     port = ports.pod_ports(router.spec).listener
     path = f"/api/v1/namespaces/{router.namespace}/pods"
-    pods = cluster.look(path, backends.label_selector(metadata.selector(router.name))).items
+    pods = cluster.look(path, as_selector(metadata.selector(router.name))).items
     for pod in _starting(pods):
         name = pod["metadata"]["name"]
         if said := models(cluster.pod_json(router.namespace, name, port, "/startup-status")):

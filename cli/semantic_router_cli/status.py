@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     discovery,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
@@ -37,7 +38,7 @@ def view(cluster: Cluster, resource: Manifest) -> View:
     core = f"/api/v1/namespaces/{router.namespace}"
     kinds = resources.served(discovery.capabilities(cluster.groups))
     selector = ownership.label_selector([router.name])
-    pod_selector = backends.label_selector(metadata.selector(router.name))
+    pod_selector = as_selector(metadata.selector(router.name))
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         listed = [
             pool.submit(cluster.look, resources.collection_path(kind, router.namespace), selector)
@@ -96,8 +97,7 @@ def _backend(cluster: Cluster, endpoint: Endpoint, kind: str, told: Manifest | N
         return Backend(endpoint, kind, told=said)
     if not endpoint.ready:
         return Backend(endpoint, kind)
-    name, _, rest = endpoint.host.partition(".")
-    namespace = rest.partition(".")[0]
+    name, namespace = endpoint.service, endpoint.namespace
     try:
         service = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
         pods = _ready_addresses(cluster, namespace, name)

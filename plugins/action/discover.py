@@ -47,8 +47,8 @@ class ActionModule(RouterAction):
         "capabilities": {
             "type": "list",
             "elements": "str",
-            "choices": list(discovery.OPTIONAL_VERSIONS),
-            "default": list(discovery.OPTIONAL_VERSIONS),
+            "choices": list(discovery.OPTIONAL_APIS),
+            "default": list(discovery.OPTIONAL_APIS),
         },
         "secret_versions": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,

@@ -13,6 +13,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.statu
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     CONNECTION_OPTIONS,
     Arguments,
@@ -36,12 +39,10 @@ class ActionModule(RouterAction):
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
         client = self.client(arguments)
-        router = Router(arguments["router"])
+        router, facts = Router(arguments["router"]), Facts.from_dict(arguments["facts"])
         said = report(
             client,
-            router,
-            Facts.from_dict(arguments["facts"]),
-            _problems(arguments),
+            Situation(router, facts, _problems(arguments)),
             plan=arguments["plan"],
             now=now(),
             check_mode=arguments.check_mode,

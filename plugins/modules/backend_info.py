@@ -146,6 +146,14 @@ endpoints:
       description: DNS name.
       type: str
       sample: llama-3-8b-predictor.default.svc
+    service:
+      description: Name of the Service. Empty when nothing was ever found.
+      type: str
+      sample: llama-3-8b-predictor
+    namespace:
+      description: Namespace of the Service. Empty when nothing was ever found.
+      type: str
+      sample: default
     port:
       description: Port. 0 when nothing was ever found.
       type: int
@@ -245,7 +253,9 @@ def main() -> None:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=False,
-        endpoints=[{**asdict(item), "address": item.address} for item in endpoints],
+        endpoints=[
+            {**asdict(item), "host": item.host, "address": item.address} for item in endpoints
+        ],
     )
 
 

@@ -118,15 +118,6 @@ facts:
       description: Served versions of the API groups that optional features need.
       type: dict
       sample: {serving.kserve.io: [v1beta1]}
-    storage_classes:
-      description: Names of the StorageClasses. Empty when no volume has to be made.
-      type: list
-      elements: str
-      sample: [standard]
-    default_storage_class:
-      description: The cluster's default StorageClass. Empty when there is none.
-      type: str
-      sample: standard
     endpoints:
       description: The entries of C(spec.vllmEndpoints), in their order, with address and readiness.
       type: list
@@ -135,7 +126,8 @@ facts:
         - name: llama3-8b-endpoint
           model: llama3-8b
           weight: 1
-          host: llama-3-8b-predictor.default.svc
+          service: llama-3-8b-predictor
+          namespace: default
           port: 8443
           scheme: https
           ready: true

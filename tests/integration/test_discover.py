@@ -146,11 +146,9 @@ def test_the_storage_class_is_looked_up_only_for_a_volume(client: Client, namesp
     found = discover(Reads(client), Router(wanted))
     assert [problem.reason for problem in found.problems] == ["StorageClassNotFound"]
     assert "standard" in found.problems[0].found
-    assert found.facts.default_storage_class == "standard"
     existing = {"storageClassName": "no-such-class", "existingClaim": "mine"}
     found = discover(Reads(client), Router(semantic_router(namespace, persistence=existing)))
     assert found.problems == []
-    assert found.facts.storage_classes == []
 
 
 def test_a_reader_without_rights_hears_which_right_is_missing(
@@ -217,7 +215,7 @@ def test_the_action_reads_the_router_by_name(
     assert result["problems"] == []
     assert result["router"]["metadata"]["uid"]
     assert "managedFields" not in result["router"]["metadata"]
-    assert result["facts"]["endpoints"][0]["host"] == f"vllm-qwen.{namespace}.svc"
+    assert result["facts"]["endpoints"][0]["service"] == "vllm-qwen"
     assert result["facts"]["endpoints"][0]["port"] == 8000
 
 

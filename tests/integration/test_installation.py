@@ -29,6 +29,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from control_plane import ControlPlane, Kubectl, audit
 from control_plane.modules import module_directory
 from e2e.installation import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
@@ -313,7 +316,7 @@ def collection_at_work(client: Client, kubectl: Kubectl) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     deployment = manifest(_kind("Deployment"), "standalone")
     apply(client, router, [deployment], prune=False)
-    report(client, router, Facts(), [], now=now)
+    report(client, Situation(router, Facts()), now=now)
     # What is somebody else's is looked at, and what is not wanted any more goes.
     taken = apply(client, router, [manifest(kind, "taken") for kind in kinds()], prune=False)
     assert len(taken.problems) == len(kinds())

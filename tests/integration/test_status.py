@@ -21,13 +21,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from control_plane import ControlPlane, Kubectl
 from eventually import eventually
 
 NAME = "my-router"
 INVALID = Problem("InvalidSpec", "spec.replicas", "found é and -1", "Give 0 or more")
-FOUND = Endpoint("first", "llama3-8b", 1, "vllm.models.svc", 8000, "http", ready=True)
-LOST = Endpoint("first", "llama3-8b", 1, "", 0, "http", False, "NoServiceMatches", "no Service")
+FOUND = Endpoint("first", "llama3-8b", 1, "vllm", "models", 8000, "http", ready=True)
+LOST = Endpoint("first", "llama3-8b", 1, "", "", 0, "http", False, "NoServiceMatches", "no Service")
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def say(
     check_mode: bool = False,
 ) -> Report:
     seen = facts if facts is not None else Facts(endpoints=[FOUND])
-    return report(client, router, seen, list(problems), now(), check_mode)
+    return report(client, Situation(router, seen, list(problems)), now(), check_mode)
 
 
 def live(kubectl: Kubectl, namespace: str) -> dict[str, Any]:

@@ -7,13 +7,12 @@ import ipaddress
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_NAME,
     Problems,
     Spec,
     duplicates,
     further_labels,
-    invalid,
-    no_object_name,
+    object_name_problems,
+    source_problems,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     ENVOY,
@@ -26,6 +25,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
     volume_binds_to_node,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _ENV_FROM = ("configMapRef", "secretRef")
 _BOTH = ("maxSurge", "maxUnavailable")
@@ -41,10 +42,8 @@ def _env_from(spec: Spec) -> Problems:
     for index, source in enumerate(spec.get("envFrom") or []):
         path = f"spec.envFrom[{index}]"
         given = [name for name in _ENV_FROM if source.get(name) is not None]
-        if len(given) != 1:
-            found = f"it has {' and '.join(given) if given else 'no source'}"
-            yield invalid(path, found, f"Give one of {', '.join(_ENV_FROM)}")
-        elif not source[given[0]].get("name"):
+        yield from source_problems(given, path, f"Give one of {', '.join(_ENV_FROM)}")
+        if len(given) == 1 and not source[given[0]].get("name"):
             yield invalid(f"{path}.{given[0]}.name", "it is missing", "Name the object")
 
 
@@ -78,10 +77,8 @@ def _volumes(spec: Spec) -> Problems:
         if volume["name"] in OWN_VOLUMES:
             found = f'"{volume["name"]}" is the operator\'s own volume'
             yield invalid(f"{path}.name", found, "Choose another name")
-        sources = [name for name, value in volume.items() if name != "name" and value is not None]
-        if len(sources) != 1:
-            found = f"it has {' and '.join(sources) if sources else 'no source'}"
-            yield invalid(path, found, "Give one source, e.g. secret or configMap")
+        given = [name for name, value in volume.items() if name != "name" and value is not None]
+        yield from source_problems(given, path, "Give one source, e.g. secret or configMap")
 
 
 def _mounts(spec: Spec) -> Problems:
@@ -104,14 +101,12 @@ def _mounts(spec: Spec) -> Problems:
 
 def _priority(spec: Spec) -> Problems:
     name = spec.get("priorityClassName")
-    if name and not DNS_NAME.fullmatch(name):
-        yield no_object_name("spec.priorityClassName", name, "a PriorityClass")
+    yield from object_name_problems(name, "spec.priorityClassName", "a PriorityClass", is_subdomain)
 
 
 def _runtime_class(spec: Spec) -> Problems:
     name = spec.get("runtimeClassName")
-    if name and not DNS_NAME.fullmatch(name):
-        yield no_object_name("spec.runtimeClassName", name, "a RuntimeClass")
+    yield from object_name_problems(name, "spec.runtimeClassName", "a RuntimeClass", is_subdomain)
 
 
 def _names(spec: Spec) -> Problems:

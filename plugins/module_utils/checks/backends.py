@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_LABEL,
     Problems,
     Spec,
     duplicates,
-    invalid,
     label_problems,
-    no_object_name,
+    object_name_problems,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_label
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 # Of models and of their LoRA adapters: what the router selects, it says in a header.
 _MODEL = re.compile(r"[!-~]+")
@@ -77,8 +77,9 @@ def _kserve(backend: Spec, path: str) -> Problems:
             "type is kserve but it is missing",
             "Name the InferenceService",
         )
-    elif not DNS_LABEL.fullmatch(name):
-        yield no_object_name(f"{path}.inferenceServiceName", name, "an InferenceService")
+    yield from object_name_problems(
+        name, f"{path}.inferenceServiceName", "an InferenceService", is_label
+    )
 
 
 def _llamastack(backend: Spec, path: str) -> Problems:
@@ -101,11 +102,10 @@ def _service(backend: Spec, path: str) -> Problems:
             "Give service.name and service.port",
         )
         return
-    if not DNS_LABEL.fullmatch(service["name"]):
-        yield no_object_name(f"{path}.service.name", service["name"], "a Service")
-    namespace = service.get("namespace")
-    if namespace and not DNS_LABEL.fullmatch(namespace):
-        yield no_object_name(f"{path}.service.namespace", namespace, "a namespace")
+    yield from object_name_problems(service["name"], f"{path}.service.name", "a Service", is_label)
+    yield from object_name_problems(
+        service.get("namespace"), f"{path}.service.namespace", "a namespace", is_label
+    )
 
 
 _BY_TYPE: Mapping[str, Callable[[Spec, str], Problems]] = {

@@ -10,10 +10,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
     Spec,
-    at,
-    invalid,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 # What a cache backend needs: its section with the host.
 _CACHE_HOSTS = {

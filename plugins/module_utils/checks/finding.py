@@ -4,23 +4,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import labels
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_host_or_wildcard,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import (
+    is_annotation_key,
+    is_label_key,
+    is_label_value,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    labels as own_labels,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    invalid,
+)
 
 Spec = dict[str, Any]
 Problems = Iterator[Problem]
-
-DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
-LABEL_KEY = re.compile(
-    r"((?=[^/]{1,253}/)[a-z0-9]([-.a-z0-9]*[a-z0-9])?/)?"
-    r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
-)
-LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?")
+NameRule = Callable[[str], bool]
 
 _QUANTITY = re.compile(r"([+-]?[0-9.]+)([numkMGTPE]|[KMGTPE]i)?")
 _BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)}
@@ -29,16 +35,19 @@ _SMALL = {unit: Decimal(1000) ** -power for power, unit in enumerate("mun", star
 _UNITS = {"": Decimal(1), **_BINARY, **_DECIMAL, **_SMALL}
 
 
-def invalid(field: str, found: str, remedy: str) -> Problem:
-    """A mistake that only an edit of the SemanticRouter cures."""
-    reason = "InvalidConfig" if field.startswith("spec.config.") else "InvalidSpec"
-    return Problem(reason, field, found, remedy)
+def object_name_problems(name: str | None, path: str, kind: str, is_name: NameRule) -> Problems:
+    """A name that no object can have, so that a reference to it leads nowhere."""
+    if name and not is_name(name):
+        remedy = "Use lower-case letters, digits and hyphens, as kubectl get shows the name"
+        yield invalid(path, f'"{name}" cannot be the name of {kind}', remedy)
 
 
-def no_object_name(field: str, name: str, kind: str) -> Problem:
-    """No object can have this name, so a reference to it leads nowhere."""
-    remedy = "Use lower-case letters, digits and hyphens, as kubectl get shows the name"
-    return invalid(field, f'"{name}" cannot be the name of {kind}', remedy)
+def host_problems(name: str | None, path: str) -> Problems:
+    """A host by which requests cannot be told apart."""
+    if name and not is_host_or_wildcard(name):
+        found = f'"{name}" is no host name'
+        remedy = "Give one without scheme, port and path, e.g. router.example.com or *.example.com"
+        yield invalid(path, found, remedy)
 
 
 def duplicates(entries: list[Spec], path: str) -> Problems:
@@ -54,25 +63,37 @@ def duplicates(entries: list[Spec], path: str) -> Problems:
 def further_labels(value: Spec, name: str, path: str) -> Problems:
     """Labels of the user's beside the operator's own."""
     wanted = value.get(name) or {}
-    for key in labels("any"):
-        if key in wanted:
-            found = f"{key} is the operator's own label, by which it finds what is the router's"
-            yield invalid(f"{path}.{name}", found, "Choose another key")
+    yield from own_label_problems(wanted, f"{path}.{name}", "what is the router's")
     yield from label_problems(wanted, f"{path}.{name}")
 
 
 def label_problems(wanted: Mapping[str, str], path: str) -> Problems:
     """Labels that no object can carry."""
     for key, value in wanted.items():
-        if not LABEL_KEY.fullmatch(key) or not LABEL_VALUE.fullmatch(value):
+        if not is_label_key(key) or not is_label_value(value):
             yield invalid(path, f'"{key}: {value}" is no label', "Copy it from the object's labels")
 
 
-def at(value: Any, path: tuple[str, ...]) -> Any:
-    """What stands at a path of nested mappings; None when a part of it is missing."""
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+def own_label_problems(labels: Iterable[str], path: str, what: str) -> Problems:
+    """Labels that the operator gives the pods or objects itself."""
+    for key in own_labels("any"):
+        if key in labels:
+            found = f"{key} is the operator's own label, by which it finds {what}"
+            yield invalid(path, found, "Choose another key")
+
+
+def annotation_problems(annotations: Mapping[str, str] | None, path: str) -> Problems:
+    """Annotations that no object can carry."""
+    for key in annotations or {}:
+        if not is_annotation_key(key):
+            yield invalid(path, f'"{key}" is no annotation key', "Use a key like example.com/name")
+
+
+def source_problems(given: list[str], path: str, remedy: str) -> Problems:
+    """Not exactly one of several fields that exclude each other."""
+    if len(given) != 1:
+        found = f"it has {' and '.join(given) if given else 'no source'}"
+        yield invalid(path, found, remedy)
 
 
 def quantity(value: Any) -> Decimal | None:

@@ -3,30 +3,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_LABEL,
-    DNS_NAME,
     Problems,
     Spec,
-    invalid,
-    no_object_name,
+    host_problems,
+    object_name_problems,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     MATCHES_LIMIT,
     RULES_LIMIT,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_label,
+    is_subdomain,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_api_open,
     is_gateway_mode,
     wants_ext_proc,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
-
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(\*\.)?{DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
-_ADDRESS = re.compile(r"[0-9.]+")
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    invalid,
+)
 
 
 def _reference(spec: Spec) -> Problems:
@@ -39,37 +41,30 @@ def _reference(spec: Spec) -> Problems:
                 yield invalid(f"spec.gateway.{name}", found, remedy)
         return
     reference = gateway["existingRef"]
-    if not DNS_NAME.fullmatch(reference["name"]):
-        yield no_object_name("spec.gateway.existingRef.name", reference["name"], "a Gateway")
-    if not DNS_LABEL.fullmatch(reference["namespace"]):
-        where = "spec.gateway.existingRef.namespace"
-        yield no_object_name(where, reference["namespace"], "a namespace")
+    path = "spec.gateway.existingRef"
+    yield from object_name_problems(reference["name"], f"{path}.name", "a Gateway", is_subdomain)
+    yield from object_name_problems(
+        reference["namespace"], f"{path}.namespace", "a namespace", is_label
+    )
     section = gateway.get("sectionName")
-    if section and not DNS_NAME.fullmatch(section):
-        yield no_object_name("spec.gateway.sectionName", section, "a listener")
+    yield from object_name_problems(section, "spec.gateway.sectionName", "a listener", is_subdomain)
 
 
 def _hostnames(spec: Spec) -> Problems:
     hostnames = (spec.get("gateway") or {}).get("hostnames") or []
-    for index, host in enumerate(hostnames):
+    for index, name in enumerate(hostnames):
         path = f"spec.gateway.hostnames[{index}]"
-        if not _HOST_NAME.fullmatch(host) or _ADDRESS.fullmatch(host):
-            found = f'"{host}" is no host name'
-            remedy = "Give one without scheme, port and path, e.g. router.example.com"
-            yield invalid(path, found, remedy)
-        elif host in hostnames[:index]:
-            yield invalid(path, f'"{host}" stands there twice', "Keep one")
+        if name in hostnames[:index]:
+            yield invalid(path, f'"{name}" stands there twice', "Keep one")
+        else:
+            yield from host_problems(name, path)
 
 
 def _number_of_models(spec: Spec) -> Problems:
     if not wants_ext_proc(spec):
         return
-    names: dict[str, set[str]] = {}
-    for endpoint in spec.get("vllmEndpoints") or []:
-        loras = {lora["name"] for lora in endpoint.get("loras") or []}
-        names.setdefault(endpoint["model"], {endpoint["model"]}).update(loras)
     # One more for the default model.
-    needed = 1 + sum(-(-len(given) // MATCHES_LIMIT) for given in names.values())
+    needed = 1 + sum(-(-len(names) // MATCHES_LIMIT) for names in names_by_model(spec).values())
     if needed > RULES_LIMIT:
         yield invalid(
             "spec.gateway.extProc",

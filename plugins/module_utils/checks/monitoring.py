@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    LABEL_KEY,
     Problems,
     Spec,
-    invalid,
+    annotation_problems,
     label_problems,
+    own_label_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import labels
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _PARTS = ("serviceMonitor", "prometheusRule", "grafanaDashboard")
 _DURATION = re.compile(r"(\d+)(h|ms|m|s)")
@@ -52,18 +52,13 @@ def _labels(spec: Spec) -> Problems:
     for part in _PARTS:
         wanted = spec["monitoring"][part].get("labels") or {}
         path = f"spec.monitoring.{part}.labels"
-        for key in labels("any"):
-            if key in wanted:
-                found = f"{key} is the operator's own label, by which it finds its objects"
-                yield invalid(path, found, "Choose another key")
+        yield from own_label_problems(wanted, path, "its objects")
         yield from label_problems(wanted, path)
 
 
 def _annotations(spec: Spec) -> Problems:
-    for key in spec["monitoring"]["grafanaDashboard"].get("annotations") or {}:
-        if not LABEL_KEY.fullmatch(key.lower()):
-            found, remedy = f'"{key}" is no annotation key', "Use a key like example.com/name"
-            yield invalid("spec.monitoring.grafanaDashboard.annotations", found, remedy)
+    wanted = spec["monitoring"]["grafanaDashboard"].get("annotations")
+    yield from annotation_problems(wanted, "spec.monitoring.grafanaDashboard.annotations")
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (_metrics, _times, _labels, _annotations)

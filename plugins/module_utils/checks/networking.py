@@ -4,30 +4,33 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_NAME,
-    LABEL_KEY,
-    LABEL_VALUE,
     Problems,
     Spec,
-    invalid,
+    annotation_problems,
+    host_problems,
     label_problems,
-    no_object_name,
+    object_name_problems,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     shown_ports,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import (
+    is_label_key,
+    is_label_value,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    invalid,
+)
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PATH_TYPES = ("Prefix", "Exact", "ImplementationSpecific")
-# A name to the rules of DNS, and an address to everybody.
-_ADDRESS = re.compile(r"[0-9.]+")
 
 
 def _ports(spec: Spec) -> Problems:
@@ -49,32 +52,22 @@ def _ingress(spec: Spec) -> Problems:
     ingress = spec["ingress"]
     if not ingress["enabled"]:
         return
-    for key in ingress.get("annotations") or {}:
-        if not LABEL_KEY.fullmatch(key.lower()):
-            found, remedy = f'"{key}" is no annotation key', "Use a key like example.com/name"
-            yield invalid("spec.ingress.annotations", found, remedy)
-    name = ingress.get("className")
-    if name and not DNS_NAME.fullmatch(name):
-        yield no_object_name("spec.ingress.className", name, "an IngressClass")
-    for index, host in enumerate(ingress.get("hosts") or []):
+    yield from annotation_problems(ingress.get("annotations"), "spec.ingress.annotations")
+    yield from object_name_problems(
+        ingress.get("className"), "spec.ingress.className", "an IngressClass", is_subdomain
+    )
+    for index, rule in enumerate(ingress.get("hosts") or []):
         path = f"spec.ingress.hosts[{index}]"
-        yield from _host(host.get("host"), f"{path}.host")
-        for place, entry in enumerate(host.get("paths") or []):
+        yield from host_problems(rule.get("host"), f"{path}.host")
+        for place, entry in enumerate(rule.get("paths") or []):
             yield from _path(entry, spec["service"], f"{path}.paths[{place}]")
     for index, tls in enumerate(ingress.get("tls") or []):
         path = f"spec.ingress.tls[{index}]"
-        secret = tls.get("secretName")
-        if secret and not DNS_NAME.fullmatch(secret):
-            yield no_object_name(f"{path}.secretName", secret, "a Secret")
-        for place, host in enumerate(tls.get("hosts") or []):
-            yield from _host(host, f"{path}.hosts[{place}]")
-
-
-def _host(host: str | None, path: str) -> Problems:
-    if host and (not DNS_NAME.fullmatch(host.removeprefix("*.")) or _ADDRESS.fullmatch(host)):
-        found = f'"{host}" is no host name'
-        remedy = "Give one without scheme, port and path, e.g. router.example.com or *.example.com"
-        yield invalid(path, found, remedy)
+        yield from object_name_problems(
+            tls.get("secretName"), f"{path}.secretName", "a Secret", is_subdomain
+        )
+        for place, name in enumerate(tls.get("hosts") or []):
+            yield from host_problems(name, f"{path}.hosts[{place}]")
 
 
 def _path(entry: Spec, service: Spec, path: str) -> Problems:
@@ -135,14 +128,14 @@ def _selector(selector: Spec, path: str) -> Problems:
     for index, one in enumerate(selector.get("matchExpressions") or []):
         where = f"{path}.matchExpressions[{index}]"
         values = one.get("values") or []
-        if not LABEL_KEY.fullmatch(one["key"]):
+        if not is_label_key(one["key"]):
             found = f'"{one["key"]}" is no key of a label'
             yield invalid(f"{where}.key", found, "Copy it from the object's labels")
         if (one["operator"] in ("In", "NotIn")) != bool(values):
             found = f"{one['operator']} goes with {'no values' if values else 'values'}"
             yield invalid(f"{where}.values", found, "Remove them" if values else "Give some")
         for value in values:
-            if not LABEL_VALUE.fullmatch(value):
+            if not is_label_value(value):
                 found = f'"{value}" is no value of a label'
                 yield invalid(f"{where}.values", found, "Copy it from the object's labels")
 

@@ -3,25 +3,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_LABEL,
     Problems,
     Spec,
     further_labels,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
     invalid,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
-
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){DNS_LABEL.pattern}(\.{DNS_LABEL.pattern})*")
 
 
 def _hostname(spec: Spec) -> Problems:
     routes = spec["openshift"]["routes"]
     hostname = routes.get("hostname")
-    if routes["enabled"] and hostname and not _HOST_NAME.fullmatch(hostname):
+    if routes["enabled"] and hostname and not is_host_name(hostname):
         yield invalid(
             "spec.openshift.routes.hostname",
             f'"{hostname}" is no DNS name',

@@ -9,7 +9,6 @@ What the cluster lacks is ``discovery.py``'s, what the router does not understan
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
@@ -28,15 +27,17 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
     Spec,
-    invalid,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_service_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    invalid,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-
-# A Service's name is a label of DNS and, before Kubernetes 1.36, cannot start with a digit.
-_SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def check(router: Router, facts: Facts) -> list[Problem]:
@@ -54,7 +55,7 @@ def check(router: Router, facts: Facts) -> list[Problem]:
 
 
 def _name(router: Router) -> Problems:
-    if not _SERVICE_NAME.fullmatch(router.name):
+    if not is_service_name(router.name):
         yield invalid(
             "metadata.name",
             f'"{router.name}" cannot name a Service',

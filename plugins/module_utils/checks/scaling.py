@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
     Spec,
-    invalid,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    invalid,
+)
 
 _TARGETS = {
     "cpu": "targetCPUUtilizationPercentage",

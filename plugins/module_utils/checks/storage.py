@@ -6,20 +6,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_NAME,
     Problems,
     Spec,
-    invalid,
-    no_object_name,
+    object_name_problems,
     quantity,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 
 def _persistence(spec: Spec) -> Problems:
     persistence = spec["persistence"]
-    claim = persistence.get("existingClaim")
-    if claim and not DNS_NAME.fullmatch(claim):
-        yield no_object_name("spec.persistence.existingClaim", claim, "a PersistentVolumeClaim")
+    yield from object_name_problems(
+        persistence.get("existingClaim"),
+        "spec.persistence.existingClaim",
+        "a PersistentVolumeClaim",
+        is_subdomain,
+    )
     size = quantity(persistence["size"])
     if size is not None and size <= 0:
         yield invalid(

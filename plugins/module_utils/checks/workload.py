@@ -8,26 +8,29 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
-    DNS_NAME,
-    LABEL_KEY,
     Problems,
     Spec,
+    annotation_problems,
     duplicates,
-    invalid,
     label_problems,
-    no_object_name,
+    object_name_problems,
     quantity,
+    source_problems,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes import (
+    HANDLERS,
+    PROBES,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST.pattern})?|{_DIGEST.pattern}")
 _REPOSITORY = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*")
-_PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
-_HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")
 _ENV_SOURCES = ("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef")
 _TAINT_EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -69,8 +72,9 @@ def _image(image: Spec, path: str) -> Problems:
 
 def _service_account(spec: Spec) -> Problems:
     name = spec["serviceAccount"].get("name")
-    if name and not DNS_NAME.fullmatch(name):
-        yield no_object_name("spec.serviceAccount.name", name, "a ServiceAccount")
+    yield from object_name_problems(
+        name, "spec.serviceAccount.name", "a ServiceAccount", is_subdomain
+    )
 
 
 def _resources(spec: Spec) -> Problems:
@@ -107,9 +111,7 @@ def _environment(spec: Spec) -> Problems:
 
 def _environment_source(source: Spec, path: str) -> Problems:
     given = [name for name in _ENV_SOURCES if source.get(name) is not None]
-    if len(given) != 1:
-        found = f"it has {' and '.join(given) if given else 'no source'}"
-        yield invalid(path, found, f"Give one of {', '.join(_ENV_SOURCES)}")
+    yield from source_problems(given, path, f"Give one of {', '.join(_ENV_SOURCES)}")
     for name in ("configMapKeyRef", "secretKeyRef"):
         if name in given and not source[name].get("name"):
             yield invalid(f"{path}.{name}.name", "it is missing", "Name the object")
@@ -143,8 +145,8 @@ def _api_port_remedy(spec: Spec) -> str:
 
 
 def _probes(spec: Spec) -> Problems:
-    for name in _PROBES:
-        given = [handler for handler in _HANDLERS if spec[name].get(handler) is not None]
+    for name in PROBES:
+        given = [handler for handler in HANDLERS if spec[name].get(handler) is not None]
         if len(given) > 1:
             yield invalid(f"spec.{name}", f"it has {' and '.join(given)}", "Keep one of them")
 
@@ -169,13 +171,7 @@ def _security(spec: Spec) -> Problems:
 
 def _scheduling(spec: Spec) -> Problems:
     yield from label_problems(spec.get("nodeSelector") or {}, "spec.nodeSelector")
-    for key in spec.get("podAnnotations") or {}:
-        if not LABEL_KEY.fullmatch(key.lower()):
-            yield invalid(
-                "spec.podAnnotations",
-                f'"{key}" is no annotation key',
-                "Use a key like example.com/name",
-            )
+    yield from annotation_problems(spec.get("podAnnotations"), "spec.podAnnotations")
     for index, toleration in enumerate(spec.get("tolerations") or []):
         if toleration.get("effect", "") not in _TAINT_EFFECTS:
             yield invalid(

@@ -181,7 +181,7 @@ def _is_first(router: Router, desired: list[Manifest], live: list[Manifest]) -> 
     if router.status:
         return False
     is_there = by_path(live).keys() & {resources.path(manifest) for manifest in desired}
-    return not is_there and not any(ownership.has_our_labels(item, router) for item in live)
+    return not is_there and not any(metadata.is_labelled(item, router.name) for item in live)
 
 
 def _misuse(found: str, remedy: str) -> RouterError:

@@ -82,17 +82,13 @@ class ApiError(RouterError):
         self.reason = reason
         self.message = message
         self.causes = causes
-        super().__init__(self._problem(""))
+        super().__init__(self._problem())
 
-    def problem_at(self, field: str) -> Problem:
-        """The same problem, blamed on one field of the SemanticRouter."""
-        return self._problem(field)
-
-    def _problem(self, field: str) -> Problem:
+    def _problem(self) -> Problem:
         reason, remedy, retry = _advice(self.status)
         return Problem(
             reason=reason,
-            field=field,
+            field="",
             found=self.message.strip().rstrip("."),
             remedy=remedy,
             retry=retry,

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import fields
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
+    applied,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_APPLIED_HASH,
     CREDENTIAL_PREFIX,
-    FIELD_MANAGER,
     Manifest,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -41,7 +43,7 @@ def is_untouched(desired: Manifest, live: Manifest) -> bool:
     wanted = desired["metadata"]["annotations"][ANNOTATION_APPLIED_HASH]
     if annotations.get(ANNOTATION_APPLIED_HASH) != wanted:
         return False
-    return any(fields.covers(owned, desired) for owned in _our_fields(live))
+    return any(fields.covers(owned, desired) for owned in applied(live))
 
 
 def is_same(rehearsed: Manifest, live: Manifest) -> bool:
@@ -49,7 +51,7 @@ def is_same(rehearsed: Manifest, live: Manifest) -> bool:
 
     It is so on a cluster whose admission rewrites a field of ours each time that we apply it.
     """
-    return shown(rehearsed) == shown(live) and _our_fields(rehearsed) == _our_fields(live)
+    return shown(rehearsed) == shown(live) and applied(rehearsed) == applied(live)
 
 
 def difference(before: Manifest | None, after: Manifest | None) -> dict[str, Any]:
@@ -86,16 +88,6 @@ def shown(manifest: Manifest) -> Manifest:
     annotations = _without(described.get("annotations") or {}, {ANNOTATION_APPLIED_HASH})
     kept = {**_without(described, _BOOKKEEPING), "annotations": annotations}
     return {**_without(manifest, {"status"}), "metadata": kept}
-
-
-def _our_fields(manifest: Manifest) -> list[dict[str, Any]]:
-    return [
-        entry.get("fieldsV1") or {}
-        for entry in manifest["metadata"].get("managedFields") or []
-        if entry.get("manager") == FIELD_MANAGER
-        and entry.get("operation") == "Apply"
-        and not entry.get("subresource")
-    ]
 
 
 def _without(mapping: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

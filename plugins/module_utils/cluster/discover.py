@@ -37,7 +37,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import (
     references,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    gateway_mode,
+    wants,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -124,9 +129,10 @@ def read(
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
-        claim_exists = discovery.wants_claim(router) and _has_claim(router, own.of(_CLAIM))
+        wants_claim = wants.claim(router.spec)
+        claim_exists = wants_claim and _has_claim(router, own.of(_CLAIM))
         # Which class a volume is to have was settled when its claim was made.
-        wants_storage = discovery.wants_claim(router) and not claim_exists
+        wants_storage = wants_claim and not claim_exists
         storage = pool.submit(_read_storage, reads) if wants_storage else None
         reading = Reading(
             groups=groups.result(),
@@ -245,12 +251,11 @@ def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> Sighti
     backend = entry["backend"]
     name = backend.get("inferenceServiceName")
     if backend["type"] == backends.TYPE_KSERVE and name:
-        version = f"{backends.GROUP_KSERVE}/{backends.KSERVE_VERSION}"
-        path = f"/apis/{version}/namespaces/{namespace}/inferenceservices/{name}"
+        path = f"/apis/{apis.KSERVE}/namespaces/{namespace}/inferenceservices/{name}"
         return _seen(lambda: _one(reads.get(path)))
     labels = backend.get("discoveryLabels")
     if backend["type"] == backends.TYPE_LLAMASTACK and labels:
-        selector = backends.label_selector(labels)
+        selector = as_selector(labels)
         return _seen(lambda: reads.list(f"{_core(namespace)}/services", selector))
     service = backend.get("service") or {}
     if backend["type"] == backends.TYPE_SERVICE and service.get("name"):

@@ -13,11 +13,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     GatewayReading,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-_API = f"/apis/{gateways.GROUP}/{gateways.VERSION}"
-_GRANTS = f"/apis/{gateways.GROUP}/{gateways.GRANT_VERSION}"
+_API = f"/apis/{apis.GATEWAY}"
+_GRANTS = f"/apis/{apis.REFERENCE_GRANT}"
 
 _Answer = TypeVar("_Answer")
 

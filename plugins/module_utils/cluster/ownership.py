@@ -33,16 +33,6 @@ def is_controlled_by(live: Manifest, router: Router) -> bool:
     return controller is not None and controller.get("uid") == router.uid
 
 
-def has_our_labels(live: Manifest, router: Router) -> bool:
-    """The labels say that it is the router's, whoever controls it."""
-    labels = live["metadata"].get("labels") or {}
-    own = metadata.labels(router.name)
-    return all(
-        labels.get(name) == own[name]
-        for name in (metadata.LABEL_INSTANCE, metadata.LABEL_MANAGED_BY)
-    )
-
-
 def objection(live: Manifest, router: Router) -> Problem | None:
     """Why the router must not write to an existing object; None when it may.
 
@@ -53,7 +43,7 @@ def objection(live: Manifest, router: Router) -> Problem | None:
     if is_controlled_by(live, router):
         return None
     controller = _controller(live)
-    if controller is None and has_our_labels(live, router):
+    if controller is None and metadata.is_labelled(live, router.name):
         return None
     return _foreign(live, router, controller)
 

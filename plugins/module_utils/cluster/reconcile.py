@@ -34,6 +34,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.finger
     FIELD,
     fingerprint,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 
 _Answer = TypeVar("_Answer")
 
@@ -102,9 +105,7 @@ def reconcile(
     problems = _problems(found, applied, failure)
     said = report(
         client,
-        router,
-        found.facts if found else Facts(),
-        problems,
+        Situation(router, found.facts if found else Facts(), problems),
         now=now,
         check_mode=check_mode,
         plan=applied.plan if applied else {},
@@ -158,7 +159,8 @@ def _is_settled(router: Router, found: Discovery, code: str) -> bool:
     left = router.status.get(FIELD)
     if not left or found.live is None:
         return False
-    now = fingerprint(code, router, found.facts, found.problems, found.live, router.status)
+    situation = Situation(router, found.facts, found.problems)
+    now = fingerprint(code, situation, found.live, router.status)
     return bool(left == now)
 
 

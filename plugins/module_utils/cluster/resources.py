@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -32,39 +34,35 @@ RESOURCES = (
     # An edit of one field must not delete gigabytes of downloaded models.
     Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims", rank=10, prune=False),
     Resource("v1", "Service", "services", rank=20),
-    Resource("route.openshift.io/v1", "Route", "routes", rank=20, optional=True),
+    Resource(str(apis.ROUTE), "Route", "routes", rank=20, optional=True),
     # Before the pods that it covers.
     Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", rank=20),
     # Before the HTTPRoute of the models, which is never there without what asks the router.
     Resource(
-        "gateway.envoyproxy.io/v1alpha1",
+        str(apis.ENVOY_GATEWAY),
         "EnvoyExtensionPolicy",
         "envoyextensionpolicies",
         rank=20,
         optional=True,
     ),
     Resource(
-        "gateway.envoyproxy.io/v1alpha1",
+        str(apis.ENVOY_GATEWAY),
         "BackendTrafficPolicy",
         "backendtrafficpolicies",
         rank=20,
         optional=True,
     ),
-    Resource("networking.istio.io/v1alpha3", "EnvoyFilter", "envoyfilters", rank=20, optional=True),
+    Resource(str(apis.ISTIO), "EnvoyFilter", "envoyfilters", rank=20, optional=True),
     # Closed before there is anything behind it.
     Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", rank=20),
     Resource("apps/v1", "Deployment", "deployments", rank=30),
     # After the Deployment, which first has to let go of its number of pods.
     Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", rank=40),
     Resource("networking.k8s.io/v1", "Ingress", "ingresses", rank=40),
-    Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", rank=40, optional=True),
+    Resource(str(apis.GATEWAY), "HTTPRoute", "httproutes", rank=40, optional=True),
     # Who watches comes last: an alert must not speak of what is not there yet.
-    Resource(
-        "monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", rank=50, optional=True
-    ),
-    Resource(
-        "monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules", rank=50, optional=True
-    ),
+    Resource(str(apis.MONITORING), "ServiceMonitor", "servicemonitors", rank=50, optional=True),
+    Resource(str(apis.MONITORING), "PrometheusRule", "prometheusrules", rank=50, optional=True),
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
@@ -29,17 +29,19 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Facts,
-    backends,
     gateways,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode, writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    gateway_mode,
+    wants,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
     Manifest,
-    models_claim_name,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
@@ -54,6 +56,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.finger
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
 )
 
 EVENTS_VERSION = "events.k8s.io/v1"
@@ -79,9 +84,7 @@ class Report:
 
 def report(
     client: Client,
-    router: Router,
-    facts: Facts,
-    problems: list[Problem],
+    found: Situation,
     now: str,
     check_mode: bool = False,
     plan: Mapping[str, Any] | None = None,
@@ -90,30 +93,26 @@ def report(
 ) -> Report:
     """Compute the status from what is live, and write it if it differs.
 
+    found: without a workload, which is read here.
     now: RFC 3339 with microseconds: an Event wants them, a condition drops them.
     plan: what a dry run found.
     known: the router's own objects, as apply (or else discover) of the same run left them.
     code: digest of this collection; without it, no later run can end early.
     """
-    workload = read_workload(client, router, facts, known)
-    period = requeue_after.period(
-        router,
-        facts,
-        problems,
-        workload,
-        writes=writing.mode(router) == writing.WRITE,
-        # Its DependentPredicate ignores an update of values in the status.
-        is_told_of_status=not client.is_ansible_operators,
-    )
+    router = found.router
+    situation = replace(found, workload=read_workload(client, router, found.facts, known))
+    # The stock engine's DependentPredicate ignores an update of values in the status.
+    is_told_of_status = not client.is_ansible_operators
+    period = requeue_after.period(situation, is_told_of_status)
     seconds = f"{now[:19]}Z"
     live: Manifest | None = router.resource
     for attempt in range(_ATTEMPTS):
         if attempt:
             live = client.get(router_path(router.name, router.namespace))
         previous = dict((live or {}).get("status") or {})
-        status = router_status.build(router, facts, problems, workload, seconds, previous, plan)
-        if code and known is not None and _has_settled(router, workload, known, period):
-            status[FIELD] = fingerprint(code, router, facts, problems, known, status)
+        status = router_status.build(situation, seconds, previous, plan)
+        if code and known is not None and _has_settled(situation, known, period):
+            status[FIELD] = fingerprint(code, situation, known, status)
         changed = live is not None and _is_ours(live, router) and status != previous
         if live is None or not changed or check_mode:
             break
@@ -126,19 +125,20 @@ def report(
         changed=changed,
         status=status,
         requeue_after=period,
-        messages=router_status.messages(facts, problems, status),
-        summary=router_status.summary(facts, status),
+        messages=router_status.messages(situation, status),
+        summary=router_status.summary(situation.facts, status),
     )
 
 
-def _has_settled(router: Router, workload: Workload, known: list[Manifest], period: str) -> bool:
+def _has_settled(situation: Situation, known: list[Manifest], period: str) -> bool:
     """A play may end early, and the fingerprint sees all that the status is made of."""
     claims = {item["metadata"]["name"] for item in known if item["kind"] == "PersistentVolumeClaim"}
+    claim = situation.workload.claim_name
     return (
-        writing.mode(router) == writing.WRITE
-        and period == requeue_after.by_itself(router)
-        and live_workload.is_rolled_out(workload.deployment)
-        and (not workload.claim_name or workload.claim_name in claims)
+        situation.may_write
+        and period == requeue_after.by_itself(situation.router)
+        and situation.is_rolled_out
+        and (not claim or claim in claims)
     )
 
 
@@ -151,14 +151,14 @@ def read_workload(
     """
     own = _Own(client, router, known)
     deployment = own.get("apps/v1", "Deployment", router.name)
-    claim_name = _claim_name(router)
+    claim_name = wants.claim_name(router)
     claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
     if deployment is not None and live_workload.may_have_troubled_pods(deployment):
         path = f"/api/v1/namespaces/{router.namespace}/pods"
-        pods = client.list(path, backends.label_selector(selector(router.name)))
-    route_name = _route_name(router)
-    route = own.controlled("route.openshift.io/v1", "Route", route_name) if route_name else None
+        pods = client.list(path, as_selector(selector(router.name)))
+    route_name = router.name if wants.route(router.spec) else ""
+    route = own.controlled(str(apis.ROUTE), "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
     policy_kinds = gateways.policy_kinds(router, facts)
     return Workload(
@@ -206,28 +206,15 @@ class _Own:
         return [item for item in found if resources.resource_of(item) is resource]
 
 
-def _claim_name(router: Router) -> str:
-    persistence = router.spec["persistence"]
-    if not persistence["enabled"]:
-        return ""
-    return str(persistence.get("existingClaim") or models_claim_name(router.name))
-
-
-def _route_name(router: Router) -> str:
-    wanted = router.spec["openshift"]["routes"]["enabled"]
-    return router.name if wanted and not gateway_mode.is_api_open(router.spec) else ""
-
-
 def _own_policies(own: _Own, router: Router, kinds: list[str]) -> dict[str, Manifest]:
-    api_version = "/".join(gateways.ATTACHMENTS[gateways.CONTROLLER_ENVOY_GATEWAY])
-    found = {kind: own.controlled(api_version, kind, router.name) for kind in kinds}
+    found = {kind: own.controlled(str(apis.ENVOY_GATEWAY), kind, router.name) for kind in kinds}
     return {kind: live for kind, live in found.items() if live is not None}
 
 
 def _own_http_routes(own: _Own, router: Router) -> dict[str, Manifest]:
     return {
         str(item["metadata"]["name"]): item
-        for item in own.all(f"{gateways.GROUP}/{gateways.VERSION}", "HTTPRoute")
+        for item in own.all(str(apis.GATEWAY), "HTTPRoute")
         if ownership.is_controlled_by(item, router)
     }
 

@@ -13,7 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits 
     MAX_CONNECTIONS,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import models
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 
 ROUTER_EXT_PROC = "router-ext-proc"
@@ -30,7 +30,7 @@ def clusters(facts: Facts, ports: PodPorts) -> list[Cluster]:
     """Every cluster of the bootstrap."""
     return [
         _model_cluster(model, usable)
-        for model, endpoints in models(facts.endpoints).items()
+        for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
         _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, http2=True),

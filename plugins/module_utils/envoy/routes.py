@@ -17,9 +17,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.cluster
     usable_endpoints,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
     default_model,
-    models,
+    served_by,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -67,22 +68,13 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
             *_model_routes(router, facts),
             _unknown_model_route(),
             *_api_routes(),
-            _fallback_route(facts),
+            _fallback_route(router, facts),
             # No other match takes CONNECT, and ext_proc runs for what matches nothing. As no route
             # allows tunnels, Envoy refuses it (403) before any filter.
             _not_found_route({"connect_matcher": {}}),
             _not_found_route({"prefix": "/"}),
         ],
     }
-
-
-def served_by(router: Router, facts: Facts) -> dict[str, str]:
-    """Every name that the router may select, a model or a LoRA adapter of one -> the model."""
-    found = {model: model for model in models(facts.endpoints)}
-    for endpoint in router.spec.get("vllmEndpoints", []):
-        for lora in endpoint.get("loras", []):
-            found.setdefault(lora["name"], endpoint["model"])
-    return found
 
 
 def _model_routes(router: Router, facts: Facts) -> list[Route]:
@@ -98,7 +90,7 @@ def _model_routes(router: Router, facts: Facts) -> list[Route]:
             },
             "route": _to_model(model, facts),
         }
-        for name, model in served_by(router, facts).items()
+        for name, model in served_by(router.spec).items()
     ]
 
 
@@ -128,9 +120,9 @@ def _api_routes() -> list[Route]:
     ]
 
 
-def _fallback_route(facts: Facts) -> Route:
+def _fallback_route(router: Router, facts: Facts) -> Route:
     """Where a model request goes if the router was asked and selected nothing."""
-    model = default_model(facts.endpoints)
+    model = default_model(router.spec)
     name_and_match = {"name": "default model", "match": {"prefix": OPENAI_PREFIX}}
     if not model:
         error = openai_error("This router has no models: spec.vllmEndpoints is empty", "no_models")
@@ -148,7 +140,7 @@ def _fallback_route(facts: Facts) -> Route:
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
             },
         ],
-        "route": _to_model(model, facts),
+        "route": _to_model(served_by(router.spec)[model], facts),
     }
 
 
@@ -174,7 +166,7 @@ def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _to_model(model: str, facts: Facts) -> dict[str, Any]:
-    if not usable_endpoints(models(facts.endpoints).get(model, [])):
+    if not usable_endpoints(by_model(facts.endpoints).get(model, [])):
         return {"cluster": NO_ENDPOINT}
     return {
         "cluster": model_cluster_name(model),

@@ -7,30 +7,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.apis import Api
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    service_host,
+)
+
 PLATFORM_KUBERNETES = "kubernetes"
 PLATFORM_OPENSHIFT = "openshift"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One entry of spec.vllmEndpoints, resolved.
+    """One entry of spec.vllmEndpoints, and its backend: the Service that it leads to.
 
-    host: DNS name of the Service, "" when nothing has ever matched.
-    port: 1..65535, 0 when host is "".
+    service, namespace: of the backend, "" when nothing has ever matched.
+    port: 1..65535, 0 when there is no backend.
     scheme: "http" or "https".
-    ready: a Service (or InferenceService) stands behind it now.
+    ready: the backend (or its InferenceService) is there now.
     reason, message: why not, when not ready; or a remark (several Services matched).
     """
 
     name: str
     model: str
     weight: int
-    host: str
+    service: str
+    namespace: str
     port: int
     scheme: str
     ready: bool
     reason: str = ""
     message: str = ""
+
+    @property
+    def host(self) -> str:
+        """DNS name of the backend, "" when there is none."""
+        return service_host(self.service, self.namespace) if self.service else ""
 
     @property
     def address(self) -> str:
@@ -76,7 +87,6 @@ class Facts:
 
     platform: "kubernetes" or "openshift".
     capabilities: API group -> served versions, for the groups an optional feature needs.
-    storage_classes: names of the StorageClasses; default_storage_class: "" when there is none.
     endpoints: in the order of spec.vllmEndpoints.
     gateway: what gateways.py knows of spec.gateway.existingRef; {} in standalone mode.
     scale: of the live Deployment; None when there is none, or nobody looked.
@@ -86,8 +96,6 @@ class Facts:
 
     platform: str = PLATFORM_KUBERNETES
     capabilities: Mapping[str, list[str]] = field(default_factory=dict)
-    storage_classes: list[str] = field(default_factory=list)
-    default_storage_class: str = ""
     endpoints: list[Endpoint] = field(default_factory=list)
     gateway: Mapping[str, Any] = field(default_factory=dict)
     scale: Scale | None = None
@@ -98,6 +106,10 @@ class Facts:
     def is_openshift(self) -> bool:
         """True if and only if the API server serves route.openshift.io."""
         return self.platform == PLATFORM_OPENSHIFT
+
+    def serves(self, api: Api) -> bool:
+        """The API server serves this version; only of an API that is optional."""
+        return api.is_served(self.capabilities)
 
     @property
     def unresolved(self) -> list[Endpoint]:

@@ -21,14 +21,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     wants_ext_proc,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-GROUP_KSERVE = "serving.kserve.io"
-KSERVE_VERSION = "v1beta1"
 KSERVE_PREDICTOR_PORT = 8443
 HTTPS_PORTS = (443, 8443)
 # A Llama Stack Service may list its metrics port first.
@@ -84,20 +85,10 @@ def grant_namespaces(router: Router) -> list[str]:
     return sorted(named - {router.namespace})
 
 
-def service_host(name: str, namespace: str) -> str:
-    """A name that resolves in a cluster of any domain, through the pod's search list."""
-    return f"{name}.{namespace}.svc"
-
-
 def service_namespace(namespace: str, entry: Entry) -> str:
     """Namespace of a ``service`` backend: its own when it names one, else the router's."""
     backend_service = entry["backend"].get("service") or {}
     return str(backend_service.get("namespace") or namespace)
-
-
-def label_selector(labels: dict[str, str]) -> str:
-    """Labels as ``kubectl get -l`` spells them."""
-    return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
 
 
 def some(names: Iterable[Any]) -> str:
@@ -113,12 +104,13 @@ def _kserve(
 ) -> Endpoint:
     name = str(entry["backend"].get("inferenceServiceName") or "")
     if not name:
-        return _unresolved(entry, "BackendIncomplete", "backend.inferenceServiceName is not set")
+        return unresolved(entry, "BackendIncomplete", "backend.inferenceServiceName is not set")
     known = Endpoint(
         name=entry["name"],
         model=entry["model"],
         weight=int(entry["weight"]),
-        host=service_host(f"{name}-predictor", namespace),
+        service=f"{name}-predictor",
+        namespace=namespace,
         port=KSERVE_PREDICTOR_PORT,
         scheme="https",
         ready=True,
@@ -126,12 +118,12 @@ def _kserve(
     what = f"InferenceService {namespace}/{name}"
     if sighting.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
-    if KSERVE_VERSION not in served.get(GROUP_KSERVE, []):
+    if not apis.KSERVE.is_served(served):
         return _not_ready(
             known,
             "KServeNotInstalled",
             f"{what} cannot exist: KServe is not installed "
-            f"(the API server does not serve {GROUP_KSERVE}/{KSERVE_VERSION})",
+            f"(the API server does not serve {apis.KSERVE})",
         )
     if not sighting.objects:
         return _not_ready(known, "InferenceServiceNotFound", f"{what} does not exist")
@@ -154,44 +146,44 @@ def _why_not_ready(inference_service: Manifest) -> str:
 def _llamastack(namespace: str, entry: Entry, sighting: Sighting, earlier: Endpoint) -> Endpoint:
     labels = entry["backend"].get("discoveryLabels") or {}
     if not labels:
-        return _unresolved(entry, "BackendIncomplete", "backend.discoveryLabels is empty")
+        return unresolved(entry, "BackendIncomplete", "backend.discoveryLabels is empty")
     if sighting.denied:
         what = f"Services in namespace {namespace}: {sighting.denied}"
         return _not_ready(earlier, "BackendUnreadable", what)
     usable = {
-        service_host(item["metadata"]["name"], namespace): item
-        for item in sorted(sighting.objects, key=lambda item: str(item["metadata"]["name"]))
-        if _llamastack_port(item)
+        str(item["metadata"]["name"]): port
+        for item in sighting.objects
+        if (port := _llamastack_port(item))
     }
     if not usable:
         return _not_ready(
             earlier, "NoServiceMatches", _no_match(namespace, labels, sighting.objects)
         )
-    host = earlier.host if earlier.host in usable else next(iter(usable))
-    port = _llamastack_port(usable[host])
+    chosen = earlier.service if earlier.service in usable else min(usable)
+    port = usable[chosen]
     return replace(
         earlier,
-        host=host,
+        service=chosen,
+        namespace=namespace,
         port=port,
         scheme=_scheme(entry, port),
         ready=True,
-        message=_ambiguity(host, usable),
+        message=_ambiguity(chosen, sorted(usable)),
     )
 
 
 def _no_match(namespace: str, labels: dict[str, str], matching: list[Manifest]) -> str:
-    selector = label_selector(labels)
+    selector = as_selector(labels)
     if matching:
         names = some(item["metadata"]["name"] for item in matching)
         return f"the Services that match {selector} have no port: {names}"
     return f"no Service in namespace {namespace} matches {selector}"
 
 
-def _ambiguity(host: str, usable: dict[str, Manifest]) -> str:
+def _ambiguity(chosen: str, usable: list[str]) -> str:
     if len(usable) == 1:
         return ""
-    others = some(usable[other]["metadata"]["name"] for other in usable if other != host)
-    chosen = usable[host]["metadata"]["name"]
+    others = some(name for name in usable if name != chosen)
     return f"{len(usable)} Services match: uses {chosen}, not {others}"
 
 
@@ -207,19 +199,19 @@ def _llamastack_port(found: Manifest) -> int:
 def _service(namespace: str, entry: Entry, sighting: Sighting) -> Endpoint:
     wanted = entry["backend"].get("service") or {}
     if not wanted.get("name") or not wanted.get("port"):
-        return _unresolved(entry, "BackendIncomplete", "backend.service has no name or no port")
-    its_namespace = service_namespace(namespace, entry)
+        return unresolved(entry, "BackendIncomplete", "backend.service has no name or no port")
     port = int(wanted["port"])
     known = Endpoint(
         name=entry["name"],
         model=entry["model"],
         weight=int(entry["weight"]),
-        host=service_host(wanted["name"], its_namespace),
+        service=wanted["name"],
+        namespace=service_namespace(namespace, entry),
         port=port,
         scheme=_scheme(entry, port),
         ready=True,
     )
-    what = f"Service {its_namespace}/{wanted['name']}"
+    what = f"Service {known.namespace}/{known.service}"
     if sighting.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
     if not sighting.objects:
@@ -262,22 +254,31 @@ def _scheme(entry: Entry, port: int) -> str:
 
 def _earlier(namespace: str, entry: Entry, known: list[dict[str, Any]]) -> Endpoint:
     """The address that a previous run chose for this endpoint, if it served the same model."""
-    nothing = _unresolved(entry, "", "")
+    nothing = unresolved(entry)
     for item in known:
         if item.get("name") != entry["name"] or item.get("model") != entry["model"]:
             continue
         host, _, port = str(item.get("address") or "").rpartition(":")
-        if host.endswith(service_host("", namespace)) and port.isdecimal():
-            return replace(nothing, host=host, port=int(port), scheme=_scheme(entry, int(port)))
+        name, its_namespace = service_at(host) or ("", "")
+        if its_namespace == namespace and port.isdecimal():
+            return replace(
+                nothing,
+                service=name,
+                namespace=namespace,
+                port=int(port),
+                scheme=_scheme(entry, int(port)),
+            )
     return nothing
 
 
-def _unresolved(entry: Entry, reason: str, message: str) -> Endpoint:
+def unresolved(entry: Entry, reason: str = "", message: str = "") -> Endpoint:
+    """One of which it is not even known where its backend would be."""
     return Endpoint(
         name=entry["name"],
         model=entry["model"],
         weight=int(entry["weight"]),
-        host="",
+        service="",
+        namespace="",
         port=0,
         scheme="http",
         ready=False,

@@ -15,7 +15,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_OPENSHIFT,
     Facts,
     Rollout,
-    backends,
     gateways,
     live_scaling,
 )
@@ -33,6 +32,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.referen
     references,
     secrets_digest,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
@@ -44,20 +44,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-GROUP_ROUTE = "route.openshift.io"
-GROUP_GATEWAY = gateways.GROUP
-GROUP_ENVOY_GATEWAY = gateways.GROUP_ENVOY_GATEWAY
-GROUP_ISTIO = gateways.GROUP_ISTIO
-GROUP_MONITORING = "monitoring.coreos.com"
-CAPABILITY_GROUPS = (
-    GROUP_ROUTE,
-    GROUP_GATEWAY,
-    GROUP_ENVOY_GATEWAY,
-    GROUP_ISTIO,
-    GROUP_MONITORING,
-    backends.GROUP_KSERVE,
-)
-
+# OpenShift's is a matter of platform, and KServe's of the backends.
+OPTIONAL_APIS = {
+    api.group: api for api in (apis.GATEWAY, *gateways.ATTACHMENTS.values(), apis.MONITORING)
+}
+CAPABILITY_GROUPS = (apis.ROUTE.group, *OPTIONAL_APIS, apis.KSERVE.group)
 
 # The two lines that the documentation tells users to look for in the operator's log.
 PLATFORM_MESSAGES = {
@@ -73,25 +64,13 @@ FAILED_MESSAGE = "Failed to discover backend"
 ROUTE_API_MISSING = Problem(
     reason="RouteApiMissing",
     field="spec.openshift.routes.enabled",
-    found=f"only OpenShift has Routes, and this API server does not serve {GROUP_ROUTE}",
+    found=f"only OpenShift has Routes, and this API server does not serve {apis.ROUTE.group}",
     remedy="Set it to false and give clients outside the cluster another way, e.g. spec.ingress",
     blocking=False,
 )
 
-MONITORING_VERSION = "v1"
-# Of the optional APIs, which version objects are made for. OpenShift's is a matter of platform.
-OPTIONAL_VERSIONS = {
-    GROUP_GATEWAY: gateways.VERSION,
-    **dict(gateways.ATTACHMENTS.values()),
-    GROUP_MONITORING: MONITORING_VERSION,
-}
 # What the Prometheus operator turns into configuration of Prometheus, by field of spec.monitoring.
 MONITORING_KINDS = {"serviceMonitor": "ServiceMonitor", "prometheusRule": "PrometheusRule"}
-
-_DEFAULT_CLASS_ANNOTATIONS = (
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-)
 
 
 @dataclass(frozen=True)
@@ -122,12 +101,9 @@ class Reading:
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
     """What the builders may know; ``platform`` overrides what the API server's groups say."""
     served = capabilities(reading.groups)
-    classes = reading.storage.objects if reading.storage else []
     return Facts(
         platform=platform or platform_of(reading.groups),
         capabilities=served,
-        storage_classes=sorted(item["metadata"]["name"] for item in classes),
-        default_storage_class=default_storage_class(classes),
         endpoints=[
             endpoint(
                 router.namespace, entry, sighting, served, router.status.get("endpoints") or []
@@ -161,17 +137,17 @@ def _rollout(router: Router, reading: Reading) -> Rollout:
 
 
 def offline_facts(
-    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_VERSIONS)
+    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_APIS)
 ) -> Facts:
     """What is known when no cluster is asked: the addresses that the spec itself gives.
 
-    served: those of OPTIONAL_VERSIONS that the cluster would serve. It would have the Gateway too.
+    served: those of OPTIONAL_APIS that the cluster would serve. It would have the Gateway too.
     """
     return facts(router, _offline_reading(router, platform, served), platform)
 
 
 def offline_problems(
-    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_VERSIONS)
+    router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_APIS)
 ) -> list[Problem]:
     """What would be left out of what the spec asks for, and why."""
     found = problems(router, _offline_reading(router, platform, served))
@@ -182,12 +158,10 @@ def offline_problems(
 
 
 def _offline_reading(router: Router, platform: str, served: Collection[str]) -> Reading:
-    versions = {group: OPTIONAL_VERSIONS[group] for group in served}
+    there = [OPTIONAL_APIS[group] for group in served]
     if platform == PLATFORM_OPENSHIFT:
-        versions[GROUP_ROUTE] = "v1"
-    groups = [
-        {"name": group, "versions": [{"version": version}]} for group, version in versions.items()
-    ]
+        there.append(apis.ROUTE)
+    groups = [{"name": api.group, "versions": [{"version": api.version}]} for api in there]
     unread = [Sighting() for _ in endpoint_entries(router)]
     gateway = _offline_gateway(router, served) if is_gateway_mode(router.spec) else None
     return Reading(groups, backends=unread, gateway=gateway)
@@ -200,7 +174,7 @@ def _offline_gateway(router: Router, served: Collection[str]) -> GatewayReading:
         "protocol": "HTTP",
         "allowedRoutes": {"namespaces": {"from": "All"}},
     }
-    controllers = [name for name, (group, _) in gateways.ATTACHMENTS.items() if group in served]
+    controllers = [name for name, api in gateways.ATTACHMENTS.items() if api.group in served]
     controller = controllers[0] if len(controllers) == 1 else ""
     return GatewayReading(
         gateway={"spec": {"listeners": [listener]}},
@@ -231,7 +205,8 @@ def _storage_problems(router: Router, reading: Reading) -> list[Problem]:
 
 def _route_problems(router: Router, reading: Reading) -> list[Problem]:
     wanted = router.spec["openshift"]["routes"]["enabled"]
-    return [ROUTE_API_MISSING] if wanted and GROUP_ROUTE not in capabilities(reading.groups) else []
+    is_there = platform_of(reading.groups) == PLATFORM_OPENSHIFT
+    return [ROUTE_API_MISSING] if wanted and not is_there else []
 
 
 def _budget_problems(router: Router, reading: Reading) -> list[Problem]:
@@ -241,7 +216,7 @@ def _budget_problems(router: Router, reading: Reading) -> list[Problem]:
 
 
 def _monitoring_problems(router: Router, reading: Reading) -> list[Problem]:
-    if MONITORING_VERSION in capabilities(reading.groups).get(GROUP_MONITORING, []):
+    if apis.MONITORING.is_served(capabilities(reading.groups)):
         return []
     return [
         _monitoring_api_missing(field, kind)
@@ -262,7 +237,7 @@ def messages(found: Facts) -> list[str]:
 
 def platform_of(groups: list[Manifest]) -> str:
     """OpenShift if and only if the API server serves route.openshift.io."""
-    served = any(group["name"] == GROUP_ROUTE for group in groups)
+    served = any(group["name"] == apis.ROUTE.group for group in groups)
     return PLATFORM_OPENSHIFT if served else PLATFORM_KUBERNETES
 
 
@@ -275,30 +250,9 @@ def capabilities(groups: list[Manifest]) -> dict[str, list[str]]:
     }
 
 
-def default_storage_class(classes: list[Manifest]) -> str:
-    """The default StorageClass, the newest when several claim to be it, as the API server does."""
-    claimants = [item for item in classes if _is_default_class(item)]
-    claimants.sort(key=lambda item: str(item["metadata"]["name"]))
-    claimants.sort(
-        key=lambda item: str(item["metadata"].get("creationTimestamp") or ""), reverse=True
-    )
-    return str(claimants[0]["metadata"]["name"]) if claimants else ""
-
-
-def wants_claim(router: Router) -> bool:
-    """The router gets a volume claim of its own."""
-    persistence = router.spec["persistence"]
-    return bool(persistence["enabled"]) and not persistence.get("existingClaim")
-
-
 def wants_budget(router: Router) -> bool:
     """The router may get a PodDisruptionBudget; how many pods there are is not known here."""
     return (router.spec.get("podDisruptionBudget") or {}).get("enabled") is not False
-
-
-def _is_default_class(storage_class: Manifest) -> bool:
-    annotations = storage_class["metadata"].get("annotations") or {}
-    return any(annotations.get(key) == "true" for key in _DEFAULT_CLASS_ANNOTATIONS)
 
 
 def _storage_class_missing(wanted: str, names: list[str]) -> Problem:
@@ -328,8 +282,7 @@ def _monitoring_api_missing(field: str, kind: str) -> Problem:
     return Problem(
         reason="MonitoringApiMissing",
         field=f"spec.monitoring.{field}.enabled",
-        found=f"there is no {kind}, for this API server does not serve "
-        f"{GROUP_MONITORING}/{MONITORING_VERSION}",
+        found=f"there is no {kind}, for this API server does not serve {apis.MONITORING}",
         remedy="Install the Prometheus operator, or set it to false",
         retry=True,
         blocking=False,
@@ -337,7 +290,7 @@ def _monitoring_api_missing(field: str, kind: str) -> Problem:
 
 
 def _controller_unknown() -> Problem:
-    groups = " and ".join(group for group, _ in gateways.ATTACHMENTS.values())
+    groups = " and ".join(api.group for api in gateways.ATTACHMENTS.values())
     return Problem(
         reason="GatewayControllerUnknown",
         field="spec.gateway.extProc",

@@ -12,31 +12,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     wants_ext_proc,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import selects
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    LABEL_NAMESPACE,
     Manifest,
     models_route_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-GROUP = "gateway.networking.k8s.io"
-VERSION = "v1"
-GRANT_VERSION = "v1beta1"
-GROUP_ENVOY_GATEWAY = "gateway.envoyproxy.io"
-GROUP_ISTIO = "networking.istio.io"
-
 CONTROLLER_ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
 CONTROLLER_ISTIO = "istio.io/gateway-controller"
-# Controller -> API group and version of what attaches ext_proc to it.
-ATTACHMENTS = {
-    CONTROLLER_ENVOY_GATEWAY: (GROUP_ENVOY_GATEWAY, "v1alpha1"),
-    CONTROLLER_ISTIO: (GROUP_ISTIO, "v1alpha3"),
-}
+# Controller -> the API of what attaches ext_proc to it.
+ATTACHMENTS = {CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: apis.ISTIO}
+
+# Istio's proxies carry it, with the name of their Gateway.
+LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 
 # Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none into
 # an EnvoyFilter.
@@ -56,7 +53,6 @@ REASONS = (
 _REF = "spec.gateway.existingRef"
 _EXT_PROC = "spec.gateway.extProc"
 _HTTP_PROTOCOLS = ("HTTP", "HTTPS")
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True)
@@ -118,17 +114,11 @@ def selects_namespaces(gateway: Manifest) -> bool:
     return any(_allowed(item, "namespaces").get("from") == "Selector" for item in listeners)
 
 
-def backend_of(endpoint: Endpoint) -> tuple[str, str]:
-    """Name and namespace of an endpoint's Service; host is <service>.<namespace>.svc."""
-    name, namespace, *_ = endpoint.host.split(".")
-    return name, namespace
-
-
 def is_attachable(router: Router, facts: Facts) -> bool:
     """ext_proc can be put in front of the models' HTTPRoute."""
     return (
         wants_ext_proc(router.spec)
-        and is_served(facts)
+        and facts.serves(apis.GATEWAY)
         and bool(facts.gateway.get("found"))
         and not list(_ext_proc_problems(router, facts))
     )
@@ -136,7 +126,7 @@ def is_attachable(router: Router, facts: Facts) -> bool:
 
 def route_names(router: Router, facts: Facts) -> list[str]:
     """Names of the HTTPRoutes that there should be."""
-    if not (is_gateway_mode(router.spec) and is_served(facts)):
+    if not (is_gateway_mode(router.spec) and facts.serves(apis.GATEWAY)):
         return []
     models = [models_route_name(router.name)] if is_attachable(router, facts) else []
     return [router.name, *models]
@@ -148,16 +138,11 @@ def policy_kinds(router: Router, facts: Facts) -> list[str]:
     return list(POLICIES) if spoken_about and is_attachable(router, facts) else []
 
 
-def is_served(facts: Facts) -> bool:
-    """The cluster knows HTTPRoutes."""
-    return VERSION in facts.capabilities.get(GROUP, [])
-
-
 def problems(router: Router, facts: Facts) -> list[Problem]:
     """What the cluster lacks for spec.gateway."""
     if not is_gateway_mode(router.spec):
         return []
-    if not is_served(facts):
+    if not facts.serves(apis.GATEWAY):
         return [_api_missing()]
     if problem := _gateway_problem(router, facts.gateway):
         return [problem]
@@ -172,7 +157,7 @@ def _api_missing() -> Problem:
     return _waiting(
         "GatewayApiNotInstalled",
         "spec.gateway",
-        f"the API server does not serve {GROUP}/{VERSION}",
+        f"the API server does not serve {apis.GATEWAY}",
         "Install the Gateway API's CRDs and a Gateway, or remove spec.gateway to run standalone",
     )
 
@@ -184,7 +169,7 @@ def _gateway_problem(router: Router, known: Mapping[str, Any]) -> Problem | None
             "GatewayUnreadable",
             _REF,
             f"the operator may not read {what} ({known['denied']})",
-            f"Allow its ServiceAccount to get and list gateways.{GROUP}",
+            f"Allow its ServiceAccount to get and list gateways.{apis.GATEWAY.group}",
         )
     if known.get("found"):
         return None
@@ -227,13 +212,12 @@ def _ext_proc_problems(router: Router, facts: Facts) -> Iterable[Problem]:
     if controller not in ATTACHMENTS:
         yield _unknown_controller(known)
         return
-    group, version = ATTACHMENTS[controller]
-    if version not in facts.capabilities.get(group, []):
+    api = ATTACHMENTS[controller]
+    if not facts.serves(api):
         yield _waiting(
             "ExtProcNotAttached",
             _EXT_PROC,
-            f"the API server does not serve {group}/{version}, by which {controller} is told to "
-            "ask the router",
+            f"the API server does not serve {api}, by which {controller} is told to ask the router",
             "Install that controller's CRDs, or set the field to false",
         )
     elif controller == CONTROLLER_ISTIO and spec_namespace(router) != router.namespace:
@@ -254,7 +238,7 @@ def _unknown_controller(known: Mapping[str, Any]) -> Problem:
             _EXT_PROC,
             f"the operator may not read GatewayClass {known['className']}, which says whose "
             f"Gateway it is ({known['classDenied']})",
-            f"Allow its ServiceAccount to get gatewayclasses.{GROUP}",
+            f"Allow its ServiceAccount to get gatewayclasses.{apis.GATEWAY.group}",
         )
     if not known.get("controller"):
         found = f"GatewayClass {known.get('className') or '(none)'} does not exist"
@@ -268,11 +252,9 @@ def _unknown_controller(known: Mapping[str, Any]) -> Problem:
 def _grant_problems(facts: Facts) -> Iterable[Problem]:
     granted = facts.gateway.get("granted") or {}
     for index, endpoint in enumerate(facts.endpoints):
-        if not endpoint.host:
-            continue
-        name, namespace = backend_of(endpoint)
+        name, namespace = endpoint.service, endpoint.namespace
         allowed = granted.get(namespace)
-        if allowed is None or "" in allowed or name in allowed:
+        if not name or allowed is None or "" in allowed or name in allowed:
             continue
         yield _waiting(
             "ReferenceGrantMissing",
@@ -310,7 +292,7 @@ def _why_not(
         return "" if namespace == gateway_namespace else f"takes only those of {gateway_namespace}"
     if source != "Selector":
         return f"takes routes from {source}"
-    selected = _selects(allowed.get("selector") or {}, {_NAMESPACE_LABEL: namespace, **labels})
+    selected = selects(allowed.get("selector") or {}, {LABEL_NAMESPACE: namespace, **labels})
     return "" if selected else "selects other namespaces by their labels"
 
 
@@ -319,24 +301,8 @@ def _allowed(listener: Manifest, key: str) -> Manifest:
 
 
 def _is_http_route(kind: Manifest) -> bool:
-    return (kind.get("group", GROUP), kind.get("kind")) == (GROUP, "HTTPRoute")
-
-
-def _selects(selector: Manifest, labels: Mapping[str, str]) -> bool:
-    wanted = selector.get("matchLabels") or {}
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _holds(expression, labels) for expression in selector.get("matchExpressions") or []
-    )
-
-
-def _holds(expression: Manifest, labels: Mapping[str, str]) -> bool:
-    key, values = expression["key"], expression.get("values") or []
-    return {
-        "In": key in labels and labels.get(key) in values,
-        "NotIn": key not in labels or labels[key] not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }[expression["operator"]]
+    group = apis.GATEWAY.group
+    return (kind.get("group", group), kind.get("kind")) == (group, "HTTPRoute")
 
 
 def _granted(namespace: str, grants: list[Manifest]) -> list[str]:
@@ -353,5 +319,5 @@ def _granted(namespace: str, grants: list[Manifest]) -> list[str]:
 
 
 def _is_from(item: Manifest, namespace: str) -> bool:
-    wanted = (GROUP, "HTTPRoute", namespace)
+    wanted = (apis.GATEWAY.group, "HTTPRoute", namespace)
     return (item.get("group"), item.get("kind"), item.get("namespace")) == wanted

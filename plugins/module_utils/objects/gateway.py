@@ -25,28 +25,29 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     ALLOWED_API_SUBTREES,
     EXT_PROC,
     HEADER_SELECTED_MODEL,
-    served_by,
     without_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
-    default_model,
-    models,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
-    GROUP,
-    VERSION,
-    backend_of,
+    LABEL_GATEWAY_NAME,
     is_attachable,
     route_names,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,
     metadata,
     models_route_name,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
+    default_model,
+    names_by_model,
+    served_by,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -60,7 +61,6 @@ _MODELS_PATH = "/v1/models"
 # not have a shorter one than the default model's.
 _OPENAI_PATH = {"type": "PathPrefix", "value": "/v1"}
 
-_ENVOY_GATEWAY_API = "gateway.envoyproxy.io/v1alpha1"
 _BUFFER_LIMIT = "per_connection_buffer_limit_bytes"
 _HTTP_FILTERS = "envoy.filters.network.http_connection_manager"
 
@@ -88,16 +88,13 @@ def ext_proc_attachment(router: Router, facts: Facts) -> list[Manifest]:
 
 def model_rules(router: Router, facts: Facts) -> list[Rule]:
     """One rule per model (more for one with many LoRA adapters), then the default model's."""
-    grouped = models(facts.endpoints)
-    names: dict[str, list[str]] = {model: [] for model in grouped}
-    for name, model in served_by(router, facts).items():
-        names[model].append(name)
+    grouped = by_model(facts.endpoints)
     rules = [
-        _rule([_model_match(name) for name in some], _backends(grouped[model]))
-        for model, given in names.items()
-        for some in _slices(given)
+        _rule([_model_match(name) for name in some], _backends(grouped.get(model, [])))
+        for model, names in names_by_model(router.spec).items()
+        for some in _slices(names)
     ]
-    default = default_model(facts.endpoints)
+    default = served_by(router.spec).get(default_model(router.spec), "")
     return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backends(grouped.get(default, [])))]
 
 
@@ -106,13 +103,13 @@ def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
     section = {"sectionName": gateway["sectionName"]} if gateway.get("sectionName") else {}
     hostnames = {"hostnames": list(gateway["hostnames"])} if gateway.get("hostnames") else {}
     return {
-        "apiVersion": f"{GROUP}/{VERSION}",
+        "apiVersion": str(apis.GATEWAY),
         "kind": "HTTPRoute",
         "metadata": metadata(router.name, router.namespace, name=name),
         "spec": {
             "parentRefs": [
                 {
-                    "group": GROUP,
+                    "group": apis.GATEWAY.group,
                     "kind": "Gateway",
                     "namespace": gateway["existingRef"]["namespace"],
                     "name": gateway["existingRef"]["name"],
@@ -148,9 +145,9 @@ def _model_match(name: str) -> dict[str, Any]:
 def _backends(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
     """[] makes the gateway answer 500 for this model; the others go on."""
     return [
-        _backend(*backend_of(endpoint), endpoint.port, endpoint.weight)
+        _backend(endpoint.service, endpoint.namespace, endpoint.port, endpoint.weight)
         for endpoint in endpoints
-        if endpoint.host
+        if endpoint.service
     ]
 
 
@@ -172,7 +169,7 @@ def _slices(items: list[Any]) -> list[list[Any]]:
 
 def _envoy_extension_policy(router: Router) -> Manifest:
     return {
-        "apiVersion": _ENVOY_GATEWAY_API,
+        "apiVersion": str(apis.ENVOY_GATEWAY),
         "kind": "EnvoyExtensionPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
@@ -207,7 +204,7 @@ def _backend_traffic_policy(router: Router) -> Manifest:
     before ext_proc, becomes that of the request and of its answer.
     """
     return {
-        "apiVersion": _ENVOY_GATEWAY_API,
+        "apiVersion": str(apis.ENVOY_GATEWAY),
         "kind": "BackendTrafficPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
@@ -220,20 +217,24 @@ def _backend_traffic_policy(router: Router) -> Manifest:
 
 
 def _models_route_target(router: Router) -> dict[str, Any]:
-    return {"group": GROUP, "kind": "HTTPRoute", "name": models_route_name(router.name)}
+    return {
+        "group": apis.GATEWAY.group,
+        "kind": "HTTPRoute",
+        "name": models_route_name(router.name),
+    }
 
 
 def _envoy_filter(router: Router) -> Manifest:
     """For the whole Gateway: Istio has nothing narrower that leaves a failing router closed."""
     cluster = f"ext-proc-{router.namespace}-{router.name}"
     return {
-        "apiVersion": "networking.istio.io/v1alpha3",
+        "apiVersion": str(apis.ISTIO),
         "kind": "EnvoyFilter",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
             "workloadSelector": {
                 "labels": {
-                    f"{GROUP}/gateway-name": router.spec["gateway"]["existingRef"]["name"],
+                    LABEL_GATEWAY_NAME: router.spec["gateway"]["existingRef"]["name"],
                 },
             },
             "configPatches": [
@@ -280,7 +281,7 @@ def _api_without_ext_proc(router: Router, index: int) -> dict[str, Any]:
 
 def _ext_proc_cluster(router: Router, name: str) -> dict[str, Any]:
     """Of our own: Istio's has the cluster's domain in its name, which nobody told us."""
-    address = f"{headless_service_name(router.name)}.{router.namespace}.svc"
+    address = service_host(headless_service_name(router.name), router.namespace)
     port = router.spec["service"]["grpc"]["targetPort"]
     endpoint = {"address": {"socket_address": {"address": address, "port_value": port}}}
     return {

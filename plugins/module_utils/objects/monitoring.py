@@ -13,6 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.alert
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.dashboard import (
     dashboard,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import given
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -21,9 +22,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     selector,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-
-GROUP = "monitoring.coreos.com"
-VERSION = "v1"
 
 # By which Grafana's sidecar finds dashboards; kube-prometheus-stack has the same default.
 DASHBOARD_LABEL = {"grafana_dashboard": "1"}
@@ -37,11 +35,11 @@ def service_monitor(router: Router, facts: Facts) -> list[Manifest]:
     wanted = router.spec["monitoring"]["serviceMonitor"]
     if not (wanted["enabled"] and router.spec["service"]["metrics"]["enabled"]):
         return []
-    if not is_served(facts):
+    if not facts.serves(apis.MONITORING):
         return []
     return [
         {
-            "apiVersion": f"{GROUP}/{VERSION}",
+            "apiVersion": str(apis.MONITORING),
             "kind": "ServiceMonitor",
             "metadata": metadata(router.name, router.namespace, more_labels=wanted.get("labels")),
             "spec": {
@@ -62,12 +60,12 @@ def service_monitor(router: Router, facts: Facts) -> list[Manifest]:
 def prometheus_rule(router: Router, facts: Facts) -> list[Manifest]:
     """The alerts, and the names that the documentation has for what the router measures."""
     wanted = router.spec["monitoring"]["prometheusRule"]
-    if not (wanted["enabled"] and is_served(facts)):
+    if not (wanted["enabled"] and facts.serves(apis.MONITORING)):
         return []
     name = f"semantic-router/{router.namespace}/{router.name}"
     return [
         {
-            "apiVersion": f"{GROUP}/{VERSION}",
+            "apiVersion": str(apis.MONITORING),
             "kind": "PrometheusRule",
             "metadata": metadata(router.name, router.namespace, more_labels=wanted.get("labels")),
             "spec": {
@@ -100,8 +98,3 @@ def grafana_dashboard(router: Router, _facts: Facts) -> list[Manifest]:
         "data": {file: json.dumps(dashboard(router), indent=1) + "\n"},
     }
     return [built]
-
-
-def is_served(facts: Facts) -> bool:
-    """The cluster knows what the Prometheus operator reads."""
-    return VERSION in facts.capabilities.get(GROUP, [])

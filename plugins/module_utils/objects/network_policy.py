@@ -14,8 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
-    GROUP,
-    backend_of,
+    LABEL_GATEWAY_NAME,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -23,6 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
     wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    LABEL_NAMESPACE,
     Manifest,
     metadata,
     selector,
@@ -32,7 +32,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 # A policy sees the pod's port, not the Service's: OpenShift's DNS listens on 5353.
 _DNS_PORTS = (53, 5353)
-_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 Peer = dict[str, Any]
 Rule = dict[str, Any]
@@ -91,23 +90,23 @@ def _gateway(router: Router, facts: Facts) -> Peer:
         return {"namespaceSelector": {}, "podSelector": {"matchLabels": proxies}}
     namespace = _namespace(reference["namespace"])
     if controller == CONTROLLER_ISTIO:
-        proxies = {f"{GROUP}/gateway-name": reference["name"]}
+        proxies = {LABEL_GATEWAY_NAME: reference["name"]}
         return {**namespace, "podSelector": {"matchLabels": proxies}}
     return namespace
 
 
 def _egress(router: Router, facts: Facts) -> list[Rule]:
-    backends = sorted({backend_of(item)[1] for item in facts.endpoints if item.host})
+    namespaces = sorted({item.namespace for item in facts.endpoints if item.namespace})
     return [
         # To any address: a node's own DNS cache is no pod.
         {"ports": [_port(protocol, port) for port in _DNS_PORTS for protocol in ("UDP", "TCP")]},
-        *([{"to": [_namespace(name) for name in backends]}] if backends else []),
+        *([{"to": [_namespace(name) for name in namespaces]}] if namespaces else []),
         *compact(router.spec["networkPolicy"]["egress"]),
     ]
 
 
 def _namespace(name: str) -> Peer:
-    return {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: name}}}
+    return {"namespaceSelector": {"matchLabels": {LABEL_NAMESPACE: name}}}
 
 
 def _port(protocol: str, port: int) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
     given,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_api_open,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -79,9 +77,9 @@ def shown_ports(service: dict[str, Any]) -> list[str]:
 
 def ingress(router: Router, _facts: Facts) -> list[Manifest]:
     """The Ingress to the Service; without hosts it answers for every host name."""
-    wanted = router.spec["ingress"]
-    if not wanted["enabled"] or is_api_open(router.spec):
+    if not wants.ingress(router.spec):
         return []
+    wanted = router.spec["ingress"]
     hosts = wanted.get("hosts") or [{}]
     return [
         {

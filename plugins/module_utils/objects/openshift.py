@@ -10,12 +10,10 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import IDLE_TIMEOUT
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
     given,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_api_open,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -30,12 +28,12 @@ _TIMEOUT_ANNOTATION = "haproxy.router.openshift.io/timeout"
 
 def route(router: Router, facts: Facts) -> list[Manifest]:
     """The Route to the Service's API port; asking for it elsewhere is a problem of discovery.py."""
-    wanted = router.spec["openshift"]["routes"]
-    if not (wanted["enabled"] and facts.is_openshift) or is_api_open(router.spec):
+    if not (wants.route(router.spec) and facts.is_openshift):
         return []
+    wanted = router.spec["openshift"]["routes"]
     return [
         {
-            "apiVersion": "route.openshift.io/v1",
+            "apiVersion": str(apis.ROUTE),
             "kind": "Route",
             "metadata": metadata(
                 router.name,

@@ -8,14 +8,15 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
-
-_PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
-_HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes import (
+    HANDLERS,
+    PROBES,
+)
 
 
 def router_probes(spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
     """The probes that are switched on, each under its field's name."""
-    return {name: _probe(spec[name], ports) for name in _PROBES if spec[name]["enabled"]}
+    return {name: _probe(spec[name], ports) for name in PROBES if spec[name]["enabled"]}
 
 
 def envoy_probes(ports: PodPorts) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def _probe(wanted: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
     probe: dict[str, Any] = compact(wanted)
     # The switch is the SemanticRouter's; a Probe has no such field.
     del probe["enabled"]
-    handler = next((name for name in _HANDLERS if name in probe), None)
+    handler = next((name for name in HANDLERS if name in probe), None)
     if handler is None:
         # The router opens this port after download and warm-up, which is all that "ready" means.
         # It has no gRPC health service, and its HTTP API on 127.0.0.1 is out of a kubelet's reach.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     metadata,
@@ -16,9 +17,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 def persistent_volume_claim(router: Router, _facts: Facts) -> list[Manifest]:
     """The claim for models, unless the user brings one or wants none."""
-    persistence = router.spec["persistence"]
-    if not persistence["enabled"] or persistence.get("existingClaim"):
+    if not wants.claim(router.spec):
         return []
+    persistence = router.spec["persistence"]
     return [
         {
             "apiVersion": "v1",

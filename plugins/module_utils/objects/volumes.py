@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
@@ -12,7 +13,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     config_map_name,
     envoy_config_map_name,
-    models_claim_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -75,13 +75,11 @@ def envoy_mounts() -> list[dict[str, Any]]:
 
 
 def _models(router: Router) -> dict[str, Any]:
-    persistence = router.spec["persistence"]
-    if not persistence["enabled"]:
+    name = wants.claim_name(router)
+    if not name:
         return {"emptyDir": {}}
-    claim: dict[str, Any] = {
-        "claimName": persistence.get("existingClaim") or models_claim_name(router.name)
-    }
-    if persistence["accessMode"] == "ReadOnlyMany":
+    claim: dict[str, Any] = {"claimName": name}
+    if router.spec["persistence"]["accessMode"] == "ReadOnlyMany":
         # Several drivers attach such a volume to a second node only when the pod says so too.
         claim["readOnly"] = True
     return {"persistentVolumeClaim": claim}

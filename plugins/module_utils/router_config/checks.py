@@ -52,7 +52,6 @@ def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Pro
     found = [
         *_unknown_keys(config, contract),
         *shapes.mistakes(config),
-        *_two_caches(config),
         *_numbers(config),
         *_credentials(config, contract),
         *_family_definitions(config, contract),
@@ -86,15 +85,6 @@ def _unknown_keys(config: dict[str, Any], contract: Contract) -> Iterator[Proble
             ("config", "version"),
             f"{version!r} is not a layout that any supported router reads",
             f"Give {document.VERSION}, or leave it out",
-        )
-
-
-def _two_caches(config: dict[str, Any]) -> Iterator[Problem]:
-    if config.get("semantic_cache") is not None and config.get("response_cache") is not None:
-        yield _problem(
-            ("config", "semantic_cache"),
-            "response_cache is set too, and both are the same cache",
-            "Keep response_cache",
         )
 
 

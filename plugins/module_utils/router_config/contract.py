@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
-    Backend,
     Model,
     RouterConfig,
     Section,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
-# Of a backend that has not been found yet. RFC 2606 keeps .invalid from ever resolving, so nobody
+# For a backend that has not been found yet. RFC 2606 keeps .invalid from ever resolving, so nobody
 # else can answer for it; Envoy answers 503 for such a model without looking at this.
 UNRESOLVED_ADDRESS = "unresolved.invalid:80"
 
@@ -78,21 +78,21 @@ class Contract:
     check: Callable[[RouterConfig], list[Problem]]
 
 
-def backend_refs(backends: tuple[Backend, ...]) -> list[dict[str, Any]]:
-    """Backends in the words that all contracts share.
+def backend_refs(endpoints: tuple[Endpoint, ...]) -> list[dict[str, Any]]:
+    """Endpoints in the words that all contracts share.
 
-    One that has not been found yet is left out, unless there is no other: every contract wants a
-    backend of a model that it is to serve, and the model must stay known.
+    One whose backend has not been found yet is left out, unless there is no other: every contract
+    wants a backend of a model that it is to serve, and the model must stay known.
     """
-    found = [backend for backend in backends if backend.address] or backends[:1]
+    found = [endpoint for endpoint in endpoints if endpoint.address] or endpoints[:1]
     return [
         {
-            "name": backend.name,
-            "endpoint": backend.address or UNRESOLVED_ADDRESS,
-            "protocol": backend.scheme,
-            "weight": backend.weight,
+            "name": endpoint.name,
+            "endpoint": endpoint.address or UNRESOLVED_ADDRESS,
+            "protocol": endpoint.scheme,
+            "weight": endpoint.weight,
         }
-        for backend in found
+        for endpoint in found
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
     Gone,
@@ -21,7 +22,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     ALWAYS_ON,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
-    Backend,
     Model,
     ReasoningFamily,
     RouterConfig,
@@ -103,25 +103,24 @@ def _model(model: Model, config: RouterConfig) -> dict[str, Any]:
         **({"reasoning": _reasoning(model.family, config)} if model.family else {}),
         "backend_refs": [
             {"name": ref["name"], "provider": "vllm", **ref}
-            for ref in backend_refs(_alike(model.backends))
+            for ref in backend_refs(_alike(model.endpoints))
         ],
     }
 
 
-def _alike(backends: tuple[Backend, ...]) -> tuple[Backend, ...]:
-    """The backends that go with the first one that has been found.
+def _alike(endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    """The endpoints that go with the first one whose backend has been found.
 
     This release wants the backends of a model to have one scheme and, with https, one host, because
     its own tooling would put them into one Envoy cluster of one TLS server name. Ours need not
     agree: which backend gets a request is decided in envoy.yaml, and there all of them are.
     """
-    found = [backend for backend in backends if backend.address]
-    return tuple(backend for backend in found if _server(backend) == _server(found[0])) or backends
+    found = [endpoint for endpoint in endpoints if endpoint.address]
+    return tuple(one for one in found if _server(one) == _server(found[0])) or endpoints
 
 
-def _server(backend: Backend) -> tuple[str, str]:
-    host = backend.address.rpartition(":")[0]
-    return backend.scheme, host if backend.scheme == "https" else ""
+def _server(endpoint: Endpoint) -> tuple[str, str]:
+    return endpoint.scheme, endpoint.host if endpoint.scheme == "https" else ""
 
 
 def _reasoning(family: ReasoningFamily, config: RouterConfig) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     ROUTER_TOOLS_DB_PATH,
     TOOLS_DB_PATH,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
 
 VERSION = "v0.3"
 
@@ -89,9 +89,7 @@ def _generated(contract: Contract, config: RouterConfig) -> dict[str, Any]:
 
 def _find_tools_database(document: dict[str, Any]) -> None:
     """Points the tools at our file, unless the user points them elsewhere than the router does."""
-    tools: Any = document
-    for step in ("global", "integrations", "tools"):
-        tools = tools.get(step) if isinstance(tools, dict) else None
+    tools = at(document, ("global", "integrations", "tools"))
     if isinstance(tools, dict) and tools.get("tools_db_path") in (None, ROUTER_TOOLS_DB_PATH):
         tools["tools_db_path"] = TOOLS_DB_PATH
 

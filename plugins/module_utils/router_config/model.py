@@ -9,17 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
-
-
-@dataclass(frozen=True)
-class Backend:
-    """One place that serves a model. address is host:port, "" when none has been found yet."""
-
-    name: str
-    address: str
-    scheme: str
-    weight: int
 
 
 @dataclass(frozen=True)
@@ -37,10 +28,10 @@ class ReasoningFamily:
 
 @dataclass(frozen=True)
 class Model:
-    """One model and every backend that serves it."""
+    """One model and every endpoint that serves it."""
 
     name: str
-    backends: tuple[Backend, ...]
+    endpoints: tuple[Endpoint, ...]
     loras: tuple[dict[str, Any], ...] = ()
     family: ReasoningFamily | None = None
 

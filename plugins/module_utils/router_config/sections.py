@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import unresolved
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.families import (
     KNOWN,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
-    Backend,
     Model,
     ReasoningFamily,
     RouterConfig,
@@ -24,7 +24,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     with_numbers,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials, ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import default_model
 
 # Section of the neutral model -> where the SemanticRouter has it, below spec.config. response_cache
 # has an older name too; classifier is two sections.
@@ -52,11 +53,10 @@ FLAT_KEYS = frozenset(
 def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
     """The neutral model of one router."""
     config = spec.get("config") or {}
-    models = _models(spec, facts, config)
     return RouterConfig(
         listener_port=ports.pod_ports(spec).listener,
-        models=models,
-        default_model=_default_model(models),
+        models=_models(spec, facts, config),
+        default_model=default_model(spec),
         families=tuple(_given_families(config).values()),
         default_reasoning_effort=config.get("default_reasoning_effort") or "",
         sections=_sections(config),
@@ -93,18 +93,9 @@ def _model(
     loras = {lora["name"]: lora for entry in entries for lora in entry.get("loras") or []}
     return Model(
         name=name,
-        backends=tuple(_backend(entry, resolved.get(entry["name"])) for entry in entries),
+        endpoints=tuple(resolved.get(entry["name"]) or unresolved(entry) for entry in entries),
         loras=tuple(dict(lora) for lora in loras.values()),
         family=families.get(wanted) or _known_family(wanted),
-    )
-
-
-def _backend(entry: dict[str, Any], endpoint: Endpoint | None) -> Backend:
-    return Backend(
-        name=entry["name"],
-        address=endpoint.address if endpoint else "",
-        scheme=endpoint.scheme if endpoint else "http",
-        weight=entry["weight"],
     )
 
 
@@ -121,29 +112,15 @@ def _known_family(name: str) -> ReasoningFamily | None:
     return ReasoningFamily(name, *KNOWN[name], given=False) if name in KNOWN else None
 
 
-def _default_model(models: tuple[Model, ...]) -> str:
-    """The model with the highest total weight; max() keeps the first listed of several."""
-    heaviest = max(
-        models, key=lambda model: sum(backend.weight for backend in model.backends), default=None
-    )
-    return heaviest.name if heaviest else ""
-
-
 def _sections(config: dict[str, Any]) -> dict[str, Section]:
     sections = {}
     for name, sources in SOURCES.items():
         for source in sources:
-            value = _at(config, source)
+            value = at(config, source)
             if value is not None and name not in sections:
                 read_value = with_numbers(credentials.without_credentials(value, source))
                 sections[name] = Section(name, ("config", *source), _one_name(name, read_value))
     return _with_bert_model(sections, config.get("bert_model"))
-
-
-def _at(value: Any, path: Path) -> Any:
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _one_name(section: str, value: Any) -> Any:

@@ -19,7 +19,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     API_VERSION,
     KIND,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
+    Problem,
+    invalid,
+)
 
 CRD_DIRECTORY = Path(__file__).parents[3] / "config" / "crd"
 
@@ -63,11 +66,9 @@ def validate(resource: Mapping[str, Any]) -> list[Problem]:
     if kind != (API_VERSION, KIND):
         found = f"the object is {kind[1] or 'of no kind'}, {kind[0] or 'without apiVersion'}"
         remedy = f"give a {KIND} of {API_VERSION}"
-        return [Problem("InvalidSpec", "kind", found, remedy)]
+        return [invalid("kind", found, remedy)]
     if not (resource.get("metadata") or {}).get("name"):
-        return [
-            Problem("InvalidSpec", "metadata.name", "no name is given", "Give the router a name")
-        ]
+        return [invalid("metadata.name", "no name is given", "Give the router a name")]
     fields = schema()["properties"]["spec"]
     spec = resource.get("spec")
     return list(_mistakes({} if spec is None else spec, fields, "spec"))
@@ -88,7 +89,7 @@ def unlisted_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
 def _unlisted(value: Any, node: Schema, path: str) -> Iterator[Problem]:
     if _is_number_or_text(node):
         if isinstance(value, (dict, list)):
-            yield _problem(path, f"{_shown(value)} is of the wrong type", "Give a number")
+            yield invalid(path, f"{_shown(value)} is of the wrong type", "Give a number")
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unlisted(item, node.get("items", {}), f"{path}[{index}]")
@@ -98,7 +99,7 @@ def _unlisted(value: Any, node: Schema, path: str) -> Iterator[Problem]:
         for name, item in value.items():
             if properties and name not in properties:
                 hint = _nearest(str(name), properties)
-                yield _problem(f"{path}.{name}", "there is no such field", hint)
+                yield invalid(f"{path}.{name}", "there is no such field", hint)
             else:
                 yield from _unlisted(item, properties.get(name, others), f"{path}.{name}")
 
@@ -136,12 +137,12 @@ def _is_filled(value: Any, node: Schema) -> bool:
 def _mistakes(value: Any, node: Schema, path: str) -> Iterator[Problem]:
     wrong = _type_mistake(value, node)
     if wrong:
-        yield _problem(path, *wrong)
+        yield invalid(path, *wrong)
         return
     for check in _SCALAR_CHECKS:
         wrong = check(value, node)
         if wrong:
-            yield _problem(path, *wrong)
+            yield invalid(path, *wrong)
     if isinstance(value, dict):
         yield from _object_mistakes(value, node, path)
     elif isinstance(value, list):
@@ -152,14 +153,14 @@ def _object_mistakes(value: dict[str, Any], node: Schema, path: str) -> Iterator
     properties = node.get("properties", {})
     for name in node.get("required", []):
         if value.get(name) is None and "default" not in properties.get(name, {}):
-            yield _problem(f"{path}.{name}", "it is required and missing", "Add it")
+            yield invalid(f"{path}.{name}", "it is required and missing", "Add it")
     others = node.get("additionalProperties")
     is_open = node.get("x-kubernetes-preserve-unknown-fields", False)
     for name, item in value.items():
         known = properties.get(name, others)
         if known is None and not is_open:
             hint = _nearest(str(name), properties)
-            yield _problem(f"{path}.{name}", "there is no such field", hint)
+            yield invalid(f"{path}.{name}", "there is no such field", hint)
         elif isinstance(known, dict) and item is not None:
             yield from _mistakes(item, known, f"{path}.{name}")
 
@@ -167,7 +168,7 @@ def _object_mistakes(value: dict[str, Any], node: Schema, path: str) -> Iterator
 def _list_mistakes(value: list[Any], node: Schema, path: str) -> Iterator[Problem]:
     if len(value) > node.get("maxItems", len(value)):
         found = f"it has {len(value)} entries and may have {node['maxItems']}"
-        yield _problem(path, found, "Remove some")
+        yield invalid(path, found, "Remove some")
     for index, item in enumerate(value):
         yield from _mistakes(item, node.get("items", {}), f"{path}[{index}]")
     yield from _duplicates(value, node, path)
@@ -182,7 +183,7 @@ def _duplicates(value: list[Any], node: Schema, path: str) -> Iterator[Problem]:
             first = seen.setdefault(identity, index)
             if first != index:
                 found = f"{identity[0]!r} is the {keys[0]} of {path}[{first}] too"
-                yield _problem(f"{path}[{index}].{keys[0]}", found, "Choose another one")
+                yield invalid(f"{path}[{index}].{keys[0]}", found, "Choose another one")
 
 
 Wrong = tuple[str, str] | None
@@ -247,11 +248,6 @@ _SCALAR_CHECKS: tuple[Callable[[Any, Schema], Wrong], ...] = (
     _length_mistake,
     _pattern_mistake,
 )
-
-
-def _problem(path: str, found: str, remedy: str) -> Problem:
-    reason = "InvalidConfig" if path.startswith("spec.config.") else "InvalidSpec"
-    return Problem(reason, path, found, remedy)
 
 
 def _nearest(name: str, properties: Schema) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+
 STANDALONE = "standalone"
 GATEWAY_INTEGRATION = "gateway-integration"
 
-_SERVICES = ("global", "services", "management_api", "auth", "mode")
+_API_AUTH_MODE = ("config", "global", "services", "management_api", "auth", "mode")
 
 
 def mode(spec: Mapping[str, Any]) -> str:
@@ -36,7 +38,4 @@ def is_api_open(spec: Mapping[str, Any]) -> bool:
     There is no Envoy in front of it, and the router asks for a token only when its own
     configuration says so. The HTTPRoute lets the harmless paths through and no others.
     """
-    value: Any = spec.get("config") or {}
-    for name in _SERVICES:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return is_gateway_mode(spec) and value != "bearer"
+    return is_gateway_mode(spec) and at(spec, _API_AUTH_MODE) != "bearer"

@@ -19,6 +19,9 @@ LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
+# Kubernetes gives it to every namespace.
+LABEL_NAMESPACE = "kubernetes.io/metadata.name"
+
 APP_NAME = "semantic-router"
 COMPONENT_ROUTER = "router"
 
@@ -97,6 +100,12 @@ def labels(router_name: str, component: str = COMPONENT_ROUTER) -> dict[str, str
         LABEL_COMPONENT: component,
         LABEL_MANAGED_BY: FIELD_MANAGER,
     }
+
+
+def is_labelled(manifest: Mapping[str, Any], router_name: str) -> bool:
+    """The labels say that the object is this router's and was made here, whoever controls it."""
+    found, own = manifest["metadata"].get("labels") or {}, labels(router_name)
+    return all(found.get(key) == own[key] for key in (LABEL_INSTANCE, LABEL_MANAGED_BY))
 
 
 def pod_labels(router_name: str, spec: Mapping[str, Any]) -> dict[str, str]:

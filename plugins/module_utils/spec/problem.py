@@ -45,14 +45,15 @@ class Problem:
         return cls(**value)
 
 
+def invalid(field: str, found: str, remedy: str) -> Problem:
+    """A mistake that only an edit of the SemanticRouter cures."""
+    reason = "InvalidConfig" if field.startswith("spec.config.") else "InvalidSpec"
+    return Problem(reason, field, found, remedy)
+
+
 def joined(problems: Iterable[Problem]) -> str:
     """All of them as one text."""
     return " ".join(str(problem) for problem in problems)
-
-
-def is_blind(problems: Iterable[Problem]) -> bool:
-    """The cluster could not be read, so the facts are empty and say nothing."""
-    return any(problem.reason == "DiscoveryFailed" for problem in problems)
 
 
 def explained(error: Exception) -> str:

@@ -8,15 +8,10 @@ Pure. What each of them says is ``live_route.py``, ``live_http_route.py`` and
 from __future__ import annotations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
-    Facts,
     discovery,
     gateways,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
-    Problem,
-    is_blind,
-    joined,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import joined
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     live_gateway_policy,
     live_http_route,
@@ -26,28 +21,26 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_route import (
     Admission,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
-    Workload,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
 )
 
 
-def admission_of(facts: Facts, problems: list[Problem], workload: Workload) -> Admission | None:
+def admission_of(situation: Situation) -> Admission | None:
     """The worse of the two; None when no Route is asked for, or nothing is known."""
     verdicts = [
         verdict
-        for verdict in (
-            _gateway_admission(problems, workload),
-            openshift_admission(facts, problems, workload),
-        )
+        for verdict in (_gateway_admission(situation), openshift_admission(situation))
         if verdict
     ]
     return min(verdicts, key=lambda verdict: (verdict.ready, not verdict.failing), default=None)
 
 
-def _gateway_admission(problems: list[Problem], workload: Workload) -> Admission | None:
-    if not workload.gateway or is_blind(problems):
+def _gateway_admission(situation: Situation) -> Admission | None:
+    workload = situation.workload
+    if not workload.gateway or situation.is_blind:
         return None
-    missing = [problem for problem in problems if problem.reason in gateways.REASONS]
+    missing = [problem for problem in situation.problems if problem.reason in gateways.REASONS]
     if missing:
         return Admission(missing[0].reason, joined(missing), failing=True)
     admission = live_http_route.admission_of(
@@ -64,12 +57,11 @@ def _gateway_admission(problems: list[Problem], workload: Workload) -> Admission
     )
 
 
-def openshift_admission(
-    facts: Facts, problems: list[Problem], workload: Workload
-) -> Admission | None:
+def openshift_admission(situation: Situation) -> Admission | None:
     """None when nobody asked for a Route, or nothing is known."""
-    if not workload.route_name or is_blind(problems):
+    workload = situation.workload
+    if not workload.route_name or situation.is_blind:
         return None
-    if not facts.is_openshift:
+    if not situation.facts.is_openshift:
         return Admission("RouteApiMissing", str(discovery.ROUTE_API_MISSING), failing=True)
     return live_route.admission_of(workload.route_name, workload.route)

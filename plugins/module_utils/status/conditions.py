@@ -27,6 +27,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     Facts,
     discovery,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
+    wanted_replicas,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_DRY_RUN,
@@ -36,7 +39,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
-    is_blind,
     joined,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -46,11 +48,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admiss
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Trouble,
-    Workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.reasons import (
     REASONS,
     backend_problem,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
 )
 
 READY = "Ready"
@@ -107,32 +111,26 @@ Condition = dict[str, Any]
 
 
 def build(
-    router: Router,
-    facts: Facts,
-    problems: list[Problem],
-    workload: Workload,
-    troubles: list[Trouble],
-    now: str,
-    previous: Mapping[str, Any],
-    built: Mapping[str, Any],
+    situation: Situation, now: str, previous: Mapping[str, Any], built: Mapping[str, Any]
 ) -> list[Condition]:
     """All that there is something to say of.
 
     now: RFC 3339. previous: the status that is in the cluster. built: the rest of the new one.
     """
     conditions = [
-        _in_effect(router, built, _ready(facts, problems, workload, troubles)),
-        _available(router, workload),
-        _progressing(problems, workload, troubles),
-        _degraded(facts, problems, workload, troubles),
-        _backends_resolved(router, facts, problems),
-        _config_valid(problems),
-        *_route_ready(facts, problems, workload),
-        *_paused(router),
-        *_planned(problems, built),
+        _in_effect(situation, built, _ready(situation)),
+        _available(situation),
+        _progressing(situation),
+        _degraded(situation),
+        _backends_resolved(situation),
+        _config_valid(situation),
+        *_route_ready(situation),
+        *_paused(situation),
+        *_planned(situation, built),
     ]
     known = {item.get("type"): item for item in previous.get("conditions") or []}
-    return [_finished(item, router.generation, now, known.get(item["type"])) for item in conditions]
+    generation = situation.router.generation
+    return [_finished(item, generation, now, known.get(item["type"])) for item in conditions]
 
 
 def is_good(condition: Mapping[str, Any]) -> bool:
@@ -147,32 +145,29 @@ def sanitized(text: str, limit: int = MESSAGE_LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _ready(
-    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
-) -> Condition:
-    blocking = [problem for problem in problems if problem.blocking]
-    if blocking:
-        return condition(READY, FALSE, blocking[0].reason, joined(blocking))
-    if workload.deployment is None:
+def _ready(situation: Situation) -> Condition:
+    facts, deployment = situation.facts, situation.workload.deployment
+    if situation.blocking:
+        why = situation.blocking
+        return condition(READY, FALSE, why[0].reason, joined(why))
+    if deployment is None:
         return condition(READY, FALSE, "DeploymentMissing", "The Deployment does not exist yet.")
-    if troubles and not live_workload.is_rolled_out(workload.deployment):
-        return condition(READY, FALSE, troubles[0].reason, _said(troubles))
-    if not live_workload.is_rolled_out(workload.deployment):
-        return condition(
-            READY, FALSE, "RolloutInProgress", live_workload.rollout(workload.deployment)
-        )
+    if situation.troubles and not situation.is_rolled_out:
+        return condition(READY, FALSE, situation.troubles[0].reason, _said(situation.troubles))
+    if not situation.is_rolled_out:
+        return condition(READY, FALSE, "RolloutInProgress", live_workload.rollout(deployment))
     if facts.endpoints and len(facts.unresolved) == len(facts.endpoints):
         return condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
-    if live_workload.wanted_replicas(workload.deployment) == 0:
+    if wanted_replicas(deployment) == 0:
         return condition(READY, TRUE, "ScaledToZero")
-    return condition(READY, TRUE, "RouterReady", live_workload.rollout(workload.deployment))
+    return condition(READY, TRUE, "RouterReady", live_workload.rollout(deployment))
 
 
-def _in_effect(router: Router, built: Mapping[str, Any], ready: Condition) -> Condition:
+def _in_effect(situation: Situation, built: Mapping[str, Any], ready: Condition) -> Condition:
     """Ready, unless this generation waits for somebody to let the operator write."""
-    waits = writing.mode(router) != writing.WRITE
+    router = situation.router
     applied = built.get("appliedGeneration")
-    if not waits or ready["status"] != TRUE or applied == router.generation:
+    if situation.may_write or ready["status"] != TRUE or applied == router.generation:
         return ready
     ran = f"generation {applied} runs" if applied else "no generation was ever written"
     message = f"Generation {router.generation} is not in effect, {ran}: nothing is written. "
@@ -195,21 +190,20 @@ def _resume(router: Router) -> str:
     return f"To go on, remove the annotation {' and '.join(set_ones)}."
 
 
-def _paused(router: Router) -> list[Condition]:
-    if writing.mode(router) == writing.WRITE:
+def _paused(situation: Situation) -> list[Condition]:
+    if situation.may_write:
         return []
-    reason = _why_paused(router)
-    return [condition(PAUSED, TRUE, reason, f"{REASONS[reason]} {_resume(router)}")]
+    reason = _why_paused(situation.router)
+    return [condition(PAUSED, TRUE, reason, f"{REASONS[reason]} {_resume(situation.router)}")]
 
 
-def _planned(problems: list[Problem], built: Mapping[str, Any]) -> list[Condition]:
+def _planned(situation: Situation, built: Mapping[str, Any]) -> list[Condition]:
     """The dry run in words; [] when there is none, or nothing could be read."""
     planned = built.get("dryRun")
     if not planned:
         return []
-    blocking = [problem for problem in problems if problem.blocking]
-    if blocking:
-        return [condition(DRY_RUN, TRUE, "DryRunRefused", joined(blocking))]
+    if situation.blocking:
+        return [condition(DRY_RUN, TRUE, "DryRunRefused", joined(situation.blocking))]
     reason = "DryRunChanges" if planned["changes"] else "DryRunNoChanges"
     objects = [_change_in_words(item) for item in planned["changes"]]
     told = f"Generation {planned['observedGeneration']}: {planned['summary']}. "
@@ -221,13 +215,13 @@ def _change_in_words(change: Mapping[str, Any]) -> str:
     return f"{change['action']} {change['kind']} {change['name']}{fields}."
 
 
-def _available(router: Router, workload: Workload) -> Condition:
-    deployment = workload.deployment
+def _available(situation: Situation) -> Condition:
+    deployment = situation.workload.deployment
     if deployment is None:
         return condition(
             AVAILABLE, FALSE, "DeploymentMissing", "The Deployment does not exist yet."
         )
-    if live_workload.wanted_replicas(deployment) == 0:
+    if wanted_replicas(deployment) == 0:
         return condition(AVAILABLE, FALSE, "ScaledToZero")
     conditions = live_workload.status_of(deployment).get("conditions") or []
     available = any(item["type"] == "Available" and item["status"] == TRUE for item in conditions)
@@ -236,7 +230,7 @@ def _available(router: Router, workload: Workload) -> Condition:
             AVAILABLE,
             TRUE,
             "MinimumReplicasAvailable",
-            live_workload.availability(deployment) + _kept(router, deployment),
+            live_workload.availability(deployment) + _kept(situation.router, deployment),
         )
     return condition(
         AVAILABLE, FALSE, "MinimumReplicasUnavailable", live_workload.availability(deployment)
@@ -251,37 +245,32 @@ def _kept(router: Router, deployment: Manifest) -> str:
     return f" Autoscaling left this number; spec.replicas ({left}) applies when it is next changed."
 
 
-def _progressing(problems: list[Problem], workload: Workload, troubles: list[Trouble]) -> Condition:
-    if live_workload.is_rolled_out(workload.deployment) and workload.deployment is not None:
-        return condition(
-            PROGRESSING, FALSE, "RolloutComplete", live_workload.rollout(workload.deployment)
-        )
-    failing = [trouble for trouble in troubles if trouble.failing]
+def _progressing(situation: Situation) -> Condition:
+    deployment = situation.workload.deployment
+    if deployment is not None and situation.is_rolled_out:
+        return condition(PROGRESSING, FALSE, "RolloutComplete", live_workload.rollout(deployment))
+    failing = [trouble for trouble in situation.troubles if trouble.failing]
     if failing:
         return condition(PROGRESSING, FALSE, failing[0].reason, _said(failing))
-    if workload.deployment is not None:
-        return condition(
-            PROGRESSING, TRUE, "RolloutInProgress", live_workload.rollout(workload.deployment)
-        )
-    blocking = [problem for problem in problems if problem.blocking]
-    if blocking:
-        return condition(PROGRESSING, FALSE, blocking[0].reason, "Nothing is created until then.")
+    if deployment is not None:
+        return condition(PROGRESSING, TRUE, "RolloutInProgress", live_workload.rollout(deployment))
+    if situation.blocking:
+        reason = situation.blocking[0].reason
+        return condition(PROGRESSING, FALSE, reason, "Nothing is created until then.")
     return condition(PROGRESSING, TRUE, "DeploymentMissing", "The Deployment does not exist yet.")
 
 
-def _degraded(
-    facts: Facts, problems: list[Problem], workload: Workload, troubles: list[Trouble]
-) -> Condition:
-    failing = [trouble for trouble in troubles if trouble.failing]
-    unresolved = facts.unresolved
-    ordered = sorted(degrading(problems), key=lambda problem: not problem.blocking)
+def _degraded(situation: Situation) -> Condition:
+    facts = situation.facts
+    failing = [trouble for trouble in situation.troubles if trouble.failing]
+    ordered = sorted(degrading(situation.problems), key=lambda problem: not problem.blocking)
     causes = [
         *((problem.reason, str(problem)) for problem in ordered),
         *((trouble.reason, trouble.message) for trouble in failing),
     ]
-    if unresolved:
+    if facts.unresolved:
         causes.append((_unresolved_reason(facts), _explained(facts)))
-    admission = admission_of(facts, problems, workload)
+    admission = admission_of(situation)
     if admission and admission.failing and admission.reason not in dict(causes):
         causes.append((admission.reason, admission.message))
     if not causes:
@@ -289,26 +278,26 @@ def _degraded(
     return condition(DEGRADED, TRUE, causes[0][0], " ".join(message for _, message in causes))
 
 
-def _backends_resolved(router: Router, facts: Facts, problems: list[Problem]) -> Condition:
-    if is_blind(problems):
+def _backends_resolved(situation: Situation) -> Condition:
+    facts = situation.facts
+    if situation.is_blind:
         return condition(BACKENDS_RESOLVED, UNKNOWN, "DiscoveryFailed")
     if not facts.endpoints:
-        if (router.spec.get("config") or {}).get("providers"):
+        if (situation.router.spec.get("config") or {}).get("providers"):
             return condition(BACKENDS_RESOLVED, TRUE, "BackendsInConfig")
         message = f"{discovery.NO_BACKENDS_MESSAGE}: spec.vllmEndpoints is empty."
         return condition(BACKENDS_RESOLVED, FALSE, "NoBackends", message)
-    unresolved = facts.unresolved
-    if unresolved:
+    if facts.unresolved:
         return condition(BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), _explained(facts))
     remarks = [f"{item.name}: {item.message}." for item in facts.endpoints if item.message]
     message = " ".join([f"{len(facts.endpoints)} of {len(facts.endpoints)} resolved.", *remarks])
     return condition(BACKENDS_RESOLVED, TRUE, "AllBackendsResolved", message)
 
 
-def _config_valid(problems: list[Problem]) -> Condition:
-    if is_blind(problems):
+def _config_valid(situation: Situation) -> Condition:
+    if situation.is_blind:
         return condition(CONFIG_VALID, UNKNOWN, "DiscoveryFailed")
-    mistakes = [problem for problem in problems if _is_mistake(problem)]
+    mistakes = [problem for problem in situation.problems if _is_mistake(problem)]
     blocking = [problem for problem in mistakes if problem.blocking]
     if blocking:
         return condition(CONFIG_VALID, FALSE, blocking[0].reason, joined(mistakes))
@@ -333,11 +322,11 @@ def degrading(problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.blocking or not _is_mistake(problem)]
 
 
-def _route_ready(facts: Facts, problems: list[Problem], workload: Workload) -> list[Condition]:
+def _route_ready(situation: Situation) -> list[Condition]:
     """[] when no Route is asked for."""
-    if (workload.route_name or workload.gateway) and is_blind(problems):
+    if (situation.workload.route_name or situation.workload.gateway) and situation.is_blind:
         return [condition(ROUTE_READY, UNKNOWN, "DiscoveryFailed")]
-    admission = admission_of(facts, problems, workload)
+    admission = admission_of(situation)
     if admission is None:
         return []
     value = TRUE if admission.ready else FALSE

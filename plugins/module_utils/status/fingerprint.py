@@ -13,14 +13,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     Manifest,
     selector,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 
 FIELD = "fingerprint"
 _TIMES = ("time", "lastTransitionTime", "lastUpdateTime", "lastProbeTime")
@@ -29,23 +30,20 @@ _GROUP_PREFIX = API_VERSION.partition("/")[0] + "/"
 
 
 def fingerprint(
-    code: str,
-    router: Router,
-    facts: Facts,
-    problems: Iterable[Problem],
-    live: Iterable[Manifest],
-    status: Mapping[str, Any],
+    code: str, situation: Situation, live: Iterable[Manifest], status: Mapping[str, Any]
 ) -> str:
     """32 hexadecimal digits.
 
     code: a digest of this collection. live: what the cluster has of the router's objects; those of
-    others among them do not count. status: with or without a fingerprint of its own.
+    others among them do not count, nor does the situation's workload, which was made of them.
+    status: with or without a fingerprint of its own.
     """
+    router = situation.router
     seen = {
         "code": code,
         "router": [router.uid, router.generation, _switches(router)],
-        "facts": facts.as_dict(),
-        "problems": [problem.as_dict() for problem in problems],
+        "facts": situation.facts.as_dict(),
+        "problems": [problem.as_dict() for problem in situation.problems],
         "live": sorted(
             (_readable(item) for item in live if _is_labelled(item, router)),
             key=lambda item: (item["apiVersion"], item["kind"], item["metadata"]["name"]),

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
+    wanted_replicas,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
 # What a kubelet calls it -> the reason here. It swings between two words for one trouble, and each
@@ -181,12 +184,6 @@ def availability(deployment: Manifest) -> str:
     """How many pods answer."""
     available = int(status_of(deployment).get("availableReplicas") or 0)
     return f"{available} of {wanted_replicas(deployment)} pods available."
-
-
-def wanted_replicas(deployment: Manifest) -> int:
-    """spec.replicas of the Deployment; Kubernetes takes an absent one as 1."""
-    wanted = deployment["spec"].get("replicas")
-    return 1 if wanted is None else int(wanted)
 
 
 def status_of(manifest: Manifest | None) -> dict[str, Any]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admission import (
     admission_of,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
-    Workload,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
 )
 
 # Both engines know it too.
@@ -33,14 +30,7 @@ def by_itself(router: Router) -> str:
     return annotated if _DURATION.fullmatch(annotated) else SETTLED
 
 
-def period(
-    router: Router,
-    facts: Facts,
-    problems: list[Problem],
-    workload: Workload,
-    writes: bool = True,
-    is_told_of_status: bool = True,
-) -> str:
+def period(situation: Situation, is_told_of_status: bool = True) -> str:
     """What waiting may cure is looked at soon.
 
     Changes of the router's own objects wake the operator by themselves; backends and StorageClasses
@@ -51,17 +41,17 @@ def period(
     change. It hears of a Deployment that loses its pods all the same, as fields come and go then;
     another verdict on an HTTPRoute or a Route is another value of the same fields.
     """
-    if any(problem.retry for problem in problems) or facts.unresolved:
+    facts, workload = situation.facts, situation.workload
+    if any(problem.retry for problem in situation.problems) or facts.unresolved:
         return RETRY
     # What nobody is going to write, nobody needs to wait for.
-    expected = writes or workload.deployment is not None
-    blocked = any(problem.blocking for problem in problems) or not expected
-    if not blocked and not live_workload.is_rolled_out(workload.deployment):
+    is_expected = situation.may_write or workload.deployment is not None
+    if is_expected and not situation.blocking and not situation.is_rolled_out:
         return PROGRESSING
     is_judged = facts.is_openshift or workload.gateway
-    admission = admission_of(facts, problems, workload) if is_judged else None
+    admission = admission_of(situation) if is_judged else None
     if admission and not admission.ready:
         return PROGRESSING
-    if admission and not is_told_of_status and ANNOTATION not in router.annotations:
+    if admission and not is_told_of_status and ANNOTATION not in situation.router.annotations:
         return UNTOLD
-    return by_itself(router)
+    return by_itself(situation.router)

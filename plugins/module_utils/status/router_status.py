@@ -30,11 +30,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import g
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_CONFIG_HASH,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
-    Problem,
-    is_blind,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
     live_workload,
@@ -46,9 +41,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admiss
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.conditions import (
     sanitized,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
-    Trouble,
-    Workload,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
 )
 
 PHASE_PENDING = "Pending"
@@ -60,10 +54,7 @@ PHASES = (PHASE_PENDING, PHASE_PROGRESSING, PHASE_RUNNING, PHASE_DEGRADED, PHASE
 
 
 def build(
-    router: Router,
-    facts: Facts,
-    problems: list[Problem],
-    workload: Workload,
+    situation: Situation,
     now: str,
     previous: Mapping[str, Any],
     plan: Mapping[str, Any] | None = None,
@@ -72,65 +63,56 @@ def build(
 
     now: RFC 3339. previous: the status that is in the cluster. plan: what a dry run found.
     """
-    troubles = live_workload.troubles_of(workload)
-    deployment_status = live_workload.status_of(workload.deployment)
+    deployment_status = live_workload.status_of(situation.workload.deployment)
     built: dict[str, Any] = {
-        "phase": phase(router, facts, problems, workload, troubles),
+        "phase": phase(situation),
         "replicas": int(deployment_status.get("replicas") or 0),
         "readyReplicas": int(deployment_status.get("readyReplicas") or 0),
-        "observedGeneration": router.generation,
-        **_written(router, problems, workload, previous),
-        **_dry_run(router, problems, previous, plan),
-        "gatewayMode": gateway_mode.mode(router.spec),
-        **_openshift_features(facts, problems, workload, previous),
-        "endpoints": _endpoints(facts, problems, previous),
+        "observedGeneration": situation.router.generation,
+        **_written(situation, previous),
+        **_dry_run(situation, previous, plan),
+        "gatewayMode": gateway_mode.mode(situation.router.spec),
+        **_openshift_features(situation, previous),
+        "endpoints": _endpoints(situation, previous),
     }
-    built["conditions"] = conditions.build(
-        router, facts, problems, workload, troubles, now, previous, built
-    )
+    built["conditions"] = conditions.build(situation, now, previous, built)
     return built
 
 
-def phase(
-    router: Router,
-    facts: Facts,
-    problems: list[Problem],
-    workload: Workload,
-    troubles: list[Trouble],
-) -> str:
+def phase(situation: Situation) -> str:
     """One word; the table is in the module's docstring."""
-    if writing.mode(router) != writing.WRITE:
+    if not situation.may_write:
         return PHASE_PAUSED
-    if any(problem.blocking for problem in problems):
+    if situation.blocking:
         return PHASE_DEGRADED
-    if workload.deployment is None or _waits_for_volume(workload, troubles):
+    if situation.workload.deployment is None or _waits_for_volume(situation):
         return PHASE_PENDING
-    if any(trouble.failing for trouble in troubles):
+    if any(trouble.failing for trouble in situation.troubles):
         return PHASE_DEGRADED
-    if not live_workload.is_rolled_out(workload.deployment):
+    if not situation.is_rolled_out:
         return PHASE_PROGRESSING
-    admission = admission_of(facts, problems, workload)
-    if conditions.degrading(problems) or facts.unresolved or (admission and admission.failing):
+    admission = admission_of(situation)
+    is_refused = admission is not None and admission.failing
+    if conditions.degrading(situation.problems) or situation.facts.unresolved or is_refused:
         return PHASE_DEGRADED
     return PHASE_PROGRESSING if admission and not admission.ready else PHASE_RUNNING
 
 
-def _waits_for_volume(workload: Workload, troubles: list[Trouble]) -> bool:
-    pending = any(trouble.reason == "VolumePending" for trouble in troubles)
-    return pending and not live_workload.status_of(workload.deployment).get("availableReplicas")
+def _waits_for_volume(situation: Situation) -> bool:
+    found = live_workload.status_of(situation.workload.deployment)
+    is_pending = any(trouble.reason == "VolumePending" for trouble in situation.troubles)
+    return is_pending and not found.get("availableReplicas")
 
 
-def _written(
-    router: Router, problems: list[Problem], workload: Workload, previous: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What is in effect: of the last run that wrote, or found everything written."""
-    blocked = any(problem.blocking for problem in problems) or is_blind(problems)
-    if blocked or writing.mode(router) != writing.WRITE:
+def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in effect: what the last run wrote, or found written."""
+    router = situation.router
+    if situation.blocking or situation.is_blind or not situation.may_write:
         # Of a status from before this field: what it had observed.
         observed = previous.get("appliedGeneration", previous.get("observedGeneration"))
         kept = {"appliedGeneration": observed, "config": previous.get("config")}
         return {name: value for name, value in kept.items() if value}
-    template = ((workload.deployment or {}).get("spec") or {}).get("template") or {}
+    template = ((situation.workload.deployment or {}).get("spec") or {}).get("template") or {}
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     config = {
         "contract": router_config.contract(router.spec),
@@ -144,41 +126,33 @@ def _written(
 
 
 def _dry_run(
-    router: Router,
-    problems: list[Problem],
-    previous: Mapping[str, Any],
-    plan: Mapping[str, Any] | None,
+    situation: Situation, previous: Mapping[str, Any], plan: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    if not writing.is_dry_run(router):
+    if not writing.is_dry_run(situation.router):
         return {}
-    if is_blind(problems):
+    if situation.is_blind:
         known = previous.get("dryRun")
         return {"dryRun": known} if known else {}
-    blocking = [problem for problem in problems if problem.blocking]
-    if blocking or not plan:
+    if situation.blocking or not plan:
         found = {"summary": "it would be refused, see condition DryRun", "changes": []}
     else:
         found = {"summary": plan["summary"], "changes": list(plan["changes"])}
-    return {"dryRun": {"observedGeneration": router.generation, **found}}
+    return {"dryRun": {"observedGeneration": situation.router.generation, **found}}
 
 
-def _openshift_features(
-    facts: Facts, problems: list[Problem], workload: Workload, previous: Mapping[str, Any]
-) -> dict[str, Any]:
-    if is_blind(problems):
+def _openshift_features(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any]:
+    if situation.is_blind:
         known = previous.get("openshiftFeatures")
         return {"openshiftFeatures": known} if known else {}
-    if not facts.is_openshift:
+    if not situation.facts.is_openshift:
         return {}
-    admission = openshift_admission(facts, problems, workload)
+    admission = openshift_admission(situation)
     host = {"routeHostname": sanitized(admission.host)} if admission and admission.host else {}
-    return {"openshiftFeatures": {"routesEnabled": workload.route is not None, **host}}
+    return {"openshiftFeatures": {"routesEnabled": situation.workload.route is not None, **host}}
 
 
-def _endpoints(
-    facts: Facts, problems: list[Problem], previous: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    if is_blind(problems):
+def _endpoints(situation: Situation, previous: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if situation.is_blind:
         # The next run needs the addresses to stay with its backends.
         return list(previous.get("endpoints") or [])
     return [
@@ -189,13 +163,14 @@ def _endpoints(
             "ready": endpoint.ready,
             "message": sanitized(endpoint.message),
         }
-        for endpoint in facts.endpoints
+        for endpoint in situation.facts.endpoints
     ]
 
 
-def messages(facts: Facts, problems: list[Problem], current: Mapping[str, Any]) -> list[str]:
+def messages(situation: Situation, current: Mapping[str, Any]) -> list[str]:
     """Lines for the operator's log: problems, then one line that sums up."""
-    return [*(sanitized(str(problem)) for problem in problems), summary(facts, current)]
+    told = [sanitized(str(problem)) for problem in situation.problems]
+    return [*told, summary(situation.facts, current)]
 
 
 def summary(facts: Facts, current: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import socket
 import ssl
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +117,9 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
-def _router(listener: int, grpc: int, metrics: int, **envoy: bool) -> Router:
+def _router(
+    listener: int, grpc: int, metrics: int, endpoints: Iterable[Endpoint] = (), **envoy: bool
+) -> Router:
     return Router(
         {
             "apiVersion": "vllm.ai/v1alpha1",
@@ -130,22 +132,26 @@ def _router(listener: int, grpc: int, metrics: int, **envoy: bool) -> Router:
                     "metrics": {"targetPort": metrics},
                 },
                 "envoy": envoy,
-                "vllmEndpoints": [
-                    {
-                        "name": "plain",
-                        "model": "plain-model",
-                        "loras": [{"name": "plain-model-maths"}],
-                        "backend": {"type": "service", "service": {"name": "plain", "port": 1}},
-                    }
-                ],
+                "vllmEndpoints": [_entry(endpoint) for endpoint in endpoints],
             },
         }
     )
 
 
+def _entry(endpoint: Endpoint) -> dict[str, Any]:
+    adapters = [{"name": "plain-model-maths"}] if endpoint.model == "plain-model" else []
+    return {
+        "name": endpoint.name,
+        "model": endpoint.model,
+        "weight": endpoint.weight,
+        "loras": adapters,
+        "backend": {"type": "service", "service": {"name": endpoint.name, "port": 1}},
+    }
+
+
 def _endpoint(name: str, model: str, port: int, weight: int = 1, scheme: str = "http") -> Endpoint:
-    host = f"{name}.models.svc" if port else ""
-    return Endpoint(name, model, weight, host, port, scheme, ready=bool(port))
+    service, namespace = (name, "models") if port else ("", "")
+    return Endpoint(name, model, weight, service, namespace, port, scheme, ready=bool(port))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +203,7 @@ def start(
                     _endpoint("odd", "half-dead-model", odd.port),
                 ]
             )
-            cr = _router(listener, grpc, metrics, **envoy)
+            cr = _router(listener, grpc, metrics, facts.endpoints, **envoy)
             ports = pod_ports(cr.spec)
             rendered = in_this_machine(
                 bootstrap(cr, facts), {ports.api: api.port, ports.admin: admin}, dns.port

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import (
     HTTP_CONNECTION_MANAGER,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ISTIO,
 )
@@ -179,24 +179,26 @@ def data_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DataPa
                     "extProc": True,
                 },
                 service={"api": {"port": api.port}, "grpc": {"targetPort": port}},
+                vllmEndpoints=[entry("qwen", QWEN, qwen.port), entry("llama", LLAMA, llama.port)],
             )
         )
-        built = bootstrap(gateway.http_routes(router, found(router, qwen, llama)), listener, admin)
-        (envoy_filter,) = gateway.ext_proc_attachment(router, found(router, qwen, llama))
+        built = bootstrap(gateway.http_routes(router, found(router)), listener, admin)
+        (envoy_filter,) = gateway.ext_proc_attachment(router, found(router))
         patch(built, envoy_filter)
         stack.enter_context(running(in_this_machine(built, {}, dns.port), tmp_path))
         yield DataPath(listener, stub_router, api, [qwen, llama])
 
 
-def found(router: Router, qwen: StubBackend, llama: StubBackend) -> Facts:
+def entry(name: str, model: str, port: int) -> dict[str, Any]:
+    service = {"name": name, "namespace": "models", "port": port}
+    return {"name": name, "model": model, "backend": {"type": "service", "service": service}}
+
+
+def found(router: Router) -> Facts:
     return replace(
         facts(router, "kubernetes"),
         capabilities=SERVED,
         gateway={"found": True, "controller": CONTROLLER_ISTIO},
-        endpoints=[
-            Endpoint("qwen", QWEN, 1, "qwen.models.svc", qwen.port, "http", ready=True),
-            Endpoint("llama", LLAMA, 1, "llama.models.svc", llama.port, "http", ready=True),
-        ],
     )
 
 

@@ -19,8 +19,8 @@ def router(**status: Any) -> Router:
 
 def endpoint(**changed: Any) -> Endpoint:
     values: dict[str, Any] = {
-        "name": "qwen", "model": "qwen2.5-7b", "weight": 1, "host": "vllm-qwen.default.svc",
-        "port": 8000, "scheme": "http", "ready": True,
+        "name": "qwen", "model": "qwen2.5-7b", "weight": 1, "service": "vllm-qwen",
+        "namespace": "default", "port": 8000, "scheme": "http", "ready": True,
     }  # fmt: skip
     return Endpoint(**{**values, **changed})
 

@@ -31,19 +31,23 @@ def facts_of(router: Router) -> Facts:
 
 def _endpoint(entry: dict[str, Any]) -> Endpoint:
     backend = entry["backend"]
-    host, port, scheme = "", 0, "http"
+    service, namespace, port = "", "", 0
     if backend["type"] == "kserve":
-        host, port, scheme = (
-            f"{backend['inferenceServiceName']}-predictor.default.svc",
-            8443,
-            "https",
-        )
+        service, namespace, port = f"{backend['inferenceServiceName']}-predictor", "default", 8443
     elif backend["type"] == "service":
-        service = backend["service"]
-        host = f"{service['name']}.{service.get('namespace', 'default')}.svc"
-        port = service["port"]
-        scheme = "https" if port in (443, 8443) else "http"
-    return Endpoint(entry["name"], entry["model"], entry["weight"], host, port, scheme, bool(host))
+        wanted = backend["service"]
+        service, port = wanted["name"], wanted["port"]
+        namespace = wanted.get("namespace", "default")
+    return Endpoint(
+        name=entry["name"],
+        model=entry["model"],
+        weight=entry["weight"],
+        service=service,
+        namespace=namespace,
+        port=port,
+        scheme="https" if port in (443, 8443) else "http",
+        ready=bool(service),
+    )
 
 
 def endpoint(name: str, model: str, **more: Any) -> dict[str, Any]:

@@ -19,16 +19,16 @@ from examples import sample
 
 
 def kserve(name: str, model: str, weight: int = 1) -> Endpoint:
-    host = f"{name}-predictor.default.svc"
-    return Endpoint(name, model, weight, host, 8443, "https", ready=True)
+    service = f"{name}-predictor"
+    return Endpoint(name, model, weight, service, "default", 8443, "https", ready=True)
 
 
 def service(name: str, model: str, weight: int = 1) -> Endpoint:
-    return Endpoint(name, model, weight, f"{name}.vllm.svc", 8000, "http", ready=True)
+    return Endpoint(name, model, weight, name, "vllm", 8000, "http", ready=True)
 
 
 def unresolved(name: str, model: str) -> Endpoint:
-    return Endpoint(name, model, 1, "", 0, "http", ready=False, reason="ServiceNotFound")
+    return Endpoint(name, model, 1, "", "", 0, "http", ready=False, reason="ServiceNotFound")
 
 
 def router(**spec: Any) -> Router:
@@ -42,47 +42,49 @@ def router(**spec: Any) -> Router:
     )
 
 
-CASES: dict[str, tuple[Router, list[Endpoint]]] = {
-    "single_kserve": (router(), [kserve("llama3-8b", "llama3-8b")]),
+def entry(endpoint: Endpoint, **more: Any) -> dict[str, Any]:
+    backend = {"type": "service", "service": {"name": endpoint.name, "port": 8000}}
+    asked = {"name": endpoint.name, "model": endpoint.model, "weight": endpoint.weight}
+    return {**asked, "backend": backend, **more}
+
+
+def built(endpoints: list[Endpoint], **spec: Any) -> dict[str, Any]:
+    asked = {"vllmEndpoints": [entry(endpoint) for endpoint in endpoints], **spec}
+    return bootstrap(router(**asked), Facts(endpoints=endpoints))
+
+
+CASES: dict[str, tuple[dict[str, Any], list[Endpoint]]] = {
+    "single_kserve": ({}, [kserve("llama3-8b", "llama3-8b")]),
     "two_models": (
-        router(),
+        {},
         [service("small", "qwen/qwen3-4b"), service("large", "qwen/qwen3-72b")],
     ),
     "weighted": (
-        router(),
+        {},
         [service("blue", "llama3-8b", 80), service("green", "llama3-8b", 20)],
     ),
     "mixed_schemes": (
-        router(),
+        {},
         [kserve("llama3-8b", "llama3-8b", 3), service("spare", "llama3-8b")],
     ),
     "unresolved_llamastack": (
-        router(),
+        {},
         [unresolved("stack", "llama-3.3-70b"), service("small", "qwen/qwen3-4b")],
     ),
-    "failure_open": (router(envoy={"failureModeAllow": True}), [service("small", "qwen3-4b")]),
-    "no_endpoints": (router(), []),
+    "failure_open": ({"envoy": {"failureModeAllow": True}}, [service("small", "qwen3-4b")]),
+    "no_endpoints": ({}, []),
     "lora": (
-        router(
-            vllmEndpoints=[
-                {
-                    "name": "small",
-                    "model": "qwen3-4b",
-                    "loras": [{"name": "law-expert"}],
-                    "backend": {"type": "service", "service": {"name": "small", "port": 8000}},
-                }
-            ]
-        ),
+        {"vllmEndpoints": [entry(service("small", "qwen3-4b"), loras=[{"name": "law-expert"}])]},
         [service("small", "qwen3-4b")],
     ),
     "own_ports": (
-        router(
-            service={
+        {
+            "service": {
                 "api": {"targetPort": 8081},
                 "grpc": {"targetPort": 19000},
                 "metrics": {"targetPort": 8082},
             }
-        ),
+        },
         [service("small", "qwen3-4b")],
     ),
 }
@@ -91,12 +93,12 @@ CASES: dict[str, tuple[Router, list[Endpoint]]] = {
 # The base's own file is in its golden manifests.
 @pytest.mark.parametrize("case", CASES)
 def test_bootstrap_is_as_reviewed(case: str) -> None:
-    subject, endpoints = CASES[case]
+    spec, endpoints = CASES[case]
     base = sample(golden.BASE)
     golden.check_patch(
         golden.ENVOY / f"{case}.patch",
         yaml_text(bootstrap(base, facts_of(base, "kubernetes"))),
-        yaml_text(bootstrap(subject, Facts(endpoints=endpoints))),
+        yaml_text(built(endpoints, **spec)),
     )
 
 
@@ -105,7 +107,8 @@ def test_no_golden_file_is_left_over() -> None:
 
 
 def test_bootstrap_changes_neither_router_nor_facts() -> None:
-    subject, endpoints = CASES["weighted"]
+    _, endpoints = CASES["weighted"]
+    subject = router(vllmEndpoints=[entry(endpoint) for endpoint in endpoints])
     facts = Facts(endpoints=endpoints)
     before = facts.as_dict(), dict(subject.resource)
     assert bootstrap(subject, facts) == bootstrap(subject, facts)
@@ -113,17 +116,14 @@ def test_bootstrap_changes_neither_router_nor_facts() -> None:
 
 
 def test_bootstrap_does_not_depend_on_whether_a_backend_is_there_now() -> None:
-    there = Endpoint("a", "m", 1, "a.ns.svc", 80, "http", ready=True)
-    gone = Endpoint("a", "m", 1, "a.ns.svc", 80, "http", ready=False, reason="ServiceNotFound")
-    assert bootstrap(router(), Facts(endpoints=[there])) == bootstrap(
-        router(), Facts(endpoints=[gone])
-    )
+    there = Endpoint("a", "m", 1, "a", "ns", 80, "http", ready=True)
+    gone = Endpoint("a", "m", 1, "a", "ns", 80, "http", ready=False, reason="ServiceNotFound")
+    assert built([there]) == built([gone])
 
 
 def test_text_of_the_cr_is_not_a_command_of_envoys() -> None:
     name = '%REQ(authorization)% {{ lookup("pipe", "id") }}'
-    endpoints = [service("odd", name)]
-    routes = _routes(bootstrap(router(), Facts(endpoints=endpoints)))
+    routes = _routes(built([service("odd", name)]))
     # In a match nothing is expanded; in a header that Envoy adds, %% is one percent sign.
     assert routes[name]["match"]["headers"][0]["string_match"]["exact"] == name
     added = routes["default model"]["request_headers_to_add"][0]["header"]["value"]
@@ -131,22 +131,17 @@ def test_text_of_the_cr_is_not_a_command_of_envoys() -> None:
 
 
 def test_a_model_that_only_has_endpoints_of_weight_zero_gets_no_cluster() -> None:
-    rendered = bootstrap(router(), Facts(endpoints=[service("a", "m", weight=0)]))
+    rendered = built([service("a", "m", weight=0)])
     assert _routes(rendered)["m"]["route"] == {"cluster": NO_ENDPOINT}
     names = {cluster["name"] for cluster in rendered["static_resources"]["clusters"]}
     assert names == {"router-ext-proc", "router-api", NO_ENDPOINT}
 
 
 def test_a_models_name_wins_over_a_lora_adapter_of_the_same_name() -> None:
-    backend = {"type": "service", "service": {"name": "a", "port": 8000}}
-    subject = router(
-        vllmEndpoints=[
-            {"name": "a", "model": "a", "loras": [{"name": "b"}], "backend": backend},
-            {"name": "b", "model": "b", "backend": backend},
-        ]
-    )
-    rendered = bootstrap(subject, Facts(endpoints=[service("a", "a"), service("b", "b")]))
-    assert _routes(rendered)["b"]["route"]["cluster"] == model_cluster_name("b")
+    both = [service("a", "a"), service("b", "b")]
+    asked = [entry(both[0], loras=[{"name": "b"}]), entry(both[1])]
+    routes = _routes(built(both, vllmEndpoints=asked))
+    assert routes["b"]["route"]["cluster"] == model_cluster_name("b")
 
 
 @pytest.mark.parametrize(

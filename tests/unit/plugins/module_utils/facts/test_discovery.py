@@ -88,7 +88,7 @@ def test_log_lines_are_those_of_the_documentation() -> None:
 
 
 def test_log_names_each_backend_that_was_not_found() -> None:
-    found = Endpoint("second", "llama3-8b", 1, "vllm.apps.svc", 8000, "http", ready=True)
+    found = Endpoint("second", "llama3-8b", 1, "vllm", "apps", 8000, "http", ready=True)
     lost = replace(found, name="first", ready=False, message="Service apps/vllm does not exist")
     assert discovery.messages(Facts(endpoints=[lost, found]))[1:] == [
         "Failed to discover backend first: Service apps/vllm does not exist"
@@ -96,36 +96,8 @@ def test_log_names_each_backend_that_was_not_found() -> None:
     assert discovery.messages(Facts(endpoints=[lost]))[-1] == "No backends found"
 
 
-def storage_class(name: str, created: str = "", **annotations: str) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "creationTimestamp": created, "annotations": annotations},
-    }
-
-
-DEFAULT = {"storageclass.kubernetes.io/is-default-class": "true"}
-
-
-@pytest.mark.parametrize(
-    ("classes", "expected"),
-    [
-        ([], ""),
-        ([storage_class("a")], ""),
-        ([storage_class("a"), storage_class("b", **DEFAULT)], "b"),
-        (
-            [
-                storage_class("a", "2026-01-01", **DEFAULT),
-                storage_class("b", "2026-02-01", **DEFAULT),
-            ],
-            "b",
-        ),
-        ([storage_class("b", **DEFAULT), storage_class("a", **DEFAULT)], "a"),
-        ([storage_class("a", **{"storageclass.kubernetes.io/is-default-class": "false"})], ""),
-    ],
-)
-def test_default_storage_class_is_the_one_the_api_server_would_take(
-    classes: list[dict[str, Any]], expected: str
-) -> None:
-    assert discovery.default_storage_class(classes) == expected
+def storage_class(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}}
 
 
 def volume(name: str | None) -> Router:
@@ -231,7 +203,7 @@ ASKS_FOR_ALL = {
     "gateway": {"existingRef": {"name": "shared", "namespace": "apps"}, "extProc": True},
     "openshift": {"routes": {"enabled": True}},
 }
-GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_VERSIONS
+GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_APIS
 
 
 @pytest.mark.parametrize(
@@ -275,7 +247,7 @@ def test_without_a_cluster_each_object_is_built_whose_api_counts_as_served(
 
 def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
     asked = router(**ASKS_FOR_ALL)
-    everything = list(discovery.OPTIONAL_VERSIONS)
+    everything = list(discovery.OPTIONAL_APIS)
     for platform in ("kubernetes", "openshift"):
         facts = discovery.offline_facts(asked, platform)
         assert facts == discovery.offline_facts(asked, platform, everything)
@@ -283,5 +255,5 @@ def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
 
 def test_every_optional_kind_has_its_api_among_the_optional_ones() -> None:
     optional = {resource.api_version for resource in RESOURCES if resource.optional}
-    of_groups = {f"{group}/{version}" for group, version in discovery.OPTIONAL_VERSIONS.items()}
+    of_groups = set(map(str, discovery.OPTIONAL_APIS.values()))
     assert optional == of_groups | {"route.openshift.io/v1"}

@@ -58,7 +58,7 @@ def test_hash_follows_the_content_and_nothing_else() -> None:
     assert config_hashes(router(replicas=3), Facts()) == before
     assert config_hashes(router(config={"strategy": "priority"}), Facts()) != before
     assert config_hashes(router(toolsDb=[{"name": "f"}]), Facts()) != before
-    endpoint = Endpoint("a", "one", 1, "a.default.svc", 8000, "http", ready=True)
+    endpoint = Endpoint("a", "one", 1, "a", "default", 8000, "http", ready=True)
     assert config_hashes(router(), Facts(endpoints=[endpoint])) != before
 
 
@@ -69,7 +69,7 @@ def test_hash_does_not_follow_readiness() -> None:
     hashes = {
         config_hashes(
             subject,
-            Facts(endpoints=[Endpoint("a", "one", 1, "a.default.svc", 8000, "http", ready=ready)]),
+            Facts(endpoints=[Endpoint("a", "one", 1, "a", "default", 8000, "http", ready=ready)]),
         )
         for ready in (True, False)
     }

@@ -136,7 +136,7 @@ def test_lora_adapters_are_served_where_their_model_is() -> None:
 
 def test_a_model_without_an_address_keeps_its_rule_without_a_backend() -> None:
     router = asking(endpoint("a"))
-    lost = Endpoint("a", "qwen", 1, "", 0, "http", ready=False)
+    lost = Endpoint("a", "qwen", 1, "", "", 0, "http", ready=False)
     found = replace(facts(router, "kubernetes"), endpoints=[lost])
     assert routes(router, found)["my-router-models"]["spec"]["rules"][0]["backendRefs"] == []
 

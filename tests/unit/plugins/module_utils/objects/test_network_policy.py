@@ -118,8 +118,8 @@ def test_what_the_pods_may_reach_is_left_alone_unless_asked_for():
 
 
 def test_limited_egress_keeps_dns_and_the_namespaces_of_the_backends():
-    known = Endpoint("a", "m", 1, "vllm.serving.svc", 8000, "http", ready=True)
-    unknown = replace(known, name="b", host="", port=0)
+    known = Endpoint("a", "m", 1, "vllm", "serving", 8000, "http", ready=True)
+    unknown = replace(known, name="b", service="", namespace="", port=0)
     redis = {"to": [CLIENTS], "ports": [{"protocol": "TCP", "port": 6379}]}
 
     wanted = built(Facts(endpoints=[known, unknown]), networkPolicy={"egress": [redis]})

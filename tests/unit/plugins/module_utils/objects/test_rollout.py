@@ -52,7 +52,7 @@ def test_under_hot_reload_a_new_configuration_leaves_the_pods_alone(
 
 
 def test_under_hot_reload_envoy_s_file_still_makes_new_pods() -> None:
-    found = Facts(endpoints=[Endpoint("a", "m", 1, "a.default.svc", 8000, "http", ready=True)])
+    found = Facts(endpoints=[Endpoint("a", "m", 1, "a", "default", 8000, "http", ready=True)])
     live = annotations(configRolloutPolicy="HotReload")
     after = annotations(
         running(live, found), vllmEndpoints=ENDPOINTS, configRolloutPolicy="HotReload"

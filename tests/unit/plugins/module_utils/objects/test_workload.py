@@ -416,9 +416,9 @@ class TestRollout:
             "model": "m",
             "backend": {"type": "service", "service": {"name": "a", "port": 8000}},
         }
-        there = Endpoint("a", "m", 1, "a.default.svc", 8000, "http", ready=True)
-        gone = Endpoint("a", "m", 1, "a.default.svc", 8000, "http", ready=False)
-        moved = Endpoint("a", "m", 1, "b.default.svc", 8000, "http", ready=True)
+        there = Endpoint("a", "m", 1, "a", "default", 8000, "http", ready=True)
+        gone = Endpoint("a", "m", 1, "a", "default", 8000, "http", ready=False)
+        moved = Endpoint("a", "m", 1, "b", "default", 8000, "http", ready=True)
 
         def pods(endpoint_found: Endpoint) -> dict[str, Any]:
             return template(Facts(endpoints=[endpoint_found]), vllmEndpoints=[endpoint])

@@ -61,9 +61,9 @@ def test_0_4_lists_only_backends_that_its_release_puts_into_one_cluster(
     router = make_router(vllmEndpoints=[endpoint(name, "one") for name in "abc"])
     facts = Facts(
         endpoints=[
-            Endpoint("a", "one", 1, "a.default.svc", 443, "https", ready=True),
-            Endpoint("b", "one", 1, "b.default.svc", 443, "https", ready=True),
-            Endpoint("c", "one", 1, "c.default.svc", 8000, "http", ready=True),
+            Endpoint("a", "one", 1, "a", "default", 443, "https", ready=True),
+            Endpoint("b", "one", 1, "b", "default", 443, "https", ready=True),
+            Endpoint("c", "one", 1, "c", "default", 8000, "http", ready=True),
         ]
     )
     (model,) = render(router, facts)["providers"]["models"]
@@ -76,8 +76,8 @@ def test_unresolved_backend_is_left_out_beside_a_resolved_one(
     router = make_router(vllmEndpoints=[endpoint("gone", "one"), endpoint("here", "one")])
     facts = Facts(
         endpoints=[
-            Endpoint("gone", "one", 1, "", 0, "http", ready=False),
-            Endpoint("here", "one", 1, "here.default.svc", 8000, "http", ready=True),
+            Endpoint("gone", "one", 1, "", "", 0, "http", ready=False),
+            Endpoint("here", "one", 1, "here", "default", 8000, "http", ready=True),
         ]
     )
     for contract in ("0.3", "0.4"):

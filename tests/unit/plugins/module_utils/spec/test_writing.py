@@ -17,6 +17,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 
 NOW = "2026-11-23T10:00:00Z"
 PAUSED = {"vllm.ai/paused": "true"}
@@ -74,7 +77,8 @@ def status(
     problems: list[Problem] | None = None,
     plan: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    return router_status.build(owner, Facts(), problems or [], workload, NOW, previous or {}, plan)
+    situation = Situation(owner, Facts(), problems or [], workload)
+    return router_status.build(situation, NOW, previous or {}, plan)
 
 
 def condition(of: dict[str, Any], name: str) -> dict[str, Any] | None:
@@ -157,13 +161,14 @@ class TestPaused:
         assert verdict(status(router(4, **PAUSED), before), "Ready") == ("False", "Paused")
 
     def test_created_paused_it_waits_without_looking_again_and_again(self) -> None:
-        said = status(router(1, **PAUSED), workload=Workload())
+        owner = router(1, **PAUSED)
+        said = status(owner, workload=Workload())
         assert said["phase"] == "Paused"
         assert verdict(said, "Ready") == ("False", "DeploymentMissing")
         assert "appliedGeneration" not in said
         assert "config" not in said
         assert "Paused" in told({}, said)
-        assert requeue_after.period(router(), Facts(), [], Workload(), writes=False) == "10m"
+        assert requeue_after.period(Situation(owner, Facts())) == "10m"
 
     def test_going_on_is_told_and_leaves_no_trace(self) -> None:
         paused = status(router(4, **PAUSED), RUNNING)

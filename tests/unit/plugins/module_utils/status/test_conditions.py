@@ -17,6 +17,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from seen import (
     ALL_FOUND,
     FOUND,
@@ -245,7 +248,8 @@ def test_a_route_that_waits_is_progress_and_no_fault(exists: bool, reason: str) 
     assert verdict(said, "Ready") == ("True", "RouterReady")
     assert verdict(said, "Degraded") == ("False", "AsExpected")
     assert said["openshiftFeatures"] == {"routesEnabled": exists}
-    assert requeue_after.period(router(), ON_OPENSHIFT, [], workload) == requeue_after.PROGRESSING
+    situation = Situation(router(), ON_OPENSHIFT, [], workload)
+    assert requeue_after.period(situation) == requeue_after.PROGRESSING
 
 
 def test_a_refused_route_degrades_with_the_words_of_the_refusal() -> None:
@@ -267,7 +271,8 @@ def test_a_route_outside_openshift_is_the_only_thing_that_is_missing() -> None:
     assert "spec.ingress" in condition(said, "RouteReady")["message"]
     assert condition(said, "Degraded")["message"].count("only OpenShift has Routes") == 1
     assert "openshiftFeatures" not in said
-    assert requeue_after.period(router(), ALL_FOUND, problems, workload) == requeue_after.SETTLED
+    situation = Situation(router(), ALL_FOUND, problems, workload)
+    assert requeue_after.period(situation) == requeue_after.SETTLED
 
 
 def test_a_route_is_not_judged_by_a_cluster_that_does_not_answer() -> None:

@@ -15,6 +15,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.fingerprint import (
     fingerprint,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 
 NOW = "2026-11-23T10:00:00Z"
 
@@ -73,8 +76,8 @@ class Seen:
 
     def fingerprint(self) -> str:
         facts = Facts.from_dict(self.facts)
-        subject = Router(self.router)
-        return fingerprint(self.code, subject, facts, self.problems, self.live, self.status)
+        situation = Situation(Router(self.router), facts, self.problems)
+        return fingerprint(self.code, situation, self.live, self.status)
 
 
 def _set(path: str, value: Any) -> Callable[[Seen], None]:

@@ -16,6 +16,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from examples import resource
 
 GATEWAY: dict[str, Any] = {"existingRef": {"name": "public", "namespace": "edge"}}
@@ -60,7 +63,7 @@ OWNER = Router(resource(gateway=GATEWAY))
 
 
 def status(found: Workload, *problems: Problem, facts: Facts | None = None) -> dict[str, Any]:
-    return router_status.build(OWNER, facts or Facts(), list(problems), found, NOW, {})
+    return router_status.build(Situation(OWNER, facts or Facts(), list(problems), found), NOW, {})
 
 
 def verdict(said: dict[str, Any], kind: str) -> tuple[str, str]:
@@ -89,7 +92,7 @@ def test_the_verdict_on_the_http_route_makes_the_phase(
     assert verdict(said, "RouteReady") == (value, reason)
     assert verdict(said, "Ready")[0] == "True", "clients inside the cluster are served"
     assert verdict(said, "Degraded")[0] == str(phase == "Degraded")
-    assert requeue_after.period(OWNER, Facts(), [], workload(*statuses)) == again
+    assert requeue_after.period(Situation(OWNER, Facts(), [], workload(*statuses))) == again
 
 
 @pytest.mark.parametrize(
@@ -99,13 +102,11 @@ def test_the_verdict_on_the_http_route_makes_the_phase(
 def test_a_verdict_that_may_change_unheard_is_looked_at_each_minute(
     is_told_of_status: bool, again: str
 ) -> None:
-    accepted = workload("True", "True")
-    found = requeue_after.period(OWNER, Facts(), [], accepted, is_told_of_status=is_told_of_status)
-    assert found == again
-    alone = requeue_after.period(
-        OWNER, Facts(), [], Workload(RUNNING), is_told_of_status=is_told_of_status
-    )
-    assert alone == requeue_after.SETTLED, "no verdict of others is waited for"
+    accepted = Situation(OWNER, Facts(), [], workload("True", "True"))
+    assert requeue_after.period(accepted, is_told_of_status) == again
+    alone = Situation(OWNER, Facts(), [], Workload(RUNNING))
+    found = requeue_after.period(alone, is_told_of_status)
+    assert found == requeue_after.SETTLED, "no verdict of others is waited for"
 
 
 @pytest.mark.parametrize(

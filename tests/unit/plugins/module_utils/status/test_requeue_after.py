@@ -13,6 +13,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from seen import (
     ALL_FOUND,
     FOUND,
@@ -48,7 +51,7 @@ WATCHES = Path(requeue_after.__file__).parents[3] / "watches.yaml"
 def test_what_waiting_may_cure_is_looked_at_soon(
     facts: Facts, problems: list[Problem], workload: Workload, after: str
 ) -> None:
-    assert requeue_after.period(router(), facts, problems, workload) == after
+    assert requeue_after.period(Situation(router(), facts, problems, workload)) == after
 
 
 def annotated(period: str) -> Router:
@@ -65,14 +68,12 @@ def annotated(period: str) -> Router:
 def test_whoever_wants_to_know_earlier_annotates_the_router(
     workload: Workload, is_told_of_status: bool
 ) -> None:
-    found = requeue_after.period(
-        annotated("1m30s"), ON_OPENSHIFT, [], workload, is_told_of_status=is_told_of_status
-    )
-    assert found == "1m30s"
+    situation = Situation(annotated("1m30s"), ON_OPENSHIFT, [], workload)
+    assert requeue_after.period(situation, is_told_of_status) == "1m30s"
 
 
 def test_what_is_waited_for_is_looked_at_sooner_than_the_annotation_says() -> None:
-    assert requeue_after.period(annotated("1h"), ALL_FOUND, [], STARTING) == "30s"
+    assert requeue_after.period(Situation(annotated("1h"), ALL_FOUND, [], STARTING)) == "30s"
 
 
 def test_an_annotation_that_is_no_duration_counts_as_none() -> None:

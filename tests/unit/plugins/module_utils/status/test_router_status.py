@@ -14,6 +14,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
+    Situation,
+)
 from seen import (
     ALL_FOUND,
     FOUND,
@@ -178,7 +181,8 @@ def test_openshift_features_appear_on_openshift_only() -> None:
 
 def test_a_second_look_at_the_same_things_gives_the_same_bytes() -> None:
     first = status()
-    later = router_status.build(router(), ALL_FOUND, [], ROLLED_OUT, "2030-01-01T00:00:00Z", first)
+    situation = Situation(router(), ALL_FOUND, [], ROLLED_OUT)
+    later = router_status.build(situation, "2030-01-01T00:00:00Z", first)
     assert json.dumps(later) == json.dumps(first)
 
 
@@ -192,7 +196,8 @@ def test_the_summary_is_one_line_without_the_users_text() -> None:
 
 
 def test_the_log_tells_each_problem_and_then_sums_up() -> None:
-    lines = router_status.messages(ALL_FOUND, [INVALID], status(problems=[INVALID]))
+    situation = Situation(router(), ALL_FOUND, [INVALID], ROLLED_OUT)
+    lines = router_status.messages(situation, status(problems=[INVALID]))
     assert lines[0] == "spec.replicas: found -1. Give 0 or more."
     assert lines[1].startswith("Degraded (InvalidSpec)")
 

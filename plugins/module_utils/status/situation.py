@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All that a run knows about a router when it says how it is: what is asked, what is there, what is
+wrong. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    Trouble,
+    Workload,
+)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One router and its cluster, as a run found them.
+
+    facts: of discovery; empty, and saying nothing, when is_blind.
+    problems: of all steps of the run, in their order.
+    workload: the live objects; none while nobody has looked.
+    """
+
+    router: Router
+    facts: Facts
+    problems: list[Problem] = field(default_factory=list)
+    workload: Workload = field(default_factory=Workload)
+
+    @property
+    def is_blind(self) -> bool:
+        """The cluster could not be read."""
+        return any(problem.reason == "DiscoveryFailed" for problem in self.problems)
+
+    @cached_property
+    def blocking(self) -> list[Problem]:
+        """The problems that keep everything from being written."""
+        return [problem for problem in self.problems if problem.blocking]
+
+    @property
+    def may_write(self) -> bool:
+        """Nobody has asked the operator to keep its hands off."""
+        return writing.mode(self.router) == writing.WRITE
+
+    @cached_property
+    def troubles(self) -> list[Trouble]:
+        """What the live objects complain of, worst first."""
+        return live_workload.troubles_of(self.workload)
+
+    @property
+    def is_rolled_out(self) -> bool:
+        """Every wanted pod runs what was last written."""
+        return live_workload.is_rolled_out(self.workload.deployment)
