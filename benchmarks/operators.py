@@ -116,8 +116,8 @@ class Operator:
         while self.reconciles() < target:
             behind = target - self.reconciles()
             for name in itertools.islice(ring, min(len(names), behind)):
-                # Of the router's own group: with any other, a run may end as soon as it sees that
-                # nothing has changed, and that is not what is measured.
+                # It is in the router's own group: with any other, a run may end as soon as it sees
+                # that nothing has changed, and that is not what is measured.
                 annotations = {"vllm.ai/benchmark-round": str(next(asked))}
                 namespace.edit(name, {"metadata": {"annotations": annotations}})
             self._wait_for_more_than(self.reconciles())

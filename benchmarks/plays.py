@@ -27,7 +27,7 @@ DEADLINE = 300.0
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: wall and CPU seconds, and requests to the API server."""
+    """What one run takes: wall and CPU seconds, and requests to the API server."""
 
     seconds: float
     cpu_seconds: float

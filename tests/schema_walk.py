@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[1] / "config" / "crd" / "semanticrouter.yaml"
 
 
 def leaves(node: Schema, steps: Steps = ()) -> Iterator[tuple[Steps, Schema]]:
-    """Every field with a value of its own. Of Kubernetes' own types, the whole."""
+    """Every field with a value of its own. Kubernetes' own types are one field."""
     if "$core" in node:
         yield steps, node
     elif node.get("properties"):

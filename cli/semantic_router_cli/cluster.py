@@ -128,17 +128,17 @@ class Cluster:
 
         A replacement, for what is no longer in the file to be gone.
         """
-        described = resource.get("metadata") or {}
-        if not described.get("name"):
+        metadata = resource.get("metadata") or {}
+        if not metadata.get("name"):
             raise FileError("metadata.name: no name is given. Give the router a name.")
-        namespace = described.get("namespace") or self.namespace
+        namespace = metadata.get("namespace") or self.namespace
         if self._asked_for and namespace != self._asked_for:
             raise FileError(
-                f"SemanticRouter {described['name']} is of namespace {namespace}, and -n names "
+                f"SemanticRouter {metadata['name']} is of namespace {namespace}, and -n names "
                 f"{self._asked_for}. Leave one of them out."
             )
-        path = router_path(described["name"], namespace)
-        body = {**resource, "metadata": {**described, "namespace": namespace}}
+        path = router_path(metadata["name"], namespace)
+        body = {**resource, "metadata": {**metadata, "namespace": namespace}}
         live = self.client.get(path)
         if live is None:
             collection = path.rpartition("/")[0]

@@ -58,7 +58,7 @@ def _that_begin(words: Iterable[str], typed: str) -> list[str]:
 
 
 def _routers(words: list[str]) -> list[str]:
-    """Of the namespace in the words; none when the cluster does not answer."""
+    """Those in the namespace that the words name; none when the cluster does not answer."""
     from semantic_router_cli.cluster import Cluster
 
     with suppress(RouterError):

@@ -63,7 +63,7 @@ class Difference:
 
 
 def difference(cluster: Cluster, resource: Manifest) -> Difference:
-    """Of one SemanticRouter and all its objects."""
+    """What a write of one SemanticRouter would change, in it and in all its objects."""
     rehearsed, live = cluster.rehearse_router(resource)
     router = Router(rehearsed)
     found = examine(Reads(cluster.client), router)
@@ -96,8 +96,8 @@ def _said(router: Manifest | None) -> str:
     """What a person writes of it."""
     if router is None:
         return ""
-    described = router["metadata"]
-    kept = {key: described[key] for key in ("name", "namespace", "labels") if key in described}
+    metadata = router["metadata"]
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels") if key in metadata}
     return yaml_text({"metadata": kept, "spec": router.get("spec") or {}})
 
 

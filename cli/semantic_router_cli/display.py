@@ -24,7 +24,7 @@ from semantic_router_cli.tree import Node, State
 if TYPE_CHECKING:
     from semantic_router_cli import rollout
 
-# Of a pipe or a file, which have none: wide enough for a message, narrow enough for a log.
+# A pipe and a file have no width of their own: wide enough for a message, narrow enough for a log.
 _WIDTH_OF_NO_TERMINAL = 120
 _LONGEST_COLUMN = 48
 _SHORT_LINE = 80

@@ -101,7 +101,7 @@ class Migration:
 def of_a_file(
     documents: Iterable[Mapping[str, Any]], name: str, namespace: str | None
 ) -> list[Migration]:
-    """Of each SemanticRouter, and of the first values: all of them would have one name."""
+    """One for each SemanticRouter, and one for the first values: all would have the same name."""
     documents = list(documents)
     values = [item for item in documents if is_helm_values(item)]
     chosen = [*values[:1], *(item for item in documents if item.get("kind") == KIND)]
@@ -136,13 +136,13 @@ def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Mi
 
 
 def _from_router(resource: dict[str, Any]) -> Migration:
-    described = resource.get("metadata") or {}
+    metadata = resource.get("metadata") or {}
     annotations = {
         key: value
-        for key, value in (described.get("annotations") or {}).items()
+        for key, value in (metadata.get("annotations") or {}).items()
         if key != LAST_APPLIED
     }
-    kept = {key: described[key] for key in ("name", "namespace", "labels") if described.get(key)}
+    kept = {key: metadata[key] for key in ("name", "namespace", "labels") if metadata.get(key)}
     if annotations:
         kept["annotations"] = annotations
     spec = resource.get("spec") or {}
@@ -150,12 +150,12 @@ def _from_router(resource: dict[str, Any]) -> Migration:
 
 
 def _from_values(values: dict[str, Any], name: str, namespace: str | None) -> Migration:
-    described = {"name": str(values.pop("fullnameOverride", "") or name)}
+    metadata = {"name": str(values.pop("fullnameOverride", "") or name)}
     if namespace:
-        described["namespace"] = namespace
+        metadata["namespace"] = namespace
     spec: dict[str, Any] = {}
     migration = Migration(
-        {"apiVersion": API_VERSION, "kind": KIND, "metadata": described, "spec": spec}
+        {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
     )
     if "replicaCount" in values:
         spec["replicas"] = values.pop("replicaCount")
@@ -280,7 +280,7 @@ def _modernise(config: dict[str, Any], migration: Migration) -> None:
 
 
 def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
-    """Of providers.defaults, in a document for routers of 0.3 that runs on a later one."""
+    """Gives providers.defaults of a document for routers of 0.3 the names of later ones."""
     defaults = (config.get("providers") or {}).get("defaults") or {}
     if router_config.contract(Router(migration.resource).spec) == "0.3":
         return

@@ -93,7 +93,7 @@ def follow(cluster: Cluster, name: str, goal: Goal, seconds: float, line: Line) 
 
 
 def progress(resource: Manifest | None, goal: Goal, loading: str = "") -> Progress:
-    """Of a router as it is now; ``loading``: what its pods say of their models."""
+    """How far a router is now; ``loading``: what its pods say of their models."""
     if resource is None:
         reached = not goal.type
         return Progress(reached, 0, 0, "gone" if reached else "does not exist yet")

@@ -71,7 +71,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Backend:
-    """An entry of spec.vllmEndpoints as the cluster answers for it now.
+    """What stands behind an entry of spec.vllmEndpoints, as the cluster answers for it now.
 
     pods: ready addresses behind the Service; None when they were not asked for, or it is outside.
     missing: that there is no such Service, "" when there is.
@@ -85,7 +85,7 @@ class Backend:
     told: str | None = None
 
     def remedy(self) -> str:
-        """Of what is missing."""
+        """What helps when the Service is missing."""
         makes = "KServe makes it: kubectl describe inferenceservice"
         return makes if self.type == backends.TYPE_KSERVE else "Create it"
 

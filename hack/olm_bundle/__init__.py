@@ -190,8 +190,8 @@ def _containers(deployment: Mapping[str, Any]) -> list[Manifest]:
 
 
 def _placed_by_olm(manifest: Manifest) -> Manifest:
-    described = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
-    return {**manifest, "metadata": described}
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
+    return {**manifest, "metadata": metadata}
 
 
 def _file_name(manifest: Manifest) -> str:

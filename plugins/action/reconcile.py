@@ -52,7 +52,7 @@ class ActionModule(RouterAction):
         **CONNECTION_OPTIONS,
     }
 
-    # Of the task that all hosts of a batch have in common.
+    # For the task that all hosts of a batch have in common.
     _reads: ClassVar[tuple[str, Reads] | None] = None
 
     def act(self, arguments: Arguments) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class RouterAction(ActionBase):  # type: ignore[misc]
         return result
 
     def client(self, arguments: Arguments) -> Client:
-        """Of the connection options; the same one for the same options, and so its connections."""
+        """One by the connection options; the same for the same options, and so its connections."""
         return _client(
             os.getpid(),
             json.dumps({name: arguments[name] for name in CONNECTION_OPTIONS}, sort_keys=True),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PLUGINS = "ansible_collections.vllm.semantic_router.plugins"
 PRELOAD = (
     *(f"{PLUGINS}.{kind}.*" for kind in ("action", "filter", "plugin_utils")),
-    # Of the connection options of every plugin.
+    # It has the connection options of every plugin.
     "ansible_collections.kubernetes.core.plugins.module_utils.args_common",
     # Where it is installed: every run whose spec.config holds something is checked with it.
     *(["jsonschema"] if find_spec("jsonschema") else []),
@@ -108,7 +108,7 @@ def _needs_client(environment: Mapping[str, str]) -> bool:
 
 
 def _directory(runner_dir: Path | None) -> Path:
-    """Of this process alone; the server removes it."""
+    """One for this process alone; the server removes it."""
     if runner_dir:
         runner_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Path(tempfile.mkdtemp(prefix="warm-", dir=runner_dir)).resolve()

@@ -90,8 +90,8 @@ def ready_address() -> dict[str, Any]:
 def live(kubectl: Kubectl, namespace: str, name: str) -> dict[str, Any]:
     """The router as a file would hold it."""
     found = json.loads(kubectl("get", "semanticrouter", name, "-n", namespace, "-o", "json"))
-    described = {"name": name, "namespace": namespace}
-    return {**{key: found[key] for key in ("apiVersion", "kind", "spec")}, "metadata": described}
+    metadata = {"name": name, "namespace": namespace}
+    return {**{key: found[key] for key in ("apiVersion", "kind", "spec")}, "metadata": metadata}
 
 
 def words(text: str) -> str:

@@ -19,7 +19,7 @@ def annotate(router: SemanticRouter, *changes: str) -> None:
 
 
 def versions(router: SemanticRouter) -> dict[str, str]:
-    """Of what the operator writes; others write statuses, and the Deployment's annotations."""
+    """What the operator writes; others write statuses, and the Deployment's annotations."""
     return {
         name: json.dumps([item.get("spec"), item.get("data"), item["metadata"]["uid"]])
         for name, item in router.objects().items()

@@ -358,9 +358,9 @@ def manifest(kind: Resource, name: str) -> Manifest:
     spec = (
         {} if kind.kind in ("ConfigMap", "ServiceAccount") else {"spec": SPECS.get(kind.kind, {})}
     )
-    owned = metadata.metadata("standalone", "work", name)
-    described = owned if name != "taken" else {"name": name, "namespace": "work"}
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": described, **spec}
+    own = metadata.metadata("standalone", "work", name)
+    found = own if name != "taken" else {"name": name, "namespace": "work"}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": found, **spec}
 
 
 def semantic_router(name: str, gateway: str = "") -> Manifest:

@@ -62,7 +62,7 @@ class Shelf:
         return all(_first(paths, name) == place for name, place in self._collections.items())
 
     def remember_metadata(self) -> None:
-        """Of all collections that are found from here on."""
+        """Keeps that of all collections that are found from here on."""
         collections: Any = importlib.import_module(_FINDER)
         parse = collections._meta_yml_to_dict
 

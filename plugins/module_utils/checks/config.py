@@ -15,7 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import c
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
-# What a cache backend needs: its section with the host.
+# What a cache needs outside of memory: the section of its store with the host.
 _CACHE_HOSTS = {
     "redis": ("redis", "connection", "host"),
     "valkey": ("valkey", "connection", "host"),

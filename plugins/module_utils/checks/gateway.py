@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does spec.gateway make sense? What the Gateway itself is like is ``gateways.py``'s."""
+"""Does spec.gateway make sense? What the Gateway itself is like is ``facts/gateways.py``'s."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Does spec.openshift make sense? Whether the cluster is OpenShift at all is ``discovery.py``'s."""
+"""Does spec.openshift make sense? Whether the cluster is OpenShift is ``facts/discovery.py``'s."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What makes sense across the fields of one SemanticRouter, and what this version cannot build.
 
-The rules themselves stand in ``checks/``, one file per concern. Every validation rule (CEL) of the
-CRD is repeated there, because API servers before 1.25 ignore them; the rest is what CEL cannot say.
-What the cluster lacks is ``discovery.py``'s, what the router does not understand
-``router_config``'s, and single fields are the schema's (``crd.py``).
+The rules themselves stand beside this file, one file per concern. Every validation rule (CEL) of
+the CRD is repeated there, because API servers before 1.25 ignore them; the rest is what CEL cannot
+say. What the cluster lacks is ``facts/discovery.py``'s, what the router does not understand
+``router_config``'s, and single fields are the schema's (``spec/crd.py``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import (
     additions,
-    backends,
     config,
+    endpoints,
     gateway,
     monitoring,
     networking,
@@ -65,7 +65,7 @@ def _name(router: Router) -> Problems:
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (
-    *backends.RULES,
+    *endpoints.RULES,
     *networking.RULES,
     *gateway.RULES,
     *openshift.RULES,

@@ -43,7 +43,7 @@ class Access:
 
 
 def in_cluster() -> Access | None:
-    """Of the pod's service account; None outside of a pod."""
+    """What the pod's service account gives; None outside of a pod."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST")
     port = os.environ.get("KUBERNETES_SERVICE_PORT")
     token, authority = SERVICE_ACCOUNT / "token", SERVICE_ACCOUNT / "ca.crt"
@@ -58,10 +58,11 @@ def in_cluster() -> Access | None:
 
 
 def of_kubeconfig(source: Any, context: str | None, directory: str) -> Access | None:
-    """Of a kubeconfig: its content, or the paths as KUBECONFIG has them.
+    """What a kubeconfig gives.
 
-    directory: where key material may be unpacked. None: the kubernetes client should try. OSError,
-    ValueError and yaml.YAMLError are for files that cannot be read or make no sense.
+    source: its content, or the paths as KUBECONFIG has them. directory: where key material may be
+    unpacked. None: the kubernetes client should try. OSError, ValueError and yaml.YAMLError are for
+    files that cannot be read or make no sense.
     """
     base = Path()
     if not isinstance(source, Mapping):

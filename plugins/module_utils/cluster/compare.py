@@ -31,10 +31,10 @@ HIDDEN = "(hidden)"
 
 def stamped(manifest: Manifest, router: Router) -> Manifest:
     """With its owner, and a hash of all that is asked for."""
-    described = {**manifest["metadata"], "ownerReferences": [router.owner_reference]}
-    owned = {**manifest, "metadata": described}
-    annotations = {**(described.get("annotations") or {}), ANNOTATION_APPLIED_HASH: _hash(owned)}
-    return {**owned, "metadata": {**described, "annotations": annotations}}
+    metadata = {**manifest["metadata"], "ownerReferences": [router.owner_reference]}
+    owned = {**manifest, "metadata": metadata}
+    annotations = {**(metadata.get("annotations") or {}), ANNOTATION_APPLIED_HASH: _hash(owned)}
+    return {**owned, "metadata": {**metadata, "annotations": annotations}}
 
 
 def is_untouched(desired: Manifest, live: Manifest) -> bool:
@@ -84,9 +84,9 @@ def _hash(manifest: Manifest) -> str:
 
 def shown(manifest: Manifest) -> Manifest:
     """What an object is meant to be, without the API server's bookkeeping and ours."""
-    described = manifest["metadata"]
-    annotations = _without(described.get("annotations") or {}, {ANNOTATION_APPLIED_HASH})
-    kept = {**_without(described, _BOOKKEEPING), "annotations": annotations}
+    metadata = manifest["metadata"]
+    annotations = _without(metadata.get("annotations") or {}, {ANNOTATION_APPLIED_HASH})
+    kept = {**_without(metadata, _BOOKKEEPING), "annotations": annotations}
     return {**_without(manifest, {"status"}), "metadata": kept}
 
 

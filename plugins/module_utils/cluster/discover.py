@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The reads behind discovery, side by side; what they mean is ``discovery.py``.
+"""The reads behind discovery, side by side; what they mean is ``facts/discovery.py``.
 
 The API server's "no such object" and "you may not" are answers and become facts. Anything else is
 not an answer: it ends the discovery with a problem that is tried again, and nothing is guessed.
@@ -293,7 +293,7 @@ def _seen(ask: Callable[[], list[Manifest]]) -> Sighting:
     try:
         return Sighting(ask())
     except ApiError as error:
-        # 400: no such name or label can exist. Which field is to blame, rules.py says.
+        # 400: no such name or label can exist. Which field is to blame, checks/rules.py says.
         if error.status in (400, 403):
             return Sighting(denied=error.message.strip().rstrip("."))
         raise

@@ -20,10 +20,13 @@ _ADDRESS_METADATA = frozenset({"name", "namespace"})
 def covers(fields_v1: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
     """True if every leaf of ``manifest`` is in ``fields_v1`` (an entry's ``fieldsV1``)."""
     body = {name: value for name, value in manifest.items() if name not in _ADDRESS}
-    metadata = body.pop("metadata", {})
-    described = {name: value for name, value in metadata.items() if name not in _ADDRESS_METADATA}
-    if described:
-        body["metadata"] = described
+    metadata = {
+        name: value
+        for name, value in body.pop("metadata", {}).items()
+        if name not in _ADDRESS_METADATA
+    }
+    if metadata:
+        body["metadata"] = metadata
     return _covers_members(fields_v1, body)
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The reads behind spec.gateway; what they mean is ``gateways.py`` of the directory above."""
+"""The reads behind spec.gateway; what they mean is ``facts/gateways.py``."""
 
 from __future__ import annotations
 

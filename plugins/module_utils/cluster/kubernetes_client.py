@@ -22,7 +22,7 @@ _LOADING = threading.Lock()
 
 
 def access(source: Any, context: str | None, persist: bool, directory: str) -> Access:
-    """Of a kubeconfig (content or paths), or with none of the pod's service account.
+    """What a kubeconfig (content or paths) gives, or with none the pod's service account.
 
     persist: renewed credentials may be written back. directory: for unpacked key material.
     """

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Reads the live objects, writes the status when it changed, and tells transitions as Events.
 
-What a status says is ``router_status.py``. One merge patch per run at most, none when nothing
-changed.
+What a status says is ``status/router_status.py``. One merge patch per run at most, none when
+nothing changed.
 """
 
 from __future__ import annotations
@@ -187,8 +187,8 @@ class _Own:
 
     def get(self, api_version: str, kind: str, name: str) -> Manifest | None:
         """One object, whoever it belongs to."""
-        described = {"name": name, "namespace": self._router.namespace}
-        path = resources.path({"apiVersion": api_version, "kind": kind, "metadata": described})
+        metadata = {"name": name, "namespace": self._router.namespace}
+        path = resources.path({"apiVersion": api_version, "kind": kind, "metadata": metadata})
         # A volume claim of the user's is not among ours.
         return self._known_by_path.get(path) or self._client.get(path)
 

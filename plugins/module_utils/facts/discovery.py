@@ -2,7 +2,7 @@
 """From what the cluster said to Facts: platform, capabilities, storage classes, backends.
 
 Pure. The reads are in ``cluster/discover.py``; what makes a backend resolved is ``backends.py``'s,
-whether a field makes sense ``rules.py``'s.
+whether a field makes sense ``checks/rules.py``'s.
 """
 
 from __future__ import annotations

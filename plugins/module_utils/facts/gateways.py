@@ -2,8 +2,8 @@
 """From what the cluster said about spec.gateway.existingRef to plain facts, and to problems.
 
 Pure. The reads are in ``cluster/gateways.py``; what the Gateway's controller makes of the
-HTTPRoute is ``live_http_route.py``. None of these problems blocks: pods and models need no Gateway,
-and the HTTPRoute may wait for it.
+HTTPRoute is ``status/live_http_route.py``. None of these problems blocks: pods and models need no
+Gateway, and the HTTPRoute may wait for it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 # an EnvoyFilter.
 POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
 
-# Of the problems here: while one stands, not everything that was asked for is reachable.
+# The problems here: while one stands, not everything that was asked for is reachable.
 REASONS = (
     "GatewayApiNotInstalled",
     "GatewayUnreadable",

@@ -2,7 +2,7 @@
 """The ConfigMaps and Secrets of the user that the pods take something from, and digests of them.
 
 Who reads a variable from a ConfigMap reads it when it starts: a change takes effect with new pods
-only. Of a Secret nothing but its version is ever looked at. Pure; the reads are in
+only. Nothing of a Secret but its version is ever looked at. Pure; the reads are in
 ``cluster/discover.py``, what becomes of the digests in ``objects/rollout.py``.
 """
 
@@ -18,7 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import c
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
-# Of a ConfigMap: the keys that are used; None: all of them.
+# The keys of a ConfigMap that are used; None: all of them.
 Keys = frozenset[str] | None
 
 
@@ -67,8 +67,8 @@ def secrets_digest(wanted: list[str], found: Mapping[str, Manifest | None]) -> s
         live = found.get(name)
         if live is None:
             return ""
-        described = live["metadata"]
-        versions[name] = [described.get("uid"), described.get("resourceVersion")]
+        metadata = live["metadata"]
+        versions[name] = [metadata.get("uid"), metadata.get("resourceVersion")]
     return _digest(versions)
 
 

@@ -25,7 +25,7 @@ _FAULTS = (
     "timeout|upstream_5xx|no_model_selected|model_not_found|serialization_error"
     "|classification_failed"
 )
-# Of histograms whose last bucket is 10 s: a threshold above it would never be reached.
+# The last bucket of these histograms is 10 s: a threshold above it would never be reached.
 _FIRST_TOKEN_SECONDS = 5
 _ROUTING_SECONDS = 0.5
 

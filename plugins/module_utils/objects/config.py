@@ -38,7 +38,7 @@ def config_maps(router: Router, facts: Facts) -> list[Manifest]:
 
 
 def config_hashes(router: Router, facts: Facts) -> tuple[str, str]:
-    """Of the router's ConfigMap and of Envoy's: each changes exactly when its content does.
+    """Hashes of the router's ConfigMap and of Envoy's, which change exactly when the content does.
 
     The second is "" where no Envoy runs in the pod.
     """

@@ -48,7 +48,7 @@ def dashboard(router: Router) -> dict[str, Any]:
                 }
             ]
         },
-        "panels": [_panel(index, *described) for index, described in enumerate(_panels(router))],
+        "panels": [_panel(index, *panel) for index, panel in enumerate(_panels(router))],
     }
 
 

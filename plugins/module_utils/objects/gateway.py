@@ -51,7 +51,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models i
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-# Of one HTTPRoute, and of one rule in the oldest Gateway API that has v1.
+# What one HTTPRoute, and one rule of it, may have in the oldest Gateway API that has v1.
 RULES_LIMIT = 16
 MATCHES_LIMIT = 8
 
@@ -90,12 +90,12 @@ def model_rules(router: Router, facts: Facts) -> list[Rule]:
     """One rule per model (more for one with many LoRA adapters), then the default model's."""
     grouped = by_model(facts.endpoints)
     rules = [
-        _rule([_model_match(name) for name in some], _backends(grouped.get(model, [])))
+        _rule([_model_match(name) for name in some], _backend_refs(grouped.get(model, [])))
         for model, names in names_by_model(router.spec).items()
         for some in _slices(names)
     ]
     default = served_by(router.spec).get(default_model(router.spec), "")
-    return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backends(grouped.get(default, [])))]
+    return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backend_refs(grouped.get(default, [])))]
 
 
 def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
@@ -128,13 +128,14 @@ def _api_rules(router: Router) -> list[Rule]:
     ] + [{"path": {"type": "PathPrefix", "value": path}} for path in ALLOWED_API_SUBTREES]
     port = router.spec["service"]["api"]["port"]
     return [
-        _rule(some, [_backend(router.name, router.namespace, port, 1)]) for some in _slices(matches)
+        _rule(some, [_backend_ref(router.name, router.namespace, port, 1)])
+        for some in _slices(matches)
     ]
 
 
-def _rule(matches: list[dict[str, Any]], backends: list[dict[str, Any]]) -> Rule:
+def _rule(matches: list[dict[str, Any]], backend_refs: list[dict[str, Any]]) -> Rule:
     # Not the gateway's limit, 15 s in Envoy: a model may think for minutes.
-    return {"matches": matches, "backendRefs": backends, "timeouts": {"request": "0s"}}
+    return {"matches": matches, "backendRefs": backend_refs, "timeouts": {"request": "0s"}}
 
 
 def _model_match(name: str) -> dict[str, Any]:
@@ -142,16 +143,16 @@ def _model_match(name: str) -> dict[str, Any]:
     return {"path": dict(_OPENAI_PATH), "headers": [header]}
 
 
-def _backends(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
+def _backend_refs(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
     """[] makes the gateway answer 500 for this model; the others go on."""
     return [
-        _backend(endpoint.service, endpoint.namespace, endpoint.port, endpoint.weight)
+        _backend_ref(endpoint.service, endpoint.namespace, endpoint.port, endpoint.weight)
         for endpoint in endpoints
         if endpoint.service
     ]
 
 
-def _backend(name: str, namespace: str, port: int, weight: int) -> dict[str, Any]:
+def _backend_ref(name: str, namespace: str, port: int, weight: int) -> dict[str, Any]:
     return {
         "group": "",
         "kind": "Service",
@@ -280,7 +281,7 @@ def _api_without_ext_proc(router: Router, index: int) -> dict[str, Any]:
 
 
 def _ext_proc_cluster(router: Router, name: str) -> dict[str, Any]:
-    """Of our own: Istio's has the cluster's domain in its name, which nobody told us."""
+    """A cluster of our own: Istio's has the cluster's domain in its name, which nobody told us."""
     address = service_host(headless_service_name(router.name), router.namespace)
     port = router.spec["service"]["grpc"]["targetPort"]
     endpoint = {"address": {"socket_address": {"address": address, "port_value": port}}}

@@ -27,7 +27,7 @@ _TIMEOUT_ANNOTATION = "haproxy.router.openshift.io/timeout"
 
 
 def route(router: Router, facts: Facts) -> list[Manifest]:
-    """The Route to the Service's API port; asking for it elsewhere is a problem of discovery.py."""
+    """The Route to the Service's API port; asking for it elsewhere is a problem of discovery."""
     if not (wants.route(router.spec) and facts.is_openshift):
         return []
     wanted = router.spec["openshift"]["routes"]

@@ -2,7 +2,7 @@
 """When pods are replaced although their containers stay as they are: annotations of their template.
 
 A hash of what the pods read at their start stands in the template; new content, new hash, new
-pods. Of Secrets nobody tells us unless the administrator has allowed it, and allowing it or taking
+pods. Nobody tells us of Secrets unless the administrator has allowed it, and allowing it or taking
 it back must not replace pods: so the first look only remembers (on the Deployment), and a later
 look that differs goes into the template. Why: docs/adr/0012-secret-rotation.md.
 """
@@ -26,7 +26,7 @@ HOT_RELOAD = "HotReload"
 
 
 def template_annotations(router: Router, facts: Facts) -> dict[str, str]:
-    """Of the pod template; a change of one replaces the pods."""
+    """Those of the pod template; a change of one replaces the pods."""
     rollout = facts.rollout
     config, envoy = config_hashes(router, facts)
     if router.spec.get("configRolloutPolicy") == HOT_RELOAD:
@@ -43,7 +43,7 @@ def template_annotations(router: Router, facts: Facts) -> dict[str, str]:
 
 
 def seen_annotations(facts: Facts) -> dict[str, str]:
-    """Of the Deployment itself: the Secrets as they were at the last look."""
+    """Those of the Deployment itself: the Secrets as they were at the last look."""
     rollout = facts.rollout
     seen = (rollout.secrets or rollout.secrets_seen) if rollout.uses_secrets else ""
     return {ANNOTATION_SECRETS_SEEN: seen} if seen else {}

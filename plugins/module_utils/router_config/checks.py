@@ -204,7 +204,7 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         yield _problem(
             where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
         )
-    # Of what we make up ourselves, tests show that the router takes it; and loading costs time.
+    # Tests show that the router takes what we make up ourselves; and loading costs time.
     if contract.has_schema and (model.sections or model.canonical):
         for place, message, meant in violations(built):
             where = origin(place, built, contract, model)

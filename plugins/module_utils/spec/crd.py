@@ -2,7 +2,7 @@
 """What the CRD says, for objects that no API server has looked at: defaults and structural checks.
 
 The CRD in config/crd is the only home of defaults and bounds; this module reads them there. Rules
-across fields are in ``rules.py``.
+across fields are in ``checks/rules.py``.
 """
 
 from __future__ import annotations

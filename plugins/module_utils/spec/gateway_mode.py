@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Does an existing Gateway take the requests, or the Envoy in the pod? What the spec says about it.
 
-What the Gateway itself is like is ``gateways.py``.
+What the Gateway itself is like is ``facts/gateways.py``.
 """
 
 from __future__ import annotations

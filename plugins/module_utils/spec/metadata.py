@@ -41,7 +41,7 @@ ANNOTATION_REPLICAS_SET_ASIDE = "vllm.ai/replicas-set-aside"
 ANNOTATION_PAUSED = "vllm.ai/paused"
 ANNOTATION_DRY_RUN = "vllm.ai/dry-run"
 
-# Of the names of environment variables that hold credentials of spec.config.
+# How the names of environment variables begin that hold credentials of spec.config.
 CREDENTIAL_PREFIX = "SR_"
 
 SERVICE_NAME_LIMIT = 63

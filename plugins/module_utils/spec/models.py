@@ -52,8 +52,8 @@ def _given(spec: Mapping[str, Any]) -> str:
 def _heaviest(spec: Mapping[str, Any]) -> str:
     """The model with the highest total weight, the first listed of equals.
 
-    Whether an endpoint is there does not count: a default that followed the backends' ups and downs
-    would change the router's configuration, and so its pods, each time.
+    Whether their backends are there does not count: a default that followed them would change the
+    router's configuration, and so its pods, each time that one comes or goes.
     """
     totals: dict[str, int] = {}
     for entry in spec.get("vllmEndpoints") or []:

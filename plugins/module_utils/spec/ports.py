@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which port of the pod is whose. Whether the CR's ports make sense is decided in rules.py."""
+"""Which port of the pod is whose. Whether they make sense is for ``checks/networking.py``."""
 
 from __future__ import annotations
 

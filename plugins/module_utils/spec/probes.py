@@ -4,5 +4,5 @@
 from __future__ import annotations
 
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
-# Of a Probe's fields, those that exclude each other.
+# The fields of a Probe that exclude each other.
 HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")

@@ -14,7 +14,7 @@ class Problem:
     """One thing that keeps a SemanticRouter from its desired state.
 
     reason: CamelCase; becomes a condition reason, so it comes from the closed list in
-        reasons.py.
+        status/reasons.py.
     field: path as `kubectl explain` spells it (``spec.vllmEndpoints[0].backend.service``), or ""
         when no field is to blame.
     found: what was found there, without a trailing dot. Never a Secret's value.

@@ -98,7 +98,7 @@ REASONS = {
     "FeatureNotAvailable": "This version of the operator does not build what was asked for.",
 }
 
-# Of an entry's reason: the field below the entry that it is about, and what to do.
+# An endpoint's reason: the field below its entry that it is about, and what to do.
 _BACKEND_REMEDIES = {
     "BackendIncomplete": ("backend", "Set what its type needs"),
     "BackendUnreadable": ("backend", "Allow the operator to read it"),

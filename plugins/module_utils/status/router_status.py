@@ -7,7 +7,7 @@ Reading them and writing the status is ``cluster/status.py``.
 Phase: the first line that holds.
 
 ==============  ===================================================================================
-Paused          somebody asked that nothing be written, see writing.py
+Paused          somebody asked that nothing be written, see spec/writing.py
 Degraded        a blocking problem: the spec is not in effect, the last good objects stay
 Pending         no Deployment yet, or no pod available because the volume claim is not bound
 Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
@@ -108,7 +108,7 @@ def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any
     """What is in effect: what the last run wrote, or found written."""
     router = situation.router
     if situation.blocking or situation.is_blind or not situation.may_write:
-        # Of a status from before this field: what it had observed.
+        # A status from before this field says what it had observed.
         observed = previous.get("appliedGeneration", previous.get("observedGeneration"))
         kept = {"appliedGeneration": observed, "config": previous.get("config")}
         return {name: value for name, value in kept.items() if value}

@@ -57,7 +57,7 @@ def between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Con
 
 
 def _is_worth_a_start(now: Condition) -> bool:
-    """Of a new object; it cannot but be unavailable, progressing and not yet admitted."""
+    """A new object cannot but be unavailable, progressing and not yet admitted."""
     if now["type"] in (AVAILABLE, PROGRESSING, ROUTE_READY):
         return False
     return bool(now["status"] == (TRUE if now["type"] in (READY, DEGRADED) else FALSE))

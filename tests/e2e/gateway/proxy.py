@@ -18,7 +18,7 @@ from eventually import eventually
 from integration.data_path import envoy_process
 
 XDS_SERVER = f"envoy-gateway.{envoy_gateway.NAMESPACE}.svc.cluster.local"
-# Of every proxy's pod.
+# Every proxy's pod has these.
 ADMIN_PORT, STATS_PORT = 19000, 19001
 _FILES = {"/certs/tls.crt": "tls.crt", "/certs/tls.key": "tls.key", "/certs/ca.crt": "ca.crt"}
 

@@ -32,7 +32,7 @@ from integration.data_path.stub_router import AUTO, REFUSED, UNDECIDED, StubRout
 from integration.data_path.test_data_path import MANAGEMENT_PATHS
 
 QWEN, LORA, LLAMA, LOST = "qwen2.5-7b", "qwen2.5-7b-maths", "meta/llama-3.1-8b", "lost-model"
-# Of a router that does not answer, behind the same Gateway.
+# The host of a router that does not answer, behind the same Gateway.
 DOWN = "down.example.com"
 
 

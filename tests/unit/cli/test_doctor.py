@@ -13,7 +13,7 @@ UNSEEN = {"metadata": {"namespace": "models", "name": "my-router", "generation":
 
 
 class NoPods:
-    """Of a cluster, what is asked when the operator is not rolled out."""
+    """A cluster, as far as it is asked when the operator is not rolled out."""
 
     def look(self, *_: Any, **__: Any) -> Answer:
         return Answer()

@@ -24,7 +24,7 @@ IMPURE = {
 }  # fmt: skip
 IMPURE_CALLS = {"open", "input", "id", "hash"}
 
-# Of what images/ansible-operator/Pipfile of operator-framework/ansible-operator-plugins brings.
+# A part of what images/ansible-operator/Pipfile of operator-framework/ansible-operator-plugins has.
 BASE_IMAGE = {"ansible", "ansible_runner", "kubernetes", "requests", "urllib3", "yaml"}
 
 # From the bottom: a room knows those of the floors below, and its own. What is asked, what is

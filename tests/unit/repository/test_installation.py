@@ -126,7 +126,7 @@ def test_an_image_is_built_before_it_is_used_in_however_many_jobs() -> None:
 
 
 def test_the_image_has_all_of_its_own_files() -> None:
-    """Of the build's context as of the image: what is copied is admitted, and nothing else."""
+    """The build's context has them as the image: what is copied is admitted, and nothing else."""
     copied = re.findall(
         r"^COPY (\S+?)/? (\S+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE
     )

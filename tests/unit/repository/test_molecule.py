@@ -28,7 +28,7 @@ def test_every_step_of_a_scenario_has_its_playbook(file: Path) -> None:
     for step in scenario.get("scenario", BASE["scenario"])["test_sequence"]:
         action, *playbooks = step.split()
         if action not in WITHOUT_PLAYBOOK:
-            # Of an action without a default, molecule drops the explicit ones as well.
+            # Where an action has no default, molecule drops the explicit ones as well.
             for playbook in [*playbooks, named.get(action, f"{action}.yml")]:
                 assert (file.parent / playbook).is_file(), f"{step}: {playbook}"
 

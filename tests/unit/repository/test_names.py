@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,3 +77,23 @@ def test_no_file_is_named_after_nothing(folder: str) -> None:
     for path in (CHECKOUT / folder).rglob("*"):
         words = set(path.stem.split("_")) if path.name not in ours else set()
         assert not words & MEANINGLESS, path
+
+
+def files_named_in(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w/.])(?:\w+/)*[a-z]\w*\.py\b", text))
+
+
+@pytest.mark.parametrize(
+    "source",
+    sorted((CHECKOUT / "plugins").rglob("*.py")),
+    ids=lambda source: str(source.relative_to(CHECKOUT)),
+)
+def test_a_file_that_a_module_names_is_beside_it_or_has_its_room_before_it(source: Path) -> None:
+    places = (source.parent, CHECKOUT / "plugins" / "module_utils", CHECKOUT)
+    named = files_named_in(source.read_text(encoding="utf-8")) - {"contract_X_Y.py"}
+    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
+
+
+def test_a_named_file_is_found_in_prose() -> None:
+    text = "What it means is ``facts/gateways.py``; see also (rules.py), and x.py's."
+    assert files_named_in(text) == {"facts/gateways.py", "rules.py", "x.py"}

@@ -23,9 +23,9 @@ THEIRS = {
 }
 
 
-def deployment(*managers: dict[str, Any], **described: Any) -> dict[str, Any]:
+def deployment(*managers: dict[str, Any], **metadata: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": "my-router", "managedFields": list(managers), **described},
+        "metadata": {"name": "my-router", "managedFields": list(managers), **metadata},
         "spec": {"replicas": 4},
     }
 
@@ -36,9 +36,9 @@ def router(**spec: Any) -> Router:
     return Router(wanted)
 
 
-def budget(selector: dict[str, Any] | None, **described: Any) -> dict[str, Any]:
+def budget(selector: dict[str, Any] | None, **metadata: Any) -> dict[str, Any]:
     spec = {} if selector is None else {"selector": selector}
-    return {"metadata": {"name": "theirs", **described}, "spec": spec}
+    return {"metadata": {"name": "theirs", **metadata}, "spec": spec}
 
 
 def test_there_is_nothing_to_say_without_a_deployment():

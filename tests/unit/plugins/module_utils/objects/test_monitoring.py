@@ -27,7 +27,7 @@ BUILDERS = {
 }
 PARTS = pytest.mark.parametrize("part", BUILDERS)
 
-# Of the router's pkg/observability/metrics in 0.3 and in 0.4, and what Prometheus adds by itself.
+# The router's pkg/observability/metrics in 0.3 and in 0.4, and what Prometheus adds by itself.
 EXPORTED = {
     "llm_cache_operations_total",
     "llm_cache_plugin_hits_total",

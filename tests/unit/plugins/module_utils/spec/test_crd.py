@@ -150,7 +150,7 @@ def nodes(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
         yield from nodes(schema["additionalProperties"], f"{path}.*")
 
 
-# Of whole containers and volumes the CRD describes the first level alone, or it would not fit.
+# The CRD describes only the first level of whole containers and volumes, or it would not fit.
 BRIEF = re.compile(r"spec\.extra(Containers|Volumes)\[\]\.\w+.+")
 
 

@@ -65,7 +65,7 @@ def test_a_name_is_taken_where_kubernetes_takes_it(case: tuple[str, int, int, in
 
 
 def patterns_of_the_crd(node: dict[str, Any]) -> Iterator[str]:
-    """Of names of DNS, in the CRD's validation rules."""
+    """Those of names of DNS, in the CRD's validation rules."""
     for item in node.get("x-kubernetes-validations", []):
         yield from re.findall(r"matches\('\^(\[a-z.*?)\$'\)", item["rule"])
     others = node.get("additionalProperties")

@@ -17,7 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_label
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
-# Of models and of their LoRA adapters: what the router selects, it says in a header.
+# What names a model or a LoRA adapter: the router says in a header which it selects.
 _MODEL = re.compile(r"[!-~]+")
 _MODEL_REMEDY = (
     "Use printable ASCII without spaces, the name that the server serves (--served-model-name)"
