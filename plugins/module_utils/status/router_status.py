@@ -126,10 +126,10 @@ def _written(
     """What is in effect: of the last run that wrote, or found everything written."""
     blocked = any(problem.blocking for problem in problems) or is_blind(problems)
     if blocked or writing.mode(router) != writing.WRITE:
-        # Of a status from before this field: what it had observed.
-        observed = previous.get("appliedGeneration", previous.get("observedGeneration"))
-        kept = {"appliedGeneration": observed, "config": previous.get("config")}
-        return {name: value for name, value in kept.items() if value}
+        # Of a status from before this field: what it had observed. So 0, "none yet", is said too.
+        applied = previous.get("appliedGeneration", previous.get("observedGeneration", 0))
+        config = previous.get("config")
+        return {"appliedGeneration": applied, **({"config": config} if config else {})}
     template = ((workload.deployment or {}).get("spec") or {}).get("template") or {}
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     config = {
