@@ -16,7 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import m
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, audit
 from eventually import eventually
-from integration.writes.every_kind import NAME, Manifest, objects
+from every_kind import NAME, Manifest, objects
 
 # For admission.yaml.
 ASKED = "test.vllm.ai/admission"

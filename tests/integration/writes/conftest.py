@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import every_kind
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
 from eventually import eventually
-from integration.writes import every_kind
+from integration.writes import optional_kinds
 from integration.writes.cluster import ADMISSION, OPERATOR, REFUSED, Cluster, with_annotation
 
 
@@ -21,7 +22,7 @@ def control_plane(
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     directory = tmp_path_factory.mktemp("plane")
     with capture.global_and_fixture_disabled():
-        crds = [*crd_files(), *every_kind.crd_files(directory)]
+        crds = [*crd_files(), *optional_kinds.crd_files(directory)]
         plane = ControlPlane.start(directory, kubelet=False, endpoint_slices=False, crds=crds)
     with plane:
         yield plane

@@ -26,9 +26,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import m
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane
 from eventually import eventually
+from every_kind import KINDS, NAME, Manifest, objects
 from integration.writes import proxy
 from integration.writes.cluster import REFUSED, Cluster, OperatorClient, kinds
-from integration.writes.every_kind import KINDS, NAME, Manifest, objects
 from integration.writes.proxy import Proxy
 
 

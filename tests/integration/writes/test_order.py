@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from every_kind import KINDS, NAME, Manifest
 from integration.writes.cluster import KEPT, REFUSED_IN_EARNEST, Cluster, kinds
-from integration.writes.every_kind import KINDS, NAME, Manifest
 
 # Not read off resources.py: its ranks are what is in question.
 ORDER = (

@@ -1,17 +1,14 @@
-"""The least of an object of each kind that a router can own, and CRDs where a cluster has none."""
+"""The least of an object of each kind that a router can own."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
     Resource,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
-from control_plane import envoy_gateway
 
 Manifest = dict[str, Any]
 
@@ -59,21 +56,8 @@ def objects(namespace: str) -> list[Manifest]:
     return [_object(resource, namespace) for resource in reversed(RESOURCES)]
 
 
-def crd_files(directory: Path) -> list[Path]:
-    """CRDs of the optional kinds: the Gateway API's own, of the others what takes anything."""
-    (http_routes,) = (
-        file
-        for file in envoy_gateway.gateway_api_crd_files()
-        if file.name.endswith("_httproutes.yaml")
-    )
-    stand_ins = [_crd(resource) for resource in RESOURCES if _is_stand_in(resource)]
-    file = directory / "stand-ins.yaml"
-    file.write_text(yaml.safe_dump_all(stand_ins))
-    return [http_routes, file]
-
-
 def _object(resource: Resource, namespace: str) -> Manifest:
-    body = {"spec": {"wanted": "yes"}} if _is_stand_in(resource) else _BODIES[resource.kind]
+    body = {"spec": {"wanted": "yes"}} if is_stand_in(resource) else _BODIES[resource.kind]
     return {
         "apiVersion": resource.api_version,
         "kind": resource.kind,
@@ -82,32 +66,6 @@ def _object(resource: Resource, namespace: str) -> Manifest:
     }
 
 
-def _is_stand_in(resource: Resource) -> bool:
+def is_stand_in(resource: Resource) -> bool:
+    """Its object asks for nothing that its real API knows."""
     return resource.optional and resource.kind != "HTTPRoute"
-
-
-def _crd(resource: Resource) -> Manifest:
-    group, _, version = resource.api_version.partition("/")
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{resource.plural}.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": resource.kind, "plural": resource.plural},
-            "versions": [
-                {
-                    "name": version,
-                    "served": True,
-                    "storage": True,
-                    "schema": {
-                        "openAPIV3Schema": {
-                            "type": "object",
-                            "x-kubernetes-preserve-unknown-fields": True,
-                        }
-                    },
-                }
-            ],
-        },
-    }
