@@ -25,6 +25,7 @@ class Request:
     name: str
     code: int
     authorized: bool
+    dry_run: bool
     time: str
 
     @property
@@ -62,5 +63,6 @@ def _request(event: dict[str, Any]) -> Request:
         code=event.get("responseStatus", {}).get("code", 0),
         # A namespace that is going, say, answers 403 too: that is admission.
         authorized=event.get("annotations", {}).get(DECISION) != "forbid",
+        dry_run="dryRun=" in event["requestURI"],
         time=event["requestReceivedTimestamp"],
     )

@@ -108,10 +108,10 @@ def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any
     """What is in effect: what the last run wrote, or found written."""
     router = situation.router
     if situation.blocking or situation.is_blind or not situation.may_write:
-        # A status from before this field says what it had observed.
-        observed = previous.get("appliedGeneration", previous.get("observedGeneration"))
-        kept = {"appliedGeneration": observed, "config": previous.get("config")}
-        return {name: value for name, value in kept.items() if value}
+        # A status from before this field says what it had observed, and so 0, "none", is said too.
+        applied = previous.get("appliedGeneration", previous.get("observedGeneration", 0))
+        config = previous.get("config")
+        return {"appliedGeneration": applied, **({"config": config} if config else {})}
     template = ((situation.workload.deployment or {}).get("spec") or {}).get("template") or {}
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     config = {

@@ -165,7 +165,7 @@ class TestPaused:
         said = status(owner, workload=Workload())
         assert said["phase"] == "Paused"
         assert verdict(said, "Ready") == ("False", "DeploymentMissing")
-        assert "appliedGeneration" not in said
+        assert said["appliedGeneration"] == 0
         assert "config" not in said
         assert "Paused" in told({}, said)
         assert requeue_after.period(Situation(owner, Facts())) == "10m"
@@ -177,6 +177,12 @@ class TestPaused:
         assert resumed["appliedGeneration"] == 4
         assert verdict(resumed, "Ready")[0] == "True"
         assert told(paused, resumed)[0] == "Resumed"
+
+    def test_what_was_never_written_is_not_taken_for_written_by_the_next_run(self) -> None:
+        refused = Problem("ApplyRefused", "spec.x", "refused", "Correct it")
+        before = status(router(1), workload=Workload(), problems=[refused])
+        again = status(router(1), before, workload=Workload(), problems=[refused])
+        assert (before["appliedGeneration"], again) == (0, before)
 
     def test_a_status_from_before_this_field_counts_as_written(self) -> None:
         older = {name: value for name, value in RUNNING.items() if name != "appliedGeneration"}

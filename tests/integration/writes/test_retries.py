@@ -1,0 +1,86 @@
+"""What a whole reconcile says and does again and again, while something is in its way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import MERGE_PATCH
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reconcile import (
+    Reconciled,
+    reconcile,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from control_plane import audit
+from integration.writes.cluster import ASKED, KEPT, REFUSED, Cluster, semantic_router
+
+
+def run(cluster: Cluster) -> Reconciled:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    reads = Reads(cluster.client)
+    return reconcile(cluster.client, reads, cluster.read_router(), now=now, code="of-the-test")
+
+
+def edit(cluster: Cluster, **spec: Any) -> None:
+    path = f"{cluster.routers}/{cluster.router.name}"
+    wanted = semantic_router(cluster.namespace, persistence={"enabled": False}, **spec)
+    parameters = {"fieldManager": "user", "force": "true"}
+    cluster.admin.patch(path, wanted, params=parameters)
+
+
+def ingress(asked: str) -> dict[str, Any]:
+    return {"enabled": True, "annotations": {ASKED: asked}}
+
+
+def degraded(cluster: Cluster) -> dict[str, Any]:
+    conditions = cluster.read_router().status["conditions"]
+    (found,) = (item for item in conditions if item["type"] == "Degraded")
+    return dict(found)
+
+
+def besides_the_status(writes: list[audit.Request]) -> list[tuple[str, str]]:
+    return [
+        (item.verb, item.resource)
+        for item in writes
+        if item.resource not in (f"{metadata.PLURAL}/status", "events")
+    ]
+
+
+def test_a_refused_router_is_not_made_and_deleted_again_at_each_retry(cluster: Cluster) -> None:
+    edit(cluster, ingress=ingress(REFUSED))
+    first = run(cluster)
+    assert [problem.reason for problem in first.problems if problem.blocking] == ["ApplyRefused"]
+    assert {verb for verb, _ in besides_the_status(cluster.writes())} == {"patch", "delete"}
+    assert cluster.there() == {}
+    assert degraded(cluster)["reason"] == "ApplyRefused"
+
+    for _ in range(2):
+        cluster.look_from_now_on()
+        again = run(cluster)
+        assert [item.reason for item in again.problems if item.blocking] == ["ApplyRefused"]
+        assert cluster.writes() == []
+        assert cluster.rehearsals()
+        assert cluster.there() == {}
+
+    edit(cluster, ingress={"enabled": True})
+    assert not [problem for problem in run(cluster).problems if problem.blocking]
+    assert {"Deployment", "Service", "Ingress"} <= set(cluster.there())
+
+
+def test_what_will_not_go_is_a_condition_until_it_goes(cluster: Cluster) -> None:
+    edit(cluster, ingress=ingress(KEPT))
+    assert not [problem for problem in run(cluster).problems if problem.blocking]
+    edit(cluster, ingress={"enabled": False})
+    for _ in range(2):
+        run(cluster)
+        found = degraded(cluster)
+        assert (found["status"], found["reason"]) == ("True", "ApplyRefused")
+        assert "what is here stays here" in found["message"]
+        assert "Ingress" in cluster.there()
+    release = {"metadata": {"annotations": {ASKED: None}}}
+    cluster.admin.patch(resources.path(cluster.there()["Ingress"]), release, MERGE_PATCH)
+    run(cluster)
+    assert "Ingress" not in cluster.there()
+    assert degraded(cluster)["reason"] != "ApplyRefused"
