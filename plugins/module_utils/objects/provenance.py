@@ -9,7 +9,6 @@ is done this way: docs/adr/0018-provenance.md.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -145,12 +144,15 @@ class _Asked:
         return path if found else None
 
     def _largest_part(self, place: Path) -> Path | None:
-        """Of a text, the part of spec that most of it can be made of."""
+        """Of a text, the part of spec without which it is shortest."""
         parts = list(self._influencing(place, ()))
         if not parts:
             return None
-        largest = max(parts, key=lambda path: len(json.dumps(look_up(self.router.spec, path))))
-        return self._part(place, largest)
+        return self._part(place, min(parts, key=lambda part: self._length_without(part, place)))
+
+    def _length_without(self, part: Path, place: Path) -> int:
+        made = self._made_of(*self._with([_Change(part, {}, None)]))
+        return len(str(look_up(made, place)))
 
     def _influencing(self, place: Path, path: Path) -> Iterator[Path]:
         """What is directly below the path and goes into the place, by some field."""
@@ -203,7 +205,7 @@ class _Asked:
     def _filled_by(self, change: _Change, place: Path) -> list[Path]:
         router, facts = self._with([change])
         made = self._made_of(router, facts)
-        if not isinstance(made, dict) or not _is_same_item(self.made, made, place):
+        if not isinstance(made, dict) or _is_another_item(self.made, made, place):
             return []
         asked = replace(self, router=router, facts=facts, made=made)
         again = variation.different(look_up(router.spec, change.path), change.node)
@@ -223,7 +225,8 @@ class _Asked:
         before, after = look_up(self.made, place), look_up(made, place)
         if before == after and made is not MISSING:
             return _NOTHING
-        return _GONE if after is MISSING else _ANOTHER
+        is_gone = after is MISSING or _is_another_item(self.made, made, place)
+        return _GONE if is_gone else _ANOTHER
 
     def _with(self, changes: list[_Change]) -> tuple[Router, Facts]:
         spec = self.router.spec
@@ -264,22 +267,16 @@ def _is_as_built(there: Any, built: Any) -> bool:
     return bool(there == built)
 
 
-def _is_same_item(before: Any, after: Any, place: Path) -> bool:
-    """A field that makes a list longer has not made what now stands at the index."""
+def _is_another_item(before: Any, after: Any, place: Path) -> bool:
+    """A longer or shorter list has something else at an index of the place."""
     for end, step in enumerate(place):
-        if not isinstance(step, int):
-            continue
         old, new = look_up(before, place[:end]), look_up(after, place[:end])
-        if not isinstance(old, list) or not isinstance(new, list) or step >= len(old):
+        if not isinstance(old, list) or not isinstance(new, list) or len(old) == len(new):
+            continue
+        names = [look_up(items, (step, "name")) for items in (old, new)]
+        if look_up(old, (step,)) is not MISSING and (names[0] is MISSING or names[0] != names[1]):
             return True
-        if step >= len(new):
-            return False
-        if isinstance(old[step], Mapping) and "name" in old[step]:
-            if old[step]["name"] != new[step].get("name"):
-                return False
-        elif len(old) != len(new):
-            return False
-    return True
+    return False
 
 
 def _nearest(paths: Iterable[Path], place: Path) -> Path | None:
@@ -314,6 +311,8 @@ def _shared(paths: list[Path]) -> Path:
 def _found(facts: Facts, before: Mapping[str, Any], after: Mapping[str, Any]) -> Facts:
     """What discovery finds for another spec, as far as an endpoint follows its entry."""
     old, new = before.get("vllmEndpoints") or [], after.get("vllmEndpoints") or []
+    if not new:
+        return replace(facts, endpoints=[])
     if old == new or not len(old) == len(new) == len(facts.endpoints):
         return facts
     return replace(
