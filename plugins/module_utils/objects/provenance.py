@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
+from math import inf
 from typing import Any, NamedTuple
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
@@ -150,9 +151,14 @@ class _Asked:
             return None
         return self._part(place, min(parts, key=lambda part: self._length_without(part, place)))
 
-    def _length_without(self, part: Path, place: Path) -> int:
-        made = self._made_of(*self._with([_Change(part, {}, None)]))
-        return len(str(look_up(made, place)))
+    def _length_without(self, part: Path, place: Path) -> float:
+        rest = replaced(self.router.spec, part, None)
+        spec = crd.with_defaults({name: value for name, value in rest.items() if value is not None})
+        made = self._made_of(
+            self.router.asking_for(spec), _found(self.facts, self.router.spec, spec)
+        )
+        text = look_up(made, place)
+        return len(text) if isinstance(text, str) else inf
 
     def _influencing(self, place: Path, path: Path) -> Iterator[Path]:
         """What is directly below the path and goes into the place, by some field."""
@@ -232,8 +238,7 @@ class _Asked:
         spec = self.router.spec
         for path, _, value in changes:
             spec = replaced(spec, path, value)
-        router = Router({**self.router.resource, "spec": spec})
-        return router, _found(self.facts, self.router.spec, router.spec)
+        return self.router.asking_for(spec), _found(self.facts, self.router.spec, spec)
 
     def _made_of(self, router: Router, facts: Facts) -> Any:
         """The manifest; MISSING where it is not wanted, None where the builder cannot cope."""
