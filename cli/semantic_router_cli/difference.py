@@ -77,7 +77,7 @@ def difference(cluster: Cluster, resource: Manifest) -> Difference:
         registry.build(router, found.facts),
         check_mode=True,
         diff=True,
-        capabilities=found.facts.capabilities,
+        facts=found.facts,
     )
     changes += [_change(entry) for entry in applied.diff]
     return Difference(changes, [*problems, *applied.problems])

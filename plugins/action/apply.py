@@ -9,6 +9,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply
     ApplyResult,
     apply,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
@@ -26,7 +27,7 @@ class ActionModule(RouterAction):
         "router": {"type": "dict", "required": True},
         "objects": {"type": "list", "elements": "dict", "required": True},
         "prune": {"type": "bool", "default": True},
-        "capabilities": {"type": "dict"},
+        "facts": {"type": "dict"},
         "dry_run": {"type": "bool", "default": False},
         **CONNECTION_OPTIONS,
     }
@@ -44,5 +45,5 @@ class ActionModule(RouterAction):
             diff=arguments.diff,
             dry_run=arguments["dry_run"],
             prune=arguments["prune"],
-            capabilities=arguments["capabilities"],
+            facts=Facts.from_dict(arguments["facts"]) if arguments["facts"] else None,
         ).as_dict()

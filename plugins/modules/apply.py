@@ -38,9 +38,11 @@ options:
       - V(false) is for a play that applies some of them only.
     type: bool
     default: true
-  capabilities:
+  facts:
     description:
-      - Served versions by API group, as C(facts.capabilities) of M(vllm.semantic_router.discover).
+      - Those of which O(objects) were built, as M(vllm.semantic_router.discover) returns them.
+      - What the API server refuses in an object is then traced to the field of O(router) that it
+        comes from, also where other values than the router's go in.
       - Kinds that not every cluster serves, such as C(HTTPRoute), are then looked for only where
         they are served. Left out, each is asked for.
     type: dict
@@ -79,6 +81,7 @@ EXAMPLES = r"""
     router: "{{ router }}"
     objects: >-
       {{ router | vllm.semantic_router.objects(discovery.facts, ['config', 'workload']) }}
+    facts: "{{ discovery.facts }}"
   register: applied
 
 - name: Stop if the cluster refused one of them

@@ -1,4 +1,4 @@
-"""Every field of spec stands in the sample every_field and does something.
+"""Every field of spec stands in the sample every_field, does something, and is found from there.
 
 The fields come from the CRD, so a new one without a place in the sample, or one that no builder
 reads, fails here. router_config/test_every_field.py asks more of spec.config: both contracts.
@@ -9,15 +9,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
-from functools import cache
+from functools import cache, reduce
 from itertools import count
 from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config, registry
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
+    config,
+    provenance,
+    registry,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, variation
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    MISSING,
+    field_path,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_CONFIG_HASH,
+    ANNOTATION_ENVOY_CONFIG_HASH,
+    Manifest,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, sample_documents
 from schema_walk import (
@@ -36,7 +48,12 @@ from schema_walk import (
 
 Resource = dict[str, Any]
 
+# Every field of a file changes its hash; who refuses a hash refuses no field.
+HASHES = {ANNOTATION_CONFIG_HASH, ANNOTATION_ENVOY_CONFIG_HASH}
+
 DOCUMENTS = sample_documents("vllm.ai_v1alpha1_semanticrouter_every_field")
+NAMES = [document["metadata"]["name"] for document in DOCUMENTS]
+DEFAULTED = [{**document, "spec": Router(document).spec} for document in DOCUMENTS]
 # Other tests hold that it is the same section under another name.
 OLDER_NAME = ("config", "semantic_cache")
 FIELDS = {
@@ -62,6 +79,30 @@ WITHOUT_EFFECT = {
     r"spec\.toolsDb\[\]\.tool\.type": "it has one value, which goes without saying",
 }
 
+# Fields, as patterns, that no refusal names, and why.
+NOT_NAMED = {
+    r"spec\.vllmEndpoints\[\]\.backend\.type": "with another type the rest of backend is another",
+}
+
+# Fields, as patterns, that no refusal names by themselves; what it names, and why.
+_SWITCH = "a switch is no value of a manifest: the section that it switches"
+_IMAGE = "one text is made of several fields: what they have in common"
+_FILE = "a file in a ConfigMap is made of many fields: the part that most of it comes from"
+NEAREST = {
+    r"(spec\.config)\.(?!.*_secret_ref\.).*": (r"\1", _FILE),
+    r"(spec\.toolsDb)\b.*": (r"\1", _FILE),
+    r"(spec\.vllmEndpoints)\[\]\.(name|loras\[\]\.name)": (r"\1", _FILE),
+    r"(spec\.vllmEndpoints)\[\]\.backend\.(\w+Name|service\.(scheme|namespace))": (
+        r"\1",
+        _FILE,
+    ),
+    r"spec\.vllmEndpoints\[\]\.(reasoningFamily|loras\[\]\.description)": ("spec.config", _FILE),
+    r"(spec\.(?!config).*)\.enabled": (r"\1", _SWITCH),
+    r"(spec\.serviceAccount)\.create": (r"\1", _SWITCH),
+    r"(spec\.gateway)\.extProc": (r"\1", _SWITCH),
+    r"(spec\.(envoy\.)?image)\.(repository|tag|imageRegistry)": (r"\1", _IMAGE),
+}
+
 
 def but(fields: Iterable[str], *explained: dict[str, str]) -> list[str]:
     """The fields that nothing explains."""
@@ -69,28 +110,30 @@ def but(fields: Iterable[str], *explained: dict[str, str]) -> list[str]:
     return sorted(f for f in fields if not any(re.fullmatch(p, f) for p in patterns))
 
 
-def shown(steps: Steps) -> Iterator[tuple[int, Place]]:
-    """The numbers of the documents that have the field, and where."""
-    for number, document in enumerate(DOCUMENTS):
+def shown(
+    steps: Steps, documents: Iterable[Resource] = DOCUMENTS
+) -> Iterator[tuple[Resource, Place]]:
+    """The documents that have the field, and where."""
+    for document in documents:
         for place in places(document["spec"], steps):
-            yield number, ("spec", *place)
+            yield document, ("spec", *place)
+
+
+def found_for(resource: Resource) -> Facts:
+    routes = resource["spec"].get("openshift", {}).get("routes", {})
+    return facts(Router(resource), "openshift" if "hostname" in routes else "kubernetes")
 
 
 def built(resource: Resource) -> str:
     router = Router(resource)
-    found = facts(router, "openshift" if "openshift" in resource["spec"] else "kubernetes")
+    found = found_for(resource)
     return json.dumps(registry.build(router, found))
-
-
-@cache
-def built_unchanged(number: int) -> str:
-    return built(deepcopy(DOCUMENTS[number]))
 
 
 @pytest.fixture(autouse=True)
 def _quick_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """What differs, differs as JSON too, in a twentieth of the time."""
-    monkeypatch.setattr(config, "yaml_text", json.dumps)
+    monkeypatch.setattr(config, "yaml_text", lambda document: json.dumps(document) + "\n")
 
 
 @pytest.mark.parametrize("field", but(FIELDS, NOT_SHOWN))
@@ -128,9 +171,82 @@ def test_another_value_makes_another_object(field: str):
     steps, node = FIELDS[field]
 
     assert any(
-        built(changed(DOCUMENTS[number], place, node)) != built_unchanged(number)
-        for number, place in shown(steps)
+        built(changed(document, place, node)) != built(document) for document, place in shown(steps)
     )
+
+
+def different(one: Any, other: Any, place: Place = ()) -> Iterator[Place]:
+    """The places of one that the other has not, or not so."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key, value in one.items():
+            yield from different(value, other.get(key, MISSING), (*place, key))
+    elif isinstance(one, list) and isinstance(other, list):
+        for index, value in enumerate(one):
+            against = other[index] if index < len(other) else MISSING
+            yield from different(value, against, (*place, index))
+    elif one != other:
+        yield place
+
+
+@cache
+def as_built(index: int) -> list[tuple[Manifest, provenance.Source]]:
+    """The manifests of a document of the sample, and who knows where they come from."""
+    resource = DOCUMENTS[index]
+    router, found = Router(resource), found_for(resource)
+    manifests = registry.build(router, found)
+    return [(one, cache(provenance.source_of(router, found, one))) for one in manifests]
+
+
+def answers(resource: Resource, other: Resource) -> Iterator[str]:
+    """What is named when the places are refused that make the difference."""
+    varied = registry.build(Router(other), found_for(other))
+    kinds = [one["kind"] for one in varied]
+    original = as_built(NAMES.index(resource["metadata"]["name"]))
+    is_same_list = kinds == [manifest["kind"] for manifest, _ in original]
+    for index, (manifest, source) in enumerate(original):
+        counterpart = varied[index] if is_same_list else same(manifest, varied)
+        for place in different(manifest, counterpart):
+            if not HASHES.intersection(place):
+                yield source(place)
+
+
+def same(manifest: Manifest, among: list[Manifest]) -> Manifest | None:
+    wanted = (manifest["kind"], manifest["metadata"]["name"])
+    return next((one for one in among if (one["kind"], one["metadata"]["name"]) == wanted), None)
+
+
+def values(value: Any, place: Place) -> Iterator[Place]:
+    """The places below that have no parts."""
+    if isinstance(value, (dict, list)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from values(item, (*place, key))
+    else:
+        yield place
+
+
+def schema_at(place: Place) -> Schema:
+    return reduce(variation.below, place, crd.schema())
+
+
+def nearest(field: str, place: Place) -> str:
+    """What a refusal names: the very place, but for what is explained."""
+    for pattern, (name, _) in NEAREST.items():
+        if match := re.fullmatch(pattern, field):
+            return match.expand(name)
+    return field_path(place[1:])
+
+
+@pytest.mark.parametrize("field", but(FIELDS, NOT_SHOWN, WITHOUT_EFFECT, NOT_NAMED))
+def test_who_refuses_what_the_field_makes_names_the_field(field: str):
+    steps, node = FIELDS[field]
+    outcomes = (
+        nearest(field, place) in answers(document, changed(document, place, schema_at(place)))
+        for document, whole in shown(steps, DOCUMENTS if "$core" in node else DEFAULTED)
+        for place in values(read(document, whole), whole)
+    )
+
+    # Of Kubernetes' own types each value; of the others one of its entries in the sample.
+    assert all(outcomes) if "$core" in node else any(outcomes)
 
 
 def everything(node: Schema, name: str, numbers: Iterator[int]) -> Any:
@@ -169,6 +285,6 @@ def test_the_older_name_of_the_cache_makes_the_same_configuration():
 
 
 def test_every_explanation_is_of_a_field_that_exists():
-    explained = [*NOT_SHOWN, *WITHOUT_EFFECT]
+    explained = [*NOT_SHOWN, *WITHOUT_EFFECT, *NOT_NAMED, *NEAREST]
 
     assert [p for p in explained if not any(re.fullmatch(p, field) for field in FIELDS)] == []

@@ -6,7 +6,7 @@ Waits for nothing and judges no object's health. Why it is done this way: docs/a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
@@ -30,6 +30,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import provenance
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
@@ -107,7 +109,7 @@ def apply(
     diff: bool = False,
     dry_run: bool = False,
     prune: bool = True,
-    capabilities: Mapping[str, list[str]] | None = None,
+    facts: Facts | None = None,
     known: list[Manifest] | None = None,
 ) -> ApplyResult:
     """Write what differs and nothing else; nothing at all if any object is refused.
@@ -117,7 +119,8 @@ def apply(
 
     check_mode, dry_run: write nothing; the first says of each object what would become of it, as
         Ansible wants it, the second makes a plan for the SemanticRouter's status.
-    capabilities: Facts.capabilities; the kinds that a cluster lacks are then not even asked for.
+    facts: those of which the objects were built. The kinds that a cluster lacks are then not even
+        asked for, and what is refused in an object is traced to the field that it comes from.
     known: Discovery.live of the same run; nothing is listed again then.
     What the cluster says against it is in the result's problems. RouterError is for a caller who
     asks for what can never be: an object of an unknown kind, or of another namespace.
@@ -125,12 +128,10 @@ def apply(
     _require_applicable(router, objects)
     desired = [compare.stamped(manifest, router) for manifest in objects]
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
-        requests = _Requests(client, router, threads)
+        requests = _Requests(client, router, facts or Facts(), threads)
         try:
             live = (
-                requests.listed(_kinds_to_list(desired, prune, capabilities))
-                if known is None
-                else known
+                requests.listed(_kinds_to_list(desired, prune, facts)) if known is None else known
             )
         except ApiError as error:
             return ApplyResult(problems=[error.problem])
@@ -191,10 +192,13 @@ def _misuse(found: str, remedy: str) -> RouterError:
 class _Requests:
     """The requests of one apply, many at a time."""
 
-    def __init__(self, client: Client, router: Router, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, client: Client, router: Router, facts: Facts, threads: ThreadPoolExecutor
+    ) -> None:
         self._client = client
         self._reads = Reads(client)
         self._router = router
+        self._facts = facts
         self._threads = threads
 
     def listed(self, kinds: Iterable[Resource]) -> list[Manifest]:
@@ -266,13 +270,13 @@ class _Requests:
         # Somebody else's object of that name explains more than what the API server says of ours.
         if step.live is None and (error.status == 409 or not error.problem.retry):
             step = self._seen(step)
-        return step if step.problems else _failed(step, error)
+        return step if step.problems else self._failed(step, error)
 
     def _seen(self, step: _Step) -> _Step:
         try:
             live = self._client.get(resources.path(step.desired))
         except ApiError as error:
-            return _failed(step, error)
+            return self._failed(step, error)
         objection = ownership.objection(live, self._router) if live else None
         return replace(step, live=live, problems=(objection,) if objection else ())
 
@@ -293,13 +297,18 @@ class _Requests:
         try:
             return replace(step, written=self._patch(step.desired, {}))
         except ApiError as error:
-            return _failed(step, error)
+            return self._failed(step, error)
 
     def _prune(self, live: Manifest) -> bool | Problem:
         try:
             return pruning.delete(self._client, live)
         except ApiError as error:
             return error.problem
+
+    def _failed(self, step: _Step, error: ApiError) -> _Step:
+        source = provenance.source_of(self._router, self._facts, step.desired)
+        found = refusal.problems(error, step.desired, step.live, source)
+        return replace(step, problems=tuple(found))
 
     def _patch(self, manifest: Manifest, params: dict[str, str]) -> Manifest:
         return self._client.patch(
@@ -321,10 +330,6 @@ def _was_unseen(step: _Step) -> bool:
     return step.live is None and bool(after["metadata"].get("resourceVersion"))
 
 
-def _failed(step: _Step, error: ApiError) -> _Step:
-    return replace(step, problems=tuple(refusal.problems(error, step.desired, step.live)))
-
-
 def _problems(steps: Iterable[_Step]) -> list[Problem]:
     return [problem for step in steps for problem in step.problems]
 
@@ -333,10 +338,8 @@ def _rank(step: _Step) -> int:
     return resources.resource_of(step.desired).rank
 
 
-def _kinds_to_list(
-    desired: list[Manifest], prune: bool, capabilities: Mapping[str, list[str]] | None
-) -> list[Resource]:
-    others = resources.served(capabilities) if prune else []
+def _kinds_to_list(desired: list[Manifest], prune: bool, facts: Facts | None) -> list[Resource]:
+    others = resources.served(facts.capabilities if facts else None) if prune else []
     return list(dict.fromkeys([*others, *_kinds(desired)]))
 
 

@@ -97,7 +97,7 @@ def reconcile(
                 check_mode=check_mode,
                 diff=diff,
                 dry_run=writing.mode(router) == writing.DRY_RUN,
-                capabilities=found.facts.capabilities,
+                facts=found.facts,
                 known=found.live,
             )
         )

@@ -1,19 +1,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what the API server dislikes in an object to the field of the SemanticRouter it came from.
+"""What the API server dislikes in an object, as what is to be done about the SemanticRouter.
 
-A field that no rule knows is reported by its place in the object: better than a guess.
+A place that comes from no field is reported by its place alone: better than a guess.
 """
 
 from __future__ import annotations
 
 import re
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import place
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
     Cause,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.ownership import (
     described,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.provenance import Source
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    Path,
+    look_up,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
@@ -22,72 +28,33 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 _LONGEST = 600
 _MOST = 8
 
-_POD = r"spec\.template\.spec\."
-# Envoy's container comes second and is not the user's to configure field by field.
-_ROUTER_CONTAINER = _POD + r"containers\[(?:0|name=\"(?!envoy)[^\"]*\")\]\."
-
-_PLACES = tuple(
-    (kind, re.compile(pattern), field)
-    for kind, pattern, field in (
-        ("Deployment", r"spec\.replicas", "spec.replicas"),
-        ("Deployment", r"spec\.template\.metadata\.annotations.*", "spec.podAnnotations"),
-        (
-            "Deployment",
-            _POD + r"((?:affinity|tolerations|nodeSelector|imagePullSecrets)\b.*)",
-            r"spec.\1",
-        ),
-        ("Deployment", _POD + r"securityContext(.*)", r"spec.podSecurityContext\1"),
-        ("Deployment", _POD + r"serviceAccountName", "spec.serviceAccount.name"),
-        (
-            "Deployment",
-            _ROUTER_CONTAINER + r"((?:resources|securityContext|\w+Probe)\b.*)",
-            r"spec.\1",
-        ),
-        # Entries of ours stand among the user's: an index would mislead.
-        ("Deployment", _ROUTER_CONTAINER + r"(env|args)\b.*", r"spec.\1"),
-        ("Deployment", _ROUTER_CONTAINER + r"image\b.*", "spec.image"),
-        ("Service", r"spec\.type", "spec.service.type"),
-        ("Service", r"spec\.ports\b.*", "spec.service"),
-        ("HTTPRoute", r"spec\.hostnames(.*)", r"spec.gateway.hostnames\1"),
-        ("HTTPRoute", r"spec\.parentRefs.*", "spec.gateway"),
-        ("HTTPRoute", r"spec\.rules.*", "spec.vllmEndpoints"),
-        ("Route", r"spec\.host", "spec.openshift.routes.hostname"),
-        ("Route", r"spec\.tls(.*)", r"spec.openshift.routes.tls\1"),
-        ("PersistentVolumeClaim", r"spec\.resources\b.*", "spec.persistence.size"),
-        ("PersistentVolumeClaim", r"spec\.storageClassName", "spec.persistence.storageClassName"),
-        ("PersistentVolumeClaim", r"spec\.accessModes\b.*", "spec.persistence.accessMode"),
-        (
-            "PersistentVolumeClaim",
-            r"metadata\.annotations.*",
-            "spec.persistence.annotations",
-        ),
-        ("ServiceAccount", r"metadata\.annotations.*", "spec.serviceAccount.annotations"),
-        ("ServiceAccount", r"metadata\.name", "spec.serviceAccount.name"),
-    )
-)
-
-# What fills a ConfigMap, which holds 1 MiB, by its keys.
-_FILLED_BY = {
-    "tools_db.json": "spec.toolsDb",
-    "config.yaml": "spec.config",
-    "envoy.yaml": "spec.vllmEndpoints",
-}
 _TOO_LONG = "FieldValueTooLong"
+_SIZE: Path = ("spec", "resources", "requests", "storage")
 
 _FIXED = re.compile(r"immutable|may not change once set|can not be less than", re.IGNORECASE)
 
 
-def problems(error: ApiError, manifest: Manifest, live: Manifest | None) -> list[Problem]:
-    """One Problem for each cause the API server gives, or one for all if it gives none."""
+def problems(
+    error: ApiError, manifest: Manifest, live: Manifest | None, source: Source
+) -> list[Problem]:
+    """One Problem for each cause the API server gives, or one for all if it gives none.
+
+    source: of the manifest, provenance.source_of().
+    """
     if error.problem.retry:
-        field = "spec.persistence.size" if _is_refused_growth(error, manifest) else ""
-        return [_of_the_cluster(error, manifest, field)]
+        return [_of_the_cluster(error, manifest, source)]
     causes = error.causes[:_MOST] or (Cause(reason="", message=error.message, field=""),)
     # The API server repeats itself.
-    return list(dict.fromkeys(_of_the_spec(cause, manifest, live) for cause in causes))
+    return list(dict.fromkeys(_of_the_spec(cause, manifest, live, source) for cause in causes))
 
 
-def _of_the_cluster(error: ApiError, manifest: Manifest, field: str) -> Problem:
+def _of_the_cluster(error: ApiError, manifest: Manifest, source: Source) -> Problem:
+    field = ""
+    if _is_refused_growth(error, manifest):
+        field = source(_SIZE)
+    elif error.problem.reason == "Forbidden":
+        # A policy's word may be as good as validation's.
+        field = _named_field(error.message, manifest, source)
     return Problem(
         reason=error.problem.reason,
         field=field,
@@ -97,12 +64,20 @@ def _of_the_cluster(error: ApiError, manifest: Manifest, field: str) -> Problem:
     )
 
 
-def _of_the_spec(cause: Cause, manifest: Manifest, live: Manifest | None) -> Problem:
-    if manifest["kind"] == "ConfigMap" and cause.reason == _TOO_LONG:
-        return _too_much_text(cause, manifest)
-    place = _fixed_claim_field(manifest, live) if cause.field == "spec" else cause.field
-    field = _field(manifest["kind"], place)
-    where = f"{place}: " if place and place != "[]" else ""
+def _of_the_spec(
+    cause: Cause, manifest: Manifest, live: Manifest | None, source: Source
+) -> Problem:
+    spelled = _fixed_claim_field(manifest, live) if cause.field == "spec" else cause.field
+    path = place.path(spelled, manifest)
+    if cause.reason == _TOO_LONG:
+        path = place.longest(path, manifest)
+        if manifest["kind"] == "ConfigMap":
+            return _too_much_text(cause, manifest, path, source)
+    if path:
+        field = source(place.narrowed(path, cause.message, manifest))
+    else:
+        field = _named_field(cause.message, manifest, source) or source(path)
+    where = f"{spelled}: " if path else ""
     remedy = f"Correct {field or 'the SemanticRouter'} as the message says"
     if live is not None and _FIXED.search(cause.message):
         remedy = _way_out(manifest, field)
@@ -114,24 +89,22 @@ def _of_the_spec(cause: Cause, manifest: Manifest, live: Manifest | None) -> Pro
     )
 
 
-def _too_much_text(cause: Cause, manifest: Manifest) -> Problem:
-    data = manifest["data"]
-    longest = max(data, key=lambda key: len(data[key].encode()))
-    field = _FILLED_BY.get(longest, "")
+def _too_much_text(cause: Cause, manifest: Manifest, path: Path, source: Source) -> Problem:
+    field = source(path)
+    size = len(str(look_up(manifest, path)).encode())
     return Problem(
         reason="ApplyRefused",
         field=field,
-        found=f"{described(manifest)} is refused: {longest} has {len(data[longest].encode()):,} "
-        f"bytes ({_short(cause.message)})",
+        found=f"{described(manifest)} is refused: {path[-1]} has {size:,} bytes "
+        f"({_short(cause.message)})",
         remedy=f"Shorten {field or 'the SemanticRouter'}, or divide it among several routers",
     )
 
 
-def _field(kind: str, place: str) -> str:
-    for of_kind, pattern, field in _PLACES:
-        if of_kind == kind and (match := pattern.fullmatch(place)):
-            return match.expand(field)
-    return ""
+def _named_field(message: str, manifest: Manifest, source: Source) -> str:
+    """Of the first place in a message without a field that comes from one."""
+    fields = (source(named) for named in place.named_in(message, manifest))
+    return next((field for field in fields if field), "")
 
 
 def _fixed_claim_field(manifest: Manifest, live: Manifest | None) -> str:

@@ -71,11 +71,16 @@ CONCERNS = tuple(BUILDERS)
 def build(router: Router, facts: Facts, concerns: Iterable[str] = CONCERNS) -> list[Manifest]:
     """The manifests of these concerns, in their order; KeyError for one that there is not."""
     return [
-        _with_common_metadata(manifest, router)
+        manifest
         for concern in concerns
         for builder in BUILDERS[concern]
-        for manifest in builder(router, facts)
+        for manifest in made_by(builder, router, facts)
     ]
+
+
+def made_by(builder: Builder, router: Router, facts: Facts) -> list[Manifest]:
+    """What a builder makes, with what every object is to have."""
+    return [_with_common_metadata(manifest, router) for manifest in builder(router, facts)]
 
 
 def _with_common_metadata(manifest: Manifest, router: Router) -> Manifest:

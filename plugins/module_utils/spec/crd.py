@@ -45,10 +45,16 @@ def schema() -> Schema:
     return loaded
 
 
+def spec_schema() -> Schema:
+    """The part of it that is about spec."""
+    node: Schema = schema()["properties"]["spec"]
+    return node
+
+
 def with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a spec with every default filled in; the API server leaves out those in lists."""
     defaulted = deepcopy(dict(spec))
-    _fill(defaulted, schema()["properties"]["spec"])
+    _fill(defaulted, spec_schema())
     return defaulted
 
 
@@ -57,7 +63,7 @@ def has_defaults(spec: Mapping[str, Any]) -> bool:
 
     It adds nothing to the items of a list, see config/crd/generate.py.
     """
-    return _is_filled(spec, schema()["properties"]["spec"])
+    return _is_filled(spec, spec_schema())
 
 
 def validate(resource: Mapping[str, Any]) -> list[Problem]:
@@ -69,7 +75,7 @@ def validate(resource: Mapping[str, Any]) -> list[Problem]:
         return [invalid("kind", found, remedy)]
     if not (resource.get("metadata") or {}).get("name"):
         return [invalid("metadata.name", "no name is given", "Give the router a name")]
-    fields = schema()["properties"]["spec"]
+    fields = spec_schema()
     spec = resource.get("spec")
     return list(_mistakes({} if spec is None else spec, fields, "spec"))
 
@@ -80,7 +86,7 @@ def unlisted_keys(config: Mapping[str, Any]) -> Iterator[Problem]:
     The API server keeps them, because a router may know them. The top level is left out: a whole
     document of the router may stand there.
     """
-    sections = schema()["properties"]["spec"]["properties"]["config"]["properties"]
+    sections = spec_schema()["properties"]["config"]["properties"]
     for name, value in config.items():
         if name in sections:
             yield from _unlisted(value, sections[name], f"spec.config.{name}")

@@ -1,13 +1,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a value stands below spec, what stands there, and how messages spell the place."""
+"""Where a value stands in an object, mostly below spec, and how messages spell that."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 # As keys and list indexes.
 Path = tuple[str | int, ...]
+
+# Any other key would read as several steps.
+_ONE_STEP = re.compile(r"[^\s./\[\]]+")
+
+
+class Missing:
+    """What stands where an object has nothing."""
+
+
+MISSING: Final = Missing()
 
 
 def at(value: Any, path: Path) -> Any:
@@ -18,8 +29,36 @@ def at(value: Any, path: Path) -> Any:
 
 
 def field_path(path: Path) -> str:
-    """The path as `kubectl explain` spells it, with list indexes: spec.config.decisions[0].name."""
+    """The path as `kubectl explain` spells it, with list indexes: spec.config.decisions[0].name.
+
+    A key that would read as several steps is spelled as the API server does:
+    spec.nodeSelector[kubernetes.io/os].
+    """
     text = "spec"
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+        is_name = isinstance(step, str) and _ONE_STEP.fullmatch(step)
+        text += f".{step}" if is_name else f"[{step}]"
     return text
+
+
+def look_up(value: Any, path: Path) -> Any:
+    """What stands there; MISSING when there is nothing."""
+    for step in path:
+        is_index = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if not is_index and not (isinstance(value, Mapping) and step in value):
+            return MISSING
+        value = value[step]
+    return value
+
+
+def replaced(value: Any, path: Path, new: Any) -> Any:
+    """A copy with something else there; what is not on the way is shared, what is missing made."""
+    if not path:
+        return new
+    step, *rest = path
+    if isinstance(value, list):
+        return [
+            replaced(item, tuple(rest), new) if index == step else item
+            for index, item in enumerate(value)
+        ]
+    return {**(value or {}), step: replaced((value or {}).get(step), tuple(rest), new)}

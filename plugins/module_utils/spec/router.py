@@ -59,6 +59,13 @@ class Router:
         """
         return crd.with_defaults(self.resource.get("spec") or {})
 
+    def asking_for(self, spec: dict[str, Any]) -> Router:
+        """The same router with another spec that has its defaults already."""
+        other = Router({**self.resource, "spec": spec})
+        # To fill them in once more takes longer than most builders do.
+        vars(other)["spec"] = spec
+        return other
+
     @property
     def owner_reference(self) -> dict[str, Any]:
         """The ownerReference that makes deletion the garbage collector's work."""
