@@ -9,12 +9,12 @@ is done this way: docs/adr/0018-provenance.md.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
-from math import inf
 from typing import Any, NamedTuple
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
@@ -109,9 +109,12 @@ class _Asked:
         return _nearest(fields or self._unset(place), place)
 
     def section(self) -> Path:
-        """That of the switches, else of all that goes into the manifest; () when there is none."""
-        switches = self._fields((), self._parts(()), _GONE)
-        return _shared([path[:-1] for path in switches]) or self._part((), ()) or ()
+        """The part of spec that asks for the manifest: its switch is there, or all that goes in."""
+        switched = [path[:-1] for path in self._fields((), self._parts(()), _GONE)]
+        if shared := _shared(switched):
+            return shared
+        part = self._part((), ()) or ()
+        return next((path for path in switched if part[: len(path)] == path), part)
 
     def is_named_after_router(self, place: Path) -> bool:
         """The place changes with the router's name."""
@@ -145,25 +148,27 @@ class _Asked:
         return path if found else None
 
     def _largest_part(self, place: Path) -> Path | None:
-        """Of a text, the part of spec without which it is shortest."""
-        parts = list(self._influencing(place, ()))
-        if not parts:
-            return None
-        return self._part(place, min(parts, key=lambda part: self._length_without(part, place)))
-
-    def _length_without(self, part: Path, place: Path) -> float:
-        rest = replaced(self.router.spec, part, None)
-        spec = crd.with_defaults({name: value for name, value in rest.items() if value is not None})
-        made = self._made_of(
-            self.router.asking_for(spec), _found(self.facts, self.router.spec, spec)
+        """Of a text, the part of spec that says most; to build a long one often would be slow."""
+        defaults = crd.with_defaults({})
+        parts = sorted(
+            self._parts(()),
+            key=lambda part: (
+                _size(look_up(self.router.spec, part.path)) - _size(defaults.get(str(part.path[0])))
+            ),
+            reverse=True,
         )
-        text = look_up(made, place)
-        return len(text) if isinstance(text, str) else inf
+        return next((part.path for part in parts if self._influences(place, part)), None)
+
+    def _influences(self, place: Path, part: _Change) -> bool:
+        effect = self._effect(place, [part])
+        if effect in (_NOTHING, _ANOTHER):
+            return effect == _ANOTHER
+        return next(self._fields(place, [part]), None) is not None
 
     def _influencing(self, place: Path, path: Path) -> Iterator[Path]:
         """What is directly below the path and goes into the place, by some field."""
         for part in self._changing(place, self._parts(path)):
-            if next(self._fields(place, [part]), None) is not None:
+            if self._influences(place, part):
                 yield part.path
 
     def _changing(
@@ -270,6 +275,10 @@ def _is_as_built(there: Any, built: Any) -> bool:
     if isinstance(there, (dict, list)):
         return type(there) is type(built)
     return bool(there == built)
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value))
 
 
 def _is_another_item(before: Any, after: Any, place: Path) -> bool:
