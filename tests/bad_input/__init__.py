@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 HERE = Path(__file__).parent
 
@@ -56,6 +60,17 @@ def good(name: str = "broken", namespace: str = "default") -> dict[str, Any]:
     resource = yaml.safe_load((HERE / "good.yaml").read_text(encoding="utf-8"))
     resource["metadata"] = {"name": name, "namespace": namespace}
     return dict(resource)
+
+
+def with_spec(**spec: Any) -> dict[str, Any]:
+    """The good object with some fields of its spec replaced."""
+    resource = good()
+    return {**resource, "spec": {**resource["spec"], **spec}}
+
+
+def problems(resource: dict[str, Any]) -> list[Problem]:
+    """What the operator has against an object when it knows nothing of the cluster."""
+    return rules.check(Router(resource), Facts())
 
 
 def cases(*by: str) -> list[Case]:

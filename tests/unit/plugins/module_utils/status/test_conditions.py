@@ -6,19 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
     reasons,
-    requeue_after,
     transitions,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
-    Situation,
 )
 from seen import (
     ALL_FOUND,
@@ -28,16 +24,11 @@ from seen import (
     NO_CLASS,
     NOT_BUILT,
     NOW,
-    ON_OPENSHIFT,
-    STARTING,
-    UNREADABLE,
     condition,
     deployment,
     router,
     status,
     verdict,
-    waiting_pod,
-    with_route,
 )
 
 EARLIER = "2026-11-22T10:00:00Z"
@@ -63,98 +54,6 @@ def test_pods_that_an_autoscaler_left_are_explained_until_replicas_counts_again(
     assert "spec.replicas (1) applies when it is next changed" in available(replicas=1)
     assert "Autoscaling" not in available(replicas=2)
     assert "Autoscaling" not in available(replicas=1, autoscaling={"enabled": True})
-
-
-@pytest.mark.parametrize(
-    ("pod", "reason", "message"),
-    [
-        (
-            waiting_pod("ErrImagePull", "Back-off pulling"),
-            "ImagePullBackOff",
-            "Container router cannot pull example.com/router:1. Check spec.image and "
-            "spec.imagePullSecrets.",
-        ),
-        (
-            waiting_pod(
-                "CrashLoopBackOff",
-                "back-off 5m0s",
-                lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
-            ),
-            "CrashLoopBackOff",
-            "Container router ends again and again (exit code 137, OOMKilled). "
-            "kubectl logs --previous -c router says why.",
-        ),
-        (
-            waiting_pod("CreateContainerConfigError", 'secret "hf" not found'),
-            "CreateContainerConfigError",
-            'Container router cannot be created: secret "hf" not found',
-        ),
-    ],
-)
-def test_pods_that_cannot_start_say_why(pod: dict[str, Any], reason: str, message: str) -> None:
-    said = status(workload=replace(STARTING, pods=[pod, pod]))
-    assert said["phase"] == "Degraded"
-    assert verdict(said, "Degraded") == ("True", reason)
-    assert verdict(said, "Progressing") == ("False", reason)
-    assert condition(said, "Ready")["message"] == message
-
-
-def test_a_crash_loop_reads_the_same_at_every_restart() -> None:
-    said = [
-        status(workload=replace(STARTING, pods=[waiting_pod("CrashLoopBackOff", f"back-off {n}s")]))
-        for n in (10, 20)
-    ]
-    assert said[0] == said[1]
-
-
-def test_a_container_that_is_being_created_is_no_trouble() -> None:
-    said = status(workload=replace(STARTING, pods=[waiting_pod("ContainerCreating")]))
-    assert said["phase"] == "Progressing"
-    assert verdict(said, "Degraded") == ("False", "AsExpected")
-
-
-def test_a_pod_without_a_node_waits_and_says_so() -> None:
-    unschedulable = {
-        "metadata": {"name": "p"},
-        "status": {
-            "conditions": [
-                {
-                    "type": "PodScheduled",
-                    "reason": "Unschedulable",
-                    "message": "Insufficient memory",
-                }
-            ]
-        },
-    }
-    said = status(workload=replace(STARTING, pods=[unschedulable]))
-    assert said["phase"] == "Progressing"
-    assert verdict(said, "Ready") == ("False", "Unschedulable")
-    assert "Insufficient memory" in condition(said, "Ready")["message"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "reason"),
-    [
-        (
-            "ReplicaFailure",
-            {"status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
-            "ReplicaFailure",
-        ),
-        (
-            "Progressing",
-            {"status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"},
-            "ProgressDeadlineExceeded",
-        ),
-    ],
-)
-def test_what_the_deployment_complains_of_degrades(
-    name: str, value: dict[str, str], reason: str
-) -> None:
-    workload = Workload(deployment(ready=1, **{name: value}))
-    said = status(workload=workload)
-    assert said["phase"] == "Degraded"
-    assert verdict(said, "Degraded") == ("True", reason)
-    assert value["message"] in condition(said, "Degraded")["message"]
 
 
 def test_available_is_the_deployments_word_while_a_bad_edit_waits() -> None:
@@ -221,63 +120,6 @@ def test_backends_resolved_tells_which_are_not(
 
 def test_no_backends_at_all_is_a_fact_and_not_a_fault() -> None:
     assert verdict(status(Facts()), "Degraded") == ("False", "AsExpected")
-
-
-def test_nothing_is_said_of_a_route_that_nobody_asked_for() -> None:
-    assert "RouteReady" not in {item["type"] for item in status(ON_OPENSHIFT)["conditions"]}
-
-
-def test_an_admitted_route_is_running_and_its_host_is_told() -> None:
-    said = status(ON_OPENSHIFT, workload=with_route("True"))
-    assert said["phase"] == "Running"
-    assert verdict(said, "RouteReady") == ("True", "RouteAdmitted")
-    assert said["openshiftFeatures"] == {
-        "routesEnabled": True,
-        "routeHostname": "router.example.com",
-    }
-
-
-@pytest.mark.parametrize(
-    ("exists", "reason"), [(True, "RouteNotAdmitted"), (False, "RouteMissing")]
-)
-def test_a_route_that_waits_is_progress_and_no_fault(exists: bool, reason: str) -> None:
-    workload = with_route(exists=exists)
-    said = status(ON_OPENSHIFT, workload=workload)
-    assert said["phase"] == "Progressing"
-    assert verdict(said, "RouteReady") == ("False", reason)
-    assert verdict(said, "Ready") == ("True", "RouterReady")
-    assert verdict(said, "Degraded") == ("False", "AsExpected")
-    assert said["openshiftFeatures"] == {"routesEnabled": exists}
-    situation = Situation(router(), ON_OPENSHIFT, [], workload)
-    assert requeue_after.period(situation) == requeue_after.PROGRESSING
-
-
-def test_a_refused_route_degrades_with_the_words_of_the_refusal() -> None:
-    said = status(ON_OPENSHIFT, workload=with_route("False", "HostAlreadyClaimed"))
-    assert said["phase"] == "Degraded"
-    for name, value in (("RouteReady", "False"), ("Degraded", "True")):
-        assert verdict(said, name) == (value, "RouteRefused")
-        assert "(HostAlreadyClaimed): it is taken." in condition(said, name)["message"]
-    assert verdict(said, "Ready") == ("True", "RouterReady")
-
-
-def test_a_route_outside_openshift_is_the_only_thing_that_is_missing() -> None:
-    problems = [discovery.ROUTE_API_MISSING]
-    workload = with_route(exists=False)
-    said = status(problems=problems, workload=workload)
-    assert said["phase"] == "Degraded"
-    assert verdict(said, "RouteReady") == ("False", "RouteApiMissing")
-    assert verdict(said, "Ready") == ("True", "RouterReady")
-    assert "spec.ingress" in condition(said, "RouteReady")["message"]
-    assert condition(said, "Degraded")["message"].count("only OpenShift has Routes") == 1
-    assert "openshiftFeatures" not in said
-    situation = Situation(router(), ALL_FOUND, problems, workload)
-    assert requeue_after.period(situation) == requeue_after.SETTLED
-
-
-def test_a_route_is_not_judged_by_a_cluster_that_does_not_answer() -> None:
-    said = status(Facts(), [UNREADABLE], with_route("True"))
-    assert verdict(said, "RouteReady") == ("Unknown", "DiscoveryFailed")
 
 
 def test_transition_times_move_only_when_the_status_flips() -> None:

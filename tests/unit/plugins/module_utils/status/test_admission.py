@@ -1,4 +1,4 @@
-"""What a status says in gateway mode; what it says of anything else is test_conditions.py."""
+"""What a status says of the ways in from outside: a Gateway's HTTPRoute, a Route of OpenShift."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
@@ -20,9 +20,19 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situat
     Situation,
 )
 from examples import resource
+from seen import (
+    ALL_FOUND,
+    NOW,
+    ON_OPENSHIFT,
+    UNREADABLE,
+    condition,
+    router,
+    status,
+    verdict,
+    with_route,
+)
 
 GATEWAY: dict[str, Any] = {"existingRef": {"name": "public", "namespace": "edge"}}
-NOW = "2026-01-01T00:00:00Z"
 RUNNING: dict[str, Any] = {
     "metadata": {"generation": 1},
     "spec": {"replicas": 1},
@@ -62,17 +72,12 @@ def workload(*statuses: str) -> Workload:
 OWNER = Router(resource(gateway=GATEWAY))
 
 
-def status(found: Workload, *problems: Problem, facts: Facts | None = None) -> dict[str, Any]:
+def status_of(found: Workload, *problems: Problem, facts: Facts | None = None) -> dict[str, Any]:
     return router_status.build(Situation(OWNER, facts or Facts(), list(problems), found), NOW, {})
 
 
-def verdict(said: dict[str, Any], kind: str) -> tuple[str, str]:
-    (found,) = [item for item in said["conditions"] if item["type"] == kind]
-    return found["status"], found["reason"]
-
-
 def test_the_mode_is_told() -> None:
-    assert status(workload())["gatewayMode"] == "gateway-integration"
+    assert status_of(workload())["gatewayMode"] == "gateway-integration"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_the_mode_is_told() -> None:
 def test_the_verdict_on_the_http_route_makes_the_phase(
     statuses: tuple[str, ...], phase: str, value: str, reason: str, again: str
 ) -> None:
-    said = status(workload(*statuses))
+    said = status_of(workload(*statuses))
     assert said["phase"] == phase
     assert verdict(said, "RouteReady") == (value, reason)
     assert verdict(said, "Ready")[0] == "True", "clients inside the cluster are served"
@@ -120,25 +125,25 @@ def test_the_policies_beside_an_accepted_http_route_have_their_say(
     statuses: tuple[str, ...], reason: str
 ) -> None:
     found = replace(workload(*statuses), policy_kinds=["EnvoyExtensionPolicy"])
-    assert verdict(status(found), "RouteReady") == ("False", reason)
+    assert verdict(status_of(found), "RouteReady") == ("False", reason)
 
 
 def test_what_the_cluster_lacks_is_told_before_the_route_is_judged() -> None:
-    said = status(workload("True", "True"), MISSING)
+    said = status_of(workload("True", "True"), MISSING)
     assert verdict(said, "RouteReady") == ("False", "GatewayNotFound")
     assert verdict(said, "Degraded") == ("True", "GatewayNotFound")
     assert verdict(said, "ConfigValid")[0] == "True", "the Gateway may still come"
 
 
 def test_what_is_left_out_for_safety_degrades_and_is_no_mistake() -> None:
-    said = status(workload("True", "True"), EXPOSED)
+    said = status_of(workload("True", "True"), EXPOSED)
     assert verdict(said, "Degraded") == ("True", "ManagementApiExposed")
     assert verdict(said, "ConfigValid")[0] == "True"
     assert verdict(said, "RouteReady")[0] == "True"
 
 
 def test_a_cluster_that_does_not_answer_is_no_verdict() -> None:
-    assert verdict(status(workload(), BLIND), "RouteReady") == ("Unknown", "DiscoveryFailed")
+    assert verdict(status_of(workload(), BLIND), "RouteReady") == ("Unknown", "DiscoveryFailed")
 
 
 def test_a_route_of_openshift_beside_the_gateway_is_judged_as_well() -> None:
@@ -149,5 +154,62 @@ def test_a_route_of_openshift_beside_the_gateway_is_judged_as_well() -> None:
         http_route_names=["my-router"],
         http_routes=workload("True", "True").http_routes,
     )
-    said = status(both, facts=Facts(platform="openshift"))
+    said = status_of(both, facts=Facts(platform="openshift"))
     assert verdict(said, "RouteReady") == ("False", "RouteMissing")
+
+
+def test_nothing_is_said_of_a_route_that_nobody_asked_for() -> None:
+    assert "RouteReady" not in {item["type"] for item in status(ON_OPENSHIFT)["conditions"]}
+
+
+def test_an_admitted_route_is_running_and_its_host_is_told() -> None:
+    said = status(ON_OPENSHIFT, workload=with_route("True"))
+    assert said["phase"] == "Running"
+    assert verdict(said, "RouteReady") == ("True", "RouteAdmitted")
+    assert said["openshiftFeatures"] == {
+        "routesEnabled": True,
+        "routeHostname": "router.example.com",
+    }
+
+
+@pytest.mark.parametrize(
+    ("exists", "reason"), [(True, "RouteNotAdmitted"), (False, "RouteMissing")]
+)
+def test_a_route_that_waits_is_progress_and_no_fault(exists: bool, reason: str) -> None:
+    workload = with_route(exists=exists)
+    said = status(ON_OPENSHIFT, workload=workload)
+    assert said["phase"] == "Progressing"
+    assert verdict(said, "RouteReady") == ("False", reason)
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+    assert verdict(said, "Degraded") == ("False", "AsExpected")
+    assert said["openshiftFeatures"] == {"routesEnabled": exists}
+    situation = Situation(router(), ON_OPENSHIFT, [], workload)
+    assert requeue_after.period(situation) == requeue_after.PROGRESSING
+
+
+def test_a_refused_route_degrades_with_the_words_of_the_refusal() -> None:
+    said = status(ON_OPENSHIFT, workload=with_route("False", "HostAlreadyClaimed"))
+    assert said["phase"] == "Degraded"
+    for name, value in (("RouteReady", "False"), ("Degraded", "True")):
+        assert verdict(said, name) == (value, "RouteRefused")
+        assert "(HostAlreadyClaimed): it is taken." in condition(said, name)["message"]
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+
+
+def test_a_route_outside_openshift_is_the_only_thing_that_is_missing() -> None:
+    problems = [discovery.ROUTE_API_MISSING]
+    workload = with_route(exists=False)
+    said = status(problems=problems, workload=workload)
+    assert said["phase"] == "Degraded"
+    assert verdict(said, "RouteReady") == ("False", "RouteApiMissing")
+    assert verdict(said, "Ready") == ("True", "RouterReady")
+    assert "spec.ingress" in condition(said, "RouteReady")["message"]
+    assert condition(said, "Degraded")["message"].count("only OpenShift has Routes") == 1
+    assert "openshiftFeatures" not in said
+    situation = Situation(router(), ALL_FOUND, problems, workload)
+    assert requeue_after.period(situation) == requeue_after.SETTLED
+
+
+def test_a_route_is_not_judged_by_a_cluster_that_does_not_answer() -> None:
+    said = status(Facts(), [UNREADABLE], with_route("True"))
+    assert verdict(said, "RouteReady") == ("Unknown", "DiscoveryFailed")

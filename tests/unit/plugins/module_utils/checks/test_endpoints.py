@@ -1,0 +1,39 @@
+"""Names of adapters that lead elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bad_input import problems, with_spec
+
+
+def _served(name: str, model: str, *adapters: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "model": model,
+        "loras": [{"name": adapter} for adapter in adapters],
+        "backend": {"type": "service", "service": {"name": name, "port": 8000}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "said"),
+    [
+        ([_served("a", "m", "n"), _served("b", "n")], "n is a model too"),
+        ([_served("a", "m", "m")], "m is a model too"),
+        ([_served("a", "m"), _served("b", "n", "sql"), _served("c", "m", "sql")], "the model n"),
+    ],
+    ids=["another model", "its own model", "another model's adapter"],
+)
+def test_an_adapter_whose_requests_go_elsewhere_is_said_but_no_obstacle(
+    endpoints: list[dict[str, Any]], said: str
+) -> None:
+    (problem,) = problems(with_spec(vllmEndpoints=endpoints))
+    assert not problem.blocking
+    assert problem.field.endswith(".loras[0].name")
+    assert said in problem.found
+
+
+def test_endpoints_of_one_model_may_have_the_same_adapters() -> None:
+    assert problems(with_spec(vllmEndpoints=[_served(x, "m", "sql") for x in "ab"])) == []
