@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from typing import Any
 
 from ansible import template
@@ -23,20 +24,23 @@ FILE = "WRAPPER_RUNNER_OBJECTS"
 
 
 class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__()
-        self._hosts: dict[str, dict[str, Any]] = {}
-        path = os.environ.get(FILE)
-        if path:
-            with open(path, encoding="utf-8") as file:
-                self._hosts = {host: _data(found) for host, found in json.load(file).items()}
+    # Else Ansible makes one anew for each host and task.
+    is_stateless = True
 
     def get_vars(self, _loader: Any, _path: str, entities: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for entity in entities:
             if isinstance(entity, Host):
-                found |= self._hosts.get(entity.name, {})
+                found |= _objects(os.environ.get(FILE, "")).get(entity.name, {})
         return found
+
+
+@cache
+def _objects(path: str) -> dict[str, dict[str, Any]]:
+    if not path:
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return {host: _data(variables) for host, variables in json.load(file).items()}
 
 
 def _data(variables: dict[str, Any]) -> dict[str, Any]:
