@@ -2,12 +2,13 @@
 
 A module that read a variable or a setting of Ansible at import keeps what it saw. A run for which
 the same reading would give something else must not use that module: it goes cold. So nobody has to
-know which modules do that, in which release.
+know which modules do that, in which release. Generators of random numbers are seeded again.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class Captures:
         self.variables: dict[str, str | None] = {}
         self.settings: dict[str, Any] = {}
         self.readers: dict[str, set[str]] = {}
+        # Those that were seeded by chance, which is another one for each run.
+        self.generators: set[random.Random] = set()
 
     def differing_variables(self, environment: Mapping[str, str]) -> dict[str, set[str]]:
         """The variables that modules have seen with other values, and which modules."""
@@ -73,6 +76,22 @@ class Captures:
             value = data.get(os.fsencode(name))
             self.variables.setdefault(name, None if value is None else os.fsdecode(value))
             self.readers.setdefault(name, set()).add(reader)
+
+    @contextmanager
+    def recording_generators(self) -> Iterator[None]:
+        """Python itself seeds only the one of the module `random` anew after a fork."""
+        seed = random.Random.seed
+        generators = self.generators
+
+        def recording_seed(this: random.Random, a: Any = None, version: int = 2) -> None:
+            seed(this, a, version)
+            (generators.add if a is None else generators.discard)(this)
+
+        random.Random.seed = recording_seed  # type: ignore[assignment, method-assign]
+        try:
+            yield
+        finally:
+            random.Random.seed = seed  # type: ignore[method-assign]
 
     @contextmanager
     def recording_settings(self, constants: ModuleType) -> Iterator[None]:

@@ -118,19 +118,24 @@ def _open_streams() -> None:
     sys.stdin = sys.__stdin__ = _stream(0, "r", "strict")  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _stream(1, "w", "strict")  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _stream(2, "w", "backslashreplace")  # type: ignore[misc]
-    sys.stderr.reconfigure(line_buffering=True)
 
 
 def _stream(number: int, mode: str, errors: str) -> TextIOWrapper:
-    binary: Any = open(number, f"{mode}b", closefd=False)  # noqa: SIM115 it stays open
-    raw = binary.raw
+    unbuffered = mode == "w" and bool(os.environ.get("PYTHONUNBUFFERED"))
+    buffering = 0 if unbuffered else -1
+    binary: Any = open(number, f"{mode}b", buffering, closefd=False)  # noqa: SIM115 it stays open
+    raw = binary if unbuffered else binary.raw
     # Python's own name for them, which shows in messages.
     names = {0: "<stdin>", 1: "<stdout>", 2: "<stderr>"}
     raw.name = names[number]
     errors = _surrogates(errors)
-    line = mode == "w" and os.isatty(number)
     stream = TextIOWrapper(
-        binary, encoding="utf-8", errors=errors, newline="\n", line_buffering=line
+        binary,
+        encoding="utf-8",
+        errors=errors,
+        newline="\n",
+        line_buffering=mode == "w" and not unbuffered and (number == 2 or os.isatty(number)),
+        write_through=unbuffered,
     )
     stream.mode = mode  # type: ignore[misc]
     return stream

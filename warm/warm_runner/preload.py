@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from warm_runner import in_process
 from warm_runner.captures import Captures
 from warm_runner.log import log
 from warm_runner.shelf import Shelf
@@ -59,7 +60,7 @@ class Loaded:
 def load(names: Iterable[str], reloadable: Iterable[str]) -> Loaded:
     names = list(names)
     loaded = Loaded(reloadable=frozenset(reloadable), environment=dict(os.environ))
-    with loaded.captures.recording_variables():
+    with loaded.captures.recording_variables(), loaded.captures.recording_generators():
         _remember_templates(importlib.import_module("ansible.config.manager"))
         constants = importlib.import_module("ansible.constants")
         with loaded.captures.recording_settings(constants):
@@ -76,6 +77,9 @@ def load(names: Iterable[str], reloadable: Iterable[str]) -> Loaded:
             for name in names:
                 if name.startswith(f"{COLLECTIONS}."):
                     _import(name)
+    reason = in_process.prepare()
+    if reason:
+        log("info", "Every task is forked", reason=reason)
     _set_aside(loaded.shelf, stay)
     _drop_temporary_directory(constants)
     return loaded

@@ -8,7 +8,6 @@ import is compared instead; see captures.py.
 from __future__ import annotations
 
 import importlib
-import random
 import secrets
 import sys
 import tempfile
@@ -27,7 +26,8 @@ def refresh_python(loaded: Loaded, environment: Mapping[str, str]) -> None:
     """After the fork, when the process has its own variables, directory and standard streams."""
     time.tzset()
     tempfile.tempdir = None
-    random.seed()
+    for generator in loaded.captures.generators:
+        generator.seed()
     _reload(loaded, environment)
 
 

@@ -4,6 +4,7 @@ reason."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -26,6 +27,17 @@ PLAY = """
       changed_when: false
 """
 QUICK = "- {hosts: localhost, gather_facts: false, tasks: [{ansible.builtin.debug: }]}"
+
+# The second is meant to draw the same in every run, as it does in every program that imports it.
+GENERATORS = "import random\nby_chance, chosen = random.Random(), random.Random(7)\n"
+DRAWS = """
+import random, generators
+
+class FilterModule:
+    def filters(self):
+        drawn = (random, generators.by_chance, generators.chosen)
+        return {"draw": lambda _: [generator.random() for generator in drawn]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +98,8 @@ def workers(server: WarmServer) -> list[int]:
 
 
 def quick(server: WarmServer, tmp_path: Path) -> subprocess.CompletedProcess[bytes]:
-    (tmp_path / "quick.yml").write_text(QUICK)
+    if not (tmp_path / "quick.yml").exists():
+        (tmp_path / "quick.yml").write_text(QUICK)
     arguments = ["ansible-playbook", "-i", "localhost,", "-c", "local", "quick.yml"]
     return run(arguments, server.environment, tmp_path)
 
@@ -209,6 +222,26 @@ def test_many_runs_leave_no_zombies_and_no_descriptors(warm: WarmServer, tmp_pat
     print(f"{(time.monotonic() - started) / 50:.3f} s for each")
     assert descriptors() == before
     assert workers(warm) == []
+
+
+def test_no_two_runs_draw_the_same_random_numbers(tmp_path: Path) -> None:
+    for name, text in {
+        "generators.py": GENERATORS,
+        "filter_plugins/draws.py": DRAWS,
+        "quick.yml": QUICK.replace("debug: ", "debug: {msg: '{{ 0 | draw }}'}"),
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    environment = {"PYTHONPATH": str(tmp_path)}
+    with WarmServer(tmp_path, "--preload=generators", **environment) as server:
+        drawn = []
+        for _ in range(2):
+            said = quick(server, tmp_path).stdout.decode()
+            drawn.append(re.findall(r"0\.\d+", said))
+        assert server.log == []
+    (one, other) = drawn
+    assert len(one) == 3
+    assert [a == b for a, b in zip(one, other, strict=True)] == [False, False, True]
 
 
 def test_the_socket_is_its_owners_alone(warm: WarmServer) -> None:

@@ -6,17 +6,21 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eventually import eventually
 from integration.warm.warm_server import WarmServer, plain_environment, run
 
 PLAYBOOKS = Path(__file__).parent / "playbooks"
+LOCAL = "ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'"
 RUNNER = ("ansible-runner", "run", ".")
 # What differs between two cold runs, too.
 VARYING = (
@@ -36,7 +40,8 @@ VARYING = (
 
 @dataclass(frozen=True)
 class Case:
-    """files: contents by path below the private data directory; of playbooks, all are there."""
+    """files: contents by path below the private data directory; of playbooks, all are there.
+    orderless: which host is the first to end is chance, even from one cold run to the next."""
 
     name: str
     command: tuple[str, ...]
@@ -44,6 +49,7 @@ class Case:
     environment: dict[str, str] = field(default_factory=dict)
     runs: int = 1
     fails: bool = False
+    orderless: bool = False
 
 
 def runner(name: str, playbook: str, *options: str, **keywords: Any) -> Case:
@@ -98,10 +104,34 @@ CASES = [
 ]
 
 
+def in_process(make: Callable[..., Case]) -> Iterator[Case]:
+    """Of actions that need no process, which a cold run gives one all the same."""
+
+    def one(name: str, hosts: int = 1, **keywords: Any) -> Case:
+        inventory = "\n".join(f"host-{number} {LOCAL}" for number in range(hosts))
+        keywords |= {"files": {"inventory/hosts": inventory}, "orderless": hosts > 1}
+        return make(f"{name}, {hosts} hosts", f"in_process/{name}.yml", "-v", **keywords)
+
+    yield one("outcomes")
+    yield one("outcomes", 3)
+    yield one("failure", 3, fails=True)
+    yield one("lost", 3, fails=True)
+    yield one("crash", fails=True)
+    yield one("exit", fails=True)
+    yield one("free")
+
+
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
     with WarmServer(tmp_path_factory.mktemp("warm"), "--preload=yaml") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def unbuffered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
+    with WarmServer(tmp_path_factory.mktemp("unbuffered"), PYTHONUNBUFFERED="1") as server:
+        yield server
+        assert server.log == []
 
 
 @pytest.fixture(autouse=True)
@@ -111,14 +141,19 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_warm_run_is_a_cold_run(case: Case, warm: WarmServer, tmp_path: Path) -> None:
-    seen = []
-    for environment in (plain_environment(), warm.environment):
-        directory = tmp_path / "data"
-        shutil.rmtree(directory, ignore_errors=True)
-        seen.append(perform(case, environment, directory))
-    cold, hot = seen
-    assert hot == cold
-    assert (hot["status"] != 0) == case.fails
+    compare(case, plain_environment(), warm.environment, tmp_path)
+
+
+@pytest.mark.parametrize("case", [*in_process(playbook)], ids=lambda case: case.name)
+def test_so_it_is_where_tasks_have_no_process(case: Case, warm: WarmServer, tmp_path: Path) -> None:
+    compare(case, plain_environment(), warm.environment, tmp_path)
+
+
+@pytest.mark.parametrize("case", [*in_process(runner)], ids=lambda case: case.name)
+def test_so_it_is_by_the_runner(case: Case, unbuffered: WarmServer, tmp_path: Path) -> None:
+    """Which looks for its events between the lines of two streams: chance, if one is buffered."""
+    plain = {**plain_environment(), "PYTHONUNBUFFERED": "1"}
+    compare(case, plain, unbuffered.environment, tmp_path)
 
 
 def test_runs_at_once_do_not_meet(warm: WarmServer, tmp_path: Path) -> None:
@@ -135,6 +170,18 @@ def test_runs_at_once_do_not_meet(warm: WarmServer, tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, range(8)))
+
+
+def compare(case: Case, plain: dict[str, str], warm: dict[str, str], tmp_path: Path) -> None:
+    seen = []
+    for environment in (plain, warm):
+        directory = tmp_path / "data"
+        shutil.rmtree(directory, ignore_errors=True)
+        one = perform(case, environment, directory)
+        seen.append(without_order(one) if case.orderless else one)
+    cold, hot = seen
+    assert hot == cold
+    assert (hot["status"] != 0) == case.fails
 
 
 def perform(case: Case, environment: dict[str, str], directory: Path) -> dict[str, Any]:
@@ -156,8 +203,7 @@ def lay_out(directory: Path, files: dict[str, str]) -> None:
     shutil.move(directory / "project" / "elsewhere", directory / "elsewhere")
     shutil.copytree(directory / "elsewhere", directory / "project" / "elsewhere")
     standard = {
-        "inventory/hosts": "localhost ansible_connection=local "
-        "ansible_python_interpreter='{{ ansible_playbook_python }}'\n",
+        "inventory/hosts": f"localhost {LOCAL}\n",
         "env/settings": '{"pexpect_timeout": 1}',
         "other.cfg": CONFIG,
         # Not among the others, which are linted.
@@ -179,6 +225,23 @@ def artifacts(directory: Path, data: Path, own: tuple[str, ...]) -> dict[str, An
     return found
 
 
+def without_order(seen: dict[str, Any]) -> dict[str, Any]:
+    """Of hosts: of each of them, all is there in its order, or a line or an event differs."""
+    events, others = [], {}
+    for name, (mode, text) in seen["artifacts"].items():
+        if "/job_events/" in name:
+            event = json.loads(re.sub(r": VARYING", ": 0", text))
+            for key in ("counter", "start_line", "end_line"):
+                del event[key]
+            events.append((mode, json.dumps(event, sort_keys=True)))
+        else:
+            others[name] = mode, sorted(text.splitlines())
+    return {
+        **{"status": seen["status"], "events": sorted(events), "others": others},
+        **{name: sorted(seen[name].splitlines()) for name in ("output", "errors")},
+    }
+
+
 def steady(text: str, data: Path, own: tuple[str, ...]) -> str:
     """Without what any two runs differ in; PATH is the one difference there has to be."""
     for directory in own:
@@ -196,24 +259,30 @@ def test_they_were_warm(warm: WarmServer) -> None:
     ]
 
 
-def test_a_program_that_is_killed_dies_of_the_same_signal(warm: WarmServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("playbook", ["signals.yml", "in_process/signals.yml"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_has_the_same_end(
+    playbook: str, number: int, warm: WarmServer, tmp_path: Path
+) -> None:
     ended = []
     for environment in (plain_environment(), warm.environment):
         directory = tmp_path / "data"
         shutil.rmtree(directory, ignore_errors=True)
         lay_out(directory, {})
-        process = subprocess.Popen(
-            ["ansible-playbook", "-i", "inventory", "project/signals.yml"],
-            env=environment,
-            cwd=directory,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert process.stdout is not None
-        seen = b""
-        while b"TASK [wait]" not in seen:
-            seen += process.stdout.readline()
-        process.terminate()
-        rest = process.communicate(timeout=30)[0]
-        ended.append((process.returncode, steady(rest.decode(), directory, ())))
+        with (tmp_path / "said").open("wb") as said:
+            process = subprocess.Popen(
+                ["ansible-playbook", "-i", "inventory", f"project/{playbook}"],
+                env=environment,
+                cwd=directory,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        eventually((directory / "waiting").exists, 60, "the task to wait")
+        process.send_signal(number)
+        status = process.wait(60)
+        with suppress(ProcessLookupError):
+            # A worker, which ansible-playbook of core 2.18 leaves behind.
+            os.killpg(process.pid, signal.SIGKILL)
+        ended.append((status, steady((tmp_path / "said").read_text(), directory, ())))
     assert ended[1] == ended[0]

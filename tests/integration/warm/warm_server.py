@@ -79,8 +79,8 @@ class WarmServer:
 
 
 def plain_environment() -> dict[str, str]:
-    """What the tests were started with, but for what steers Ansible or names the test."""
-    steering = ("ANSIBLE_", "PYTEST_")
+    """What the tests were started with, but for what steers Ansible or Python or names the test."""
+    steering = ("ANSIBLE_", "PYTEST_", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**kept, "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +54,23 @@ def test_recording_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(os.environ) is kind
     os.environ.get("HOME")
     assert captures.variables == {}
+
+
+def test_generators_that_were_seeded_by_chance_are_recorded() -> None:
+    captures = Captures()
+    source = """
+import random
+by_chance, again = random.Random(), random.Random(7)
+again.seed()
+not_any_more, chosen = random.Random(), random.Random(7)
+not_any_more.seed(7)
+"""
+    module: dict[str, object] = {}
+    with captures.recording_generators():
+        exec(source, module)  # noqa: S102
+    assert captures.generators == {module["by_chance"], module["again"]}
+    random.Random()  # noqa: S311
+    assert len(captures.generators) == 2
 
 
 class Settings:
