@@ -66,6 +66,10 @@ class RouterAction(ActionBase):  # type: ignore[misc]
 
     ARGUMENT_SPEC: ClassVar[ArgumentSpec]
 
+    # Read by the warm runner: a fork for each task costs more than the task. What it asks of an
+    # action in return is said in warm/README.md.
+    RUNS_IN_PROCESS = True
+
     _supports_check_mode = True
     _requires_connection = False
 

@@ -211,7 +211,7 @@ def _handles_results() -> bool:
 
 def _handling_results(main: Callable[..., None]) -> Callable[..., None]:
     def results_thread_main(*arguments: Any, **keywords: Any) -> None:
-        pass
+        _thread.handles_results = True
         main(*arguments, **keywords)
 
     return results_thread_main
