@@ -63,5 +63,5 @@ def test_a_look_at_a_router_that_has_settled_ends_after_discovery(
     router.wait_for_phase("Running")
     eventually(lambda: router.get()["status"].get("fingerprint"), 60, "a run to find it settled")
     printed = operator.look_again(router)
-    assert "Discover the platform" in printed
-    assert "Report the status" not in printed
+    assert "Discover, build, apply and report" in printed
+    assert "Look again later" not in printed
