@@ -72,9 +72,11 @@ def _source(asked: _Asked, manifest: Manifest, place: Path) -> str:
     found = asked.origin(place) if place else asked.section()
     if found is not None:
         return field_path(found) if found else ""
-    if look_up(asked.made, place) is not MISSING:
-        return _ROUTER_NAME if asked.is_named_after_router(place) else ""
-    return _around(asked, place)
+    value = look_up(asked.made, place)
+    if value is MISSING:
+        return _around(asked, place)
+    is_name = isinstance(value, str) and asked.is_named_after_router(place)
+    return _ROUTER_NAME if is_name else ""
 
 
 def _around(asked: _Asked, place: Path) -> str:
@@ -308,18 +310,20 @@ def _same_end(path: Path, place: Path) -> int:
 
 
 def _shared(paths: list[Path]) -> Path:
-    """The longest path that more than half of them begin with."""
-    shared: Path = ()
-    while True:
-        steps = Counter(
-            path[len(shared)]
-            for path in paths
-            if len(path) > len(shared) and path[: len(shared)] == shared
-        )
-        step, count = next(iter(steps.most_common(1)), ("", 0))
-        if count * 2 <= len(paths):
-            return shared
-        shared = (*shared, step)
+    """The path that all begin with; when there is none, the one that more than half begin with."""
+    return _begun_by(paths, len(paths)) or _begun_by(paths, len(paths) // 2 + 1)
+
+
+def _begun_by(paths: list[Path], least: int) -> Path:
+    """The longest path that so many begin with."""
+    begun: Path = ()
+    while paths:
+        steps = Counter(path[: len(begun) + 1] for path in paths if path[: len(begun)] == begun)
+        longer, count = steps.most_common(1)[0]
+        if count < least or longer == begun:
+            break
+        begun = longer
+    return begun
 
 
 def _found(facts: Facts, before: Mapping[str, Any], after: Mapping[str, Any]) -> Facts:
