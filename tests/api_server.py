@@ -118,21 +118,23 @@ class ApiServer:
         return deepcopy(made)
 
     def answer(self, request: Request) -> tuple[int, Manifest | str]:
+        found: Manifest | str
+        try:
+            # Not under the lock: what looks may ask for something itself.
+            for look in list(self.looks):
+                look(request)
+            with self._lock:
+                found = deepcopy(self._answer(request))
+        except Refusal as refusal:
+            request.code = refusal.code
+            found = {"kind": "Status", "reason": refusal.reason, "message": str(refusal)}
+            if (refusal.code, refusal.reason) == (404, ""):
+                found = "404 page not found"
+        if self.loses(request):
+            request.code = 0
         with self._lock:
-            try:
-                for look in list(self.looks):
-                    look(request)
-                code, found = 200, self._answer(request)
-            except Refusal as refusal:
-                code = refusal.code
-                found = {"kind": "Status", "reason": refusal.reason, "message": str(refusal)}
-                if code == 404 and not refusal.reason:
-                    found = "404 page not found"
-            if self.loses(request):
-                code = 0
-            request.code = code
             self.log.append(request)
-            return code, deepcopy(found)
+        return request.code, found
 
     def _answer(self, request: Request) -> Manifest:
         if request.path == "/apis":

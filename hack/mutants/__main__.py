@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mutants import plugin
+from mutants import FILE, TEXT
 from mutants.operators import Mutation, mutated, mutations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,7 @@ def _seconds_unchanged(part: str) -> float:
 def _outcome(mutant: Mutant, limit: float) -> str:
     text = mutated(mutant.file.read_text(), mutant.mutation)
     try:
-        passes = _passes(mutant.part, {plugin.FILE: str(mutant.file), plugin.TEXT: text}, limit)
+        passes = _passes(mutant.part, {FILE: str(mutant.file), TEXT: text}, limit)
     except subprocess.TimeoutExpired:
         return ENDLESS
     return SURVIVED if passes else KILLED

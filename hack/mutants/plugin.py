@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-FILE, TEXT = "MUTANT_FILE", "MUTANT_TEXT"
+from mutants import FILE, TEXT
 
 
 class _Loader(SourceFileLoader):
