@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Places in a manifest, as the API server and its admission spell them.
 
-``spec.containers[0].name`` by validation, ``.spec.containers[name="router"].name`` by server-side
-apply, ``object.spec.replicas`` by a ValidatingAdmissionPolicy, ``/spec/containers/0/name`` by
+``rules[0].host`` by validation, ``.rules[host="a"].path`` by server-side
+apply, ``object.data`` by a ValidatingAdmissionPolicy, ``/rules/0/host`` by
 webhooks. Keys of maps stand in brackets or not, and may have dots: only the manifest tells.
 """
 

@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -324,7 +325,7 @@ class TestWhatIsThereAlready:
 
     def test_kinds_that_the_cluster_lacks_are_not_asked_for(self, applied: Cluster) -> None:
         lacking = [item["kind"] for item in objects(NAMESPACE) if item["apiVersion"] in OPTIONAL]
-        assert applied.apply(without(*lacking), capabilities={}).problems == []
+        assert applied.apply(without(*lacking), facts=Facts()).problems == []
         asked = {item.path.split("/")[-1] for item in applied.server.log}
         assert asked.isdisjoint({PLURALS[kind] for kind in lacking})
         assert "deployments" in asked

@@ -120,7 +120,7 @@ def problems(
             POD + "containers[0].envFrom[0].configMapRef.name",
             "spec.envFrom[0].configMapRef.name",
         ),
-        ("Deployment", POD + "containers[0].args[3]", "spec.args[0]"),
+        ("Deployment", POD + "containers[0].args[4]", "spec.args[0]"),
         ("Deployment", POD + "containers[0].image", "spec.image"),
         (
             "Deployment",
