@@ -181,7 +181,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 
@@ -192,6 +191,7 @@ try:
         read_router,
         resolve,
     )
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 except ImportError as error:
     MISSING = error
 

@@ -72,7 +72,6 @@ message:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 
@@ -82,6 +81,7 @@ try:
     from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
         read_groups,
     )
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 except ImportError as error:
     MISSING = error
 
