@@ -18,10 +18,14 @@ INSTALLATION = CHECKOUT / "config" / "manager" / "kustomization.yaml"
 
 
 def images(found: Router) -> list[str]:
-    """The images of the router's pods, without those of spec.extraContainers."""
+    """The images of the router's pods, without those that the spec gives as they stand."""
     (deployment,) = workload.deployment(found, facts(found, "kubernetes"))
     pod = deployment["spec"]["template"]["spec"]
-    theirs = {extra["name"] for extra in found.spec.get("extraContainers", [])}
+    theirs = {
+        container["name"]
+        for field in ("initContainers", "extraContainers")
+        for container in found.spec.get(field, [])
+    }
     return [
         container["image"]
         for kind in ("initContainers", "containers", "ephemeralContainers")

@@ -40,10 +40,9 @@ def embedded() -> str:
     metrics = Metrics()
     metrics.watch_queue(KIND, 1, lambda: 0)
     metrics.leads(LEASE, True)
-    with metrics.reconcile(KIND):
-        pass
-    with pytest.raises(OSError, match="full"), metrics.reconcile(KIND):
-        raise OSError("full")
+    with metrics.working(KIND):
+        metrics.reconciled(KIND, 0.1)
+        metrics.reconciled(KIND, 0.1, OSError("full"))
     for kind, status in (("Ready", "False"), ("Degraded", "True")):
         condition = {"type": kind, "status": status, "reason": "Any"}
         metrics.tell(KIND, Key("team", kind), [condition])
