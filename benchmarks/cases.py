@@ -110,7 +110,7 @@ class Bench:
             self.say(f"{command.name}: {count} at once")
             name = f"{command.name}-{count}"
             with (
-                # Around the namespace: a peer's finalizers keep one for ever that it does not see go.
+                # Around the namespace, which a peer with finalizers must see go.
                 running(command, self.site.directory / f"{name}.log") as operator,
                 routers.namespace(self.cluster, self.kubectl, name) as namespace,
             ):
