@@ -79,7 +79,7 @@ def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> 
         "config/crd/schema.json",
         "playbooks/files/operator.yaml",
         "playbooks/reconcile.yml",
-        "roles/workload/vars/main.yml",
+        "roles/workload/tasks/main.yml",
         "plugins/action/apply.py",
     } <= set(members)
     assert artifact.stat().st_size < LIMIT

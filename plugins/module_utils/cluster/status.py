@@ -154,7 +154,7 @@ def read_workload(
     claim_name = wants.claim_name(router)
     claim = own.get("v1", "PersistentVolumeClaim", claim_name) if claim_name else None
     pods: list[Manifest] = []
-    if deployment is not None and live_workload.may_have_troubled_pods(deployment):
+    if deployment is not None and not live_workload.is_rolled_out(deployment):
         path = f"/api/v1/namespaces/{router.namespace}/pods"
         pods = client.list(path, as_selector(selector(router.name)))
     route_name = router.name if wants.route(router.spec) else ""

@@ -79,11 +79,6 @@ def is_rolled_out(deployment: Manifest | None) -> bool:
     )
 
 
-def may_have_troubled_pods(deployment: Manifest) -> bool:
-    """Not all pods run, and the controller has had time to make some."""
-    return not is_rolled_out(deployment) and "observedGeneration" in status_of(deployment)
-
-
 def troubles_of(workload: Workload) -> list[Trouble]:
     """What the live objects complain of, worst first."""
     found = [*_claim_troubles(workload), *_deployment_troubles(workload.deployment)]
