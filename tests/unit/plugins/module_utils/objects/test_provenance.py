@@ -153,7 +153,7 @@ def test_a_place_that_is_not_there_is_named_by_what_would_fill_it_else_by_what_i
 
 
 def test_a_missing_part_of_spec_is_not_blamed_on_all_that_is_there():
-    assert named("Service", ("spec", "externalTrafficPolicy")) == ""
+    assert named("Service", ("spec", "sessionAffinity")) == ""
 
 
 @pytest.mark.parametrize(
