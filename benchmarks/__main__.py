@@ -51,10 +51,9 @@ def _measure(bench: Bench, only: Sequence[str]) -> list[Row]:
         for subject in singles:
             if subject.name in only:
                 found += bench.singles(subject)
-    for command in subjects.operators(bench.site):
-        if command.name in only:
-            found += bench.operator(command)
-    return found
+    operators = [command for command in subjects.operators(bench.site) if command.name in only]
+    found += bench.operators(operators)
+    return rows.joined(found)
 
 
 def _site(plane: ControlPlane, directory: Path) -> Site:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,8 @@ OURS = ("warm", "cold")
 class Size:
     """How much is measured.
 
-    cases: of single runs, for subjects that do not go through all; counts: routers at once;
+    cases: of single runs, for subjects that do not go through all; counts: routers at once, each as
+    often as it stands there;
     memory_at, settled_at: with how many routers memory is looked at after many reconciles, and an
     operator is idle and started again; reconciles: after how many the memory is looked at.
     """
@@ -58,11 +59,11 @@ FULL = Size(
     cases={},
     # The slow ones take minutes for 50, and nothing is learnt from 200.
     counts={
-        "warm": (1, 10, 50, 200, 1000),
+        "warm": (1, 10, 50, 50, 50, 200, 1000),
         "cold": (1, 10, 50),
         "conventional": (1, 10, 50),
         "stock": (1, 10, 50, 200),
-        "peer": (1, 10, 50, 200),
+        "peer": (1, 10, 50, 50, 50, 200),
     },
     memory_at=50,
     settled_at=(50, 200, 1000),
@@ -104,24 +105,36 @@ class Bench:
                 requests = tuple(float(cost.requests) for cost in measured)
                 yield Row(subject.name, bars.REQUESTS.format(case), "requests", requests)
 
-    def operator(self, command: Command) -> Iterator[Row]:
-        """N routers at once; and with many of them: idle, and woken again and again."""
-        for count in self.size.counts[command.name]:
-            self.say(f"{command.name}: {count} at once")
-            name = f"{command.name}-{count}"
-            with (
-                # Around the namespace, which a peer with finalizers must see go.
-                running(command, self.site.directory / f"{name}.log") as operator,
-                routers.namespace(self.cluster, self.kubectl, name) as namespace,
-            ):
-                yield from self._load(operator, namespace, count)
-                if count in self.size.settled_at:
-                    yield from self._idle(operator, count)
-                if count == self.size.memory_at and command.name == "warm":
-                    yield from self._churn(operator, namespace, count)
-                if count in self.size.settled_at and command.name in OURS:
-                    operator.stop()
-                    yield from self._restart(command, count)
+    def operators(self, commands: Sequence[Command]) -> Iterator[Row]:
+        """N routers at once, the operators in turn; with many: idle, and woken again and again."""
+        counts = self.size.counts
+        measured = {count for command in commands for count in counts[command.name]}
+        for count in sorted(measured):
+            turns = {command.name: counts[command.name].count(count) for command in commands}
+            for turn in range(max(turns.values())):
+                for command in commands:
+                    if turn < turns[command.name]:
+                        is_last = turn == turns[command.name] - 1
+                        yield from self._turn(command, count, turn, is_last)
+
+    def _turn(self, command: Command, count: int, turn: int, is_last: bool) -> Iterator[Row]:
+        self.say(f"{command.name}: {count} at once")
+        name = f"{command.name}-{count}-{turn}"
+        with (
+            # Around the namespace, which a peer with finalizers must see go.
+            running(command, self.site.directory / f"{name}.log") as operator,
+            routers.namespace(self.cluster, self.kubectl, name) as namespace,
+        ):
+            yield from self._load(operator, namespace, count)
+            if not is_last:
+                return
+            if count in self.size.settled_at:
+                yield from self._idle(operator, count)
+            if count == self.size.memory_at and command.name == "warm":
+                yield from self._churn(operator, namespace, count)
+            if count in self.size.settled_at and command.name in OURS:
+                operator.stop()
+                yield from self._restart(command, count)
 
     def _load(self, operator: Operator, namespace: Namespace, count: int) -> Iterator[Row]:
         subject = operator.command.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,15 @@ class Bar:
     @property
     def met(self) -> bool:
         return self.value <= self.limit
+
+
+def joined(rows: Iterable[Row]) -> list[Row]:
+    """One row for each subject and case, with the runs of all."""
+    found: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        key = row.subject, row.case
+        found[key] = replace(row, runs=found[key].runs + row.runs) if key in found else row
+    return list(found.values())
 
 
 def median_of(rows: Iterable[Row], subject: str, case: str) -> float | None:

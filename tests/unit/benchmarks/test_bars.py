@@ -60,3 +60,15 @@ def test_rows_are_written_with_their_median(tmp_path: Path) -> None:
             "median": 2.0,
         }
     ]
+
+
+def test_the_runs_of_a_subject_and_a_case_are_joined_in_their_order() -> None:
+    measured = [
+        Row("warm", bars.CREATE, "s", (3.0,)),
+        Row("peer", bars.CREATE, "s", (9.0,)),
+        Row("warm", bars.CREATE, "s", (1.0, 2.0)),
+    ]
+    assert rows.joined(measured) == [
+        Row("warm", bars.CREATE, "s", (3.0, 1.0, 2.0)),
+        Row("peer", bars.CREATE, "s", (9.0,)),
+    ]
