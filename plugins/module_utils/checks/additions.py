@@ -26,6 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workl
     volume_binds_to_node,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import extra_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _ENV_FROM = ("configMapRef", "secretRef")
@@ -67,6 +68,20 @@ def _containers(spec: Spec) -> Problems:
             yield invalid(f"{path}.name", found, "Choose another name")
         if not container.get("image"):
             yield invalid(f"{path}.image", "it is missing", "Give the container's image")
+
+
+def _container_ports(spec: Spec) -> Problems:
+    """The containers of a pod share its addresses; of our ports, only the user's cannot move."""
+    service = spec["service"]
+    chosen = {service[name]["targetPort"]: name for name in ("api", "grpc", "metrics")}
+    for index, place, port in extra_ports(spec):
+        if port in chosen:
+            field = f"spec.service.{chosen[port]}.targetPort"
+            yield invalid(
+                f"spec.extraContainers[{index}].ports[{place}].containerPort",
+                f"{port} is {field} too, and containers of a pod share its ports",
+                f"Let this container listen on another port, or change {field}",
+            )
 
 
 def _volumes(spec: Spec) -> Problems:
@@ -159,6 +174,7 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _env_from,
     _init_containers,
     _containers,
+    _container_ports,
     _volumes,
     _mounts,
     _priority,

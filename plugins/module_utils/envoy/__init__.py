@@ -14,11 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import clusters
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listeners
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     MAX_CONNECTIONS,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listener
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -34,7 +34,7 @@ def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
             },
         },
         "static_resources": {
-            "listeners": [listener(router, facts, ports)],
+            "listeners": listeners(router, facts, ports),
             "clusters": clusters(facts, ports),
         },
         "overload_manager": {

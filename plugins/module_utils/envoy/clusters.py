@@ -7,13 +7,16 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
+    by_model,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BACKEND_IDLE_TIMEOUT,
     BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,
     MAX_CONNECTIONS,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 
 ROUTER_EXT_PROC = "router-ext-proc"
@@ -22,6 +25,8 @@ ROUTER_API = "router-api"
 NO_ENDPOINT = "no-endpoint"
 
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
+
+_FAILURES_IN_A_ROW = 5
 
 Cluster = dict[str, Any]
 
@@ -33,8 +38,8 @@ def clusters(facts: Facts, ports: PodPorts) -> list[Cluster]:
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
-        _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, http2=True),
-        _loopback_cluster(ROUTER_API, ports.api, http2=False),
+        _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, _protocol("http2_protocol_options")),
+        _loopback_cluster(ROUTER_API, ports.api, _backend_protocol()),
         {"name": NO_ENDPOINT, "type": "STATIC"},
     ]
 
@@ -68,8 +73,16 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
         "circuit_breakers": _circuit_breakers(),
+        **_backend_protocol(),
         "lb_policy": "ROUND_ROBIN",
-        "common_lb_config": {"locality_weighted_lb_config": {}},
+        "common_lb_config": {
+            "locality_weighted_lb_config": {},
+            # Envoy's default, 50 %, would give traffic back to ejected endpoints.
+            "healthy_panic_threshold": {"value": 0},
+            # What is ejected has no traffic at once. Envoy would collect such news for a second.
+            "update_merge_window": "0s",
+        },
+        "outlier_detection": _outlier_detection(),
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
@@ -139,21 +152,14 @@ def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _loopback_cluster(name: str, port: int, *, http2: bool) -> Cluster:
-    protocol = "http2_protocol_options" if http2 else "http_protocol_options"
+def _loopback_cluster(name: str, port: int, protocol: dict[str, Any]) -> Cluster:
     return {
         "name": name,
         "type": "STATIC",
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
         "circuit_breakers": _circuit_breakers(),
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3"
-                ".HttpProtocolOptions",
-                "explicit_http_config": {protocol: {}},
-            },
-        },
+        **protocol,
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
@@ -173,6 +179,44 @@ def _loopback_cluster(name: str, port: int, *, http2: bool) -> Cluster:
     }
 
 
+def _backend_protocol() -> dict[str, Any]:
+    idle = {"common_http_protocol_options": {"idle_timeout": BACKEND_IDLE_TIMEOUT}}
+    return _protocol("http_protocol_options", **idle)
+
+
+def _protocol(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3"
+                ".HttpProtocolOptions",
+                **more,
+                "explicit_http_config": {name: {}},
+            },
+        },
+    }
+
+
+def _outlier_detection() -> dict[str, Any]:
+    """An endpoint that does nothing but fail gets no traffic for a while; the last one always does.
+
+    Only by failures in a row. What one model refuses more often than another (success rates) says
+    more of its prompts than of its health.
+    """
+    return {
+        "consecutive_5xx": _FAILURES_IN_A_ROW,
+        "consecutive_gateway_failure": _FAILURES_IN_A_ROW,
+        "enforcing_consecutive_gateway_failure": 100,
+        "enforcing_success_rate": 0,
+        "interval": "5s",
+        # Times the number of ejections, so that one which comes and goes has less and less to lose.
+        "base_ejection_time": "10s",
+        "max_ejection_time": "120s",
+        # Of the whole cluster: all but one.
+        "max_ejection_percent": 99,
+    }
+
+
 def _circuit_breakers() -> dict[str, Any]:
     return {
         "thresholds": [
@@ -180,6 +224,9 @@ def _circuit_breakers() -> dict[str, Any]:
                 "max_connections": MAX_CONNECTIONS,
                 "max_pending_requests": MAX_CONNECTIONS,
                 "max_requests": MAX_CONNECTIONS,
+                # While an endpoint is dead, as many as it has share of the requests; Envoy's own
+                # limit is three at a time.
+                "max_retries": MAX_CONNECTIONS,
             },
         ],
     }

@@ -8,18 +8,24 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     ROUTER_EXT_PROC,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
+    HEADER_SELECTED_MODEL,
+    local_reply_config,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
+    EXT_PROC,
+    JSON_TO_METADATA,
+    METADATA,
+    METADATA_MODEL,
+    looper_virtual_host,
+    virtual_host,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BODY_LIMIT_BYTES,
     IDLE_TIMEOUT,
     ROUTER_TIMEOUT,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
-    EXT_PROC,
-    HEADER_SELECTED_MODEL,
-    openai_error,
-    virtual_host,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -28,8 +34,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 INTERNAL_HEADERS = (HEADER_SELECTED_MODEL, "x-vsr-internal-auth", "x-vsr-fusion-depth")
 INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", "x-authz-")
 
-# No host had an address, or none could be connected to, or it hung up before it answered.
-UPSTREAM_FAILURES = ("UH", "UF", "UC", "UO")
+Listener = dict[str, Any]
 
 HTTP_CONNECTION_MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
@@ -37,22 +42,31 @@ HTTP_CONNECTION_MANAGER = (
 )
 
 
-def listener(router: Router, facts: Facts, ports: PodPorts) -> dict[str, Any]:
-    """The listener for clients."""
-    return {
-        "name": "clients",
+def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
+    """The one for clients, and one for the router beside it."""
+    clients = _http_connection_manager("clients", virtual_host(router, facts), router)
+    looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
+    return [
         # Not "::" with ipv4_compat, which would also serve clusters that have IPv6 only: where the
         # kernel was booted without IPv6, Envoy would not start at all.
-        "address": {
-            "socket_address": {"address": "0.0.0.0", "port_value": ports.listener},  # noqa: S104
-        },
+        _listener("0.0.0.0", ports.listener, {**clients, **early_header_mutations()}),  # noqa: S104
+        # The router's word for asking models itself. What it says of these requests in headers is
+        # what no client may say, so they have a way in that no client can reach.
+        _listener("127.0.0.1", ports.looper, looper),
+    ]
+
+
+def _listener(address: str, port: int, manager: dict[str, Any]) -> Listener:
+    return {
+        "name": manager["stat_prefix"],
+        "address": {"socket_address": {"address": address, "port_value": port}},
         "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
         "filter_chains": [
             {
                 "filters": [
                     {
                         "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": _http_connection_manager(router, facts),
+                        "typed_config": manager,
                     },
                 ],
             },
@@ -60,10 +74,12 @@ def listener(router: Router, facts: Facts, ports: PodPorts) -> dict[str, Any]:
     }
 
 
-def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
+def _http_connection_manager(
+    name: str, virtual_host: dict[str, Any], router: Router
+) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
-        "stat_prefix": "clients",
+        "stat_prefix": name,
         "codec_type": "AUTO",
         # The client is who connects, not who X-Forwarded-For says. As none counts as internal,
         # x-envoy-* headers by which a client could set timeouts and retries are dropped.
@@ -76,12 +92,9 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "stream_idle_timeout": IDLE_TIMEOUT,
         "request_headers_timeout": "10s",
-        **early_header_mutations(),
-        "route_config": {
-            "name": "clients",
-            "virtual_hosts": [virtual_host(router, facts)],
-        },
+        "route_config": {"name": name, "virtual_hosts": [virtual_host]},
         "http_filters": [
+            _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
             {
                 "name": "envoy.filters.http.router",
@@ -90,8 +103,27 @@ def _http_connection_manager(router: Router, facts: Facts) -> dict[str, Any]:
                 },
             },
         ],
-        "local_reply_config": _local_reply_config(),
+        "local_reply_config": local_reply_config(),
         "access_log": [_access_log()],
+    }
+
+
+def _json_to_metadata() -> dict[str, Any]:
+    """Off, but for the paths of which a route says that the model's name in the body decides."""
+    model = {"metadata_namespace": METADATA, "key": METADATA_MODEL}
+    return {
+        "name": JSON_TO_METADATA,
+        "disabled": True,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3"
+            ".JsonToMetadata",
+            "request_rules": {
+                "rules": [{"selectors": [{"key": "model"}], "on_present": model}],
+                # A backend does not care either.
+                "allow_content_types_regex": {"regex": ".*"},
+                "allow_empty_content_type": True,
+            },
+        },
     }
 
 
@@ -138,45 +170,6 @@ def ext_proc(router: Router, cluster: str = ROUTER_EXT_PROC) -> dict[str, Any]:
         # Closed unless the user says otherwise: without the router there are no guards either.
         "failure_mode_allow": router.spec["envoy"]["failureModeAllow"],
         "status_on_error": {"code": "ServiceUnavailable"},
-    }
-
-
-def _local_reply_config() -> dict[str, Any]:
-    """Answers that Envoy makes up itself, in OpenAI's shape. The router's own pass untouched."""
-    return {
-        "mappers": [
-            {
-                "filter": {
-                    "and_filter": {
-                        "filters": [
-                            {"response_flag_filter": {"flags": [*UPSTREAM_FAILURES]}},
-                            {
-                                "header_filter": {
-                                    "header": {
-                                        "name": HEADER_SELECTED_MODEL,
-                                        "present_match": True,
-                                    },
-                                },
-                            },
-                        ],
-                    },
-                },
-                "body_format_override": {
-                    "json_format": openai_error(
-                        "Model %REQ(X-SELECTED-MODEL)% has no endpoint that answers",
-                        "model_unavailable",
-                    ),
-                },
-            },
-            {
-                "filter": {"response_flag_filter": {"flags": [*UPSTREAM_FAILURES]}},
-                "body_format_override": {
-                    "json_format": openai_error(
-                        "The semantic router does not answer (yet)", "router_unavailable"
-                    ),
-                },
-            },
-        ],
     }
 
 

@@ -8,6 +8,8 @@ whether the router is asked at all. Then, when the router has set x-selected-mod
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
@@ -16,16 +18,35 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.cluster
     model_cluster_name,
     usable_endpoints,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
+    HEADER_SELECTED_MODEL,
+    openai_error,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.guards import (
+    checks_prompts,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
     default_model,
     served_by,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-HEADER_SELECTED_MODEL = "x-selected-model"
 EXT_PROC = "envoy.filters.http.ext_proc"
+JSON_TO_METADATA = "envoy.filters.http.json_to_metadata"
+
+# Where the router names the model of a request of its own; x-selected-model it may leave out there.
+_HEADER_LOOPER_MODEL = "x-vsr-selected-model"
+# What it says to itself there.
+_LOOPER_HEADERS = (
+    "x-vsr-internal-auth",
+    "x-vsr-looper-request",
+    "x-vsr-looper-iteration",
+    "x-vsr-looper-decision",
+    "x-vsr-fusion-depth",
+    "x-vsr-selected-recipe",
+)
 
 # The part of the router's HTTP API that clients may use. Everything else it has (configuration,
 # stored files and memories, cache and replay management) takes whoever reaches it for its
@@ -50,58 +71,160 @@ ALLOWED_API_SUBTREES = (
 )
 
 OPENAI_PREFIX = "/v1/"
+# Of OpenAI's API, and of vLLM's beside it, what the router answers with 404: it has no opinion.
+NAMED_MODEL_PATHS = ("/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/score")
+# Here the body is a prompt from which a model goes on: what guards are for.
+_PROMPT_PATH = "/v1/completions"
+# Where the name in the body is kept for the routes.
+METADATA = "semantic-router"
+METADATA_MODEL = "model"
 
 Route = dict[str, Any]
 
 
-def openai_error(message: str, code: str) -> dict[str, Any]:
-    """An error in the shape that OpenAI's clients know how to show."""
-    return {"error": {"message": message, "type": "router_error", "param": None, "code": code}}
-
-
 def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
     """All routes, whatever Host the client names: it never chooses a backend."""
+    return _virtual_host(
+        *_selected_model_routes(router, facts, HEADER_SELECTED_MODEL),
+        *_api_routes(),
+        _options_route(),
+        _no_body_route(),
+        *_unchecked_prompt_route(router),
+        *_named_model_routes(router, facts),
+        _no_length_route(),
+        *_fallback_routes(router, facts),
+        # No other match takes CONNECT, and ext_proc runs for what matches nothing. As no route
+        # allows tunnels, Envoy refuses it (403) before any filter.
+        {**_not_found_route({"connect_matcher": {}}), **_unasked()},
+        {**_not_found_route({"prefix": "/"}), **_unasked()},
+    )
+
+
+def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
+    """Routes for what the router asks models itself. It is asked here too, as it wants to be."""
+    routes = _virtual_host(
+        *_selected_model_routes(router, facts, _HEADER_LOOPER_MODEL),
+        _not_found_route({"prefix": "/"}),
+    )
+    model = _header(HEADER_SELECTED_MODEL, f"%REQ({_HEADER_LOOPER_MODEL.upper()})%")
     return {
-        "name": "router",
-        "domains": ["*"],
-        "routes": [
-            *_model_routes(router, facts),
-            _unknown_model_route(),
-            *_api_routes(),
-            _fallback_route(router, facts),
-            # No other match takes CONNECT, and ext_proc runs for what matches nothing. As no route
-            # allows tunnels, Envoy refuses it (403) before any filter.
-            _not_found_route({"connect_matcher": {}}),
-            _not_found_route({"prefix": "/"}),
-        ],
+        **routes,
+        # For the access log and for an answer that names the model.
+        "request_headers_to_add": [model],
+        # A router 0.3 leaves them to the models.
+        "request_headers_to_remove": [*_LOOPER_HEADERS],
     }
 
 
-def _model_routes(router: Router, facts: Facts) -> list[Route]:
-    return [
+def _virtual_host(*routes: Route) -> dict[str, Any]:
+    return {
+        "name": "router",
+        "domains": ["*"],
+        "routes": [*routes],
+        "retry_policy": _retry_policy(),
+    }
+
+
+def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Route]:
+    """By what only the router can have said. Any path: it may have rewritten it for the backend."""
+    known = [
         {
             "name": name,
             "match": {
-                # Any path: the router may have rewritten it for the backend.
                 "prefix": "/",
-                "headers": [
-                    {"name": HEADER_SELECTED_MODEL, "string_match": {"exact": name}},
-                ],
+                "headers": [{"name": header, "string_match": {"exact": name}}],
             },
             "route": _to_model(model, facts),
         }
         for name, model in served_by(router.spec).items()
     ]
-
-
-def _unknown_model_route() -> Route:
-    return {
+    unknown = {
         "name": "unknown model",
-        "match": {
-            "prefix": "/",
-            "headers": [{"name": HEADER_SELECTED_MODEL, "present_match": True}],
-        },
+        "match": {"prefix": "/", "headers": [{"name": header, "present_match": True}]},
         "route": {"cluster": NO_ENDPOINT},
+    }
+    return [*known, unknown]
+
+
+def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
+    """By what the client says in the body."""
+    known = [
+        {
+            "name": f"named {name}",
+            "match": {
+                **_any_of(NAMED_MODEL_PATHS),
+                "dynamic_metadata": [
+                    {
+                        "filter": METADATA,
+                        "path": [{"key": METADATA_MODEL}],
+                        "value": {"string_match": {"exact": name}},
+                    },
+                ],
+            },
+            **_with_model(name),
+            "route": _to_model(model, facts),
+            **_unasked(),
+        }
+        for name, model in served_by(router.spec).items()
+    ]
+    return [*known, _unknown_named_model_route()] if known else []
+
+
+def _unknown_named_model_route() -> Route:
+    """Where such a request is looked up first: its body, and the model in it, is not there yet."""
+    error = openai_error(
+        "This path is served by the model that the request names, and none has that name",
+        "model_not_found",
+    )
+    read_model = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
+    return {
+        "name": "unknown named model",
+        "match": _any_of(NAMED_MODEL_PATHS),
+        **_answer(404, error),
+        "typed_per_filter_config": {**without_ext_proc(), JSON_TO_METADATA: read_model},
+    }
+
+
+def _unchecked_prompt_route(router: Router) -> list[Route]:
+    if not checks_prompts(router.spec):
+        return []
+    error = openai_error(
+        "Prompts are checked here, which those of this path cannot be: use /v1/chat/completions",
+        "not_checked",
+    )
+    match = {"path": _PROMPT_PATH}
+    return [{"name": "unchecked prompt", "match": match, **_answer(403, error), **_unasked()}]
+
+
+def _options_route() -> Route:
+    return {
+        "name": "options",
+        "match": {"prefix": OPENAI_PREFIX, "headers": [_has_method("OPTIONS")]},
+        "direct_response": {"status": 204},
+        "response_headers_to_add": [_header("allow", "GET, POST, DELETE, OPTIONS")],
+        **_unasked(),
+    }
+
+
+def _no_body_route() -> Route:
+    """Nothing that the router could look at, and so nothing that a model may have."""
+    return {
+        **_without_body({"name": "content-length", "string_match": {"exact": "0"}}),
+        **_unasked(),
+    }
+
+
+def _no_length_route() -> Route:
+    """Nothing tells whether a body comes. If one does, the router selects another route."""
+    headers = ("content-length", "transfer-encoding")
+    return _without_body(*({"name": name, "present_match": False} for name in headers))
+
+
+def _without_body(*headers: dict[str, Any]) -> Route:
+    return {
+        "name": "no body",
+        "match": {"prefix": OPENAI_PREFIX, "headers": [_has_method("POST"), *headers]},
+        **_answer(400, openai_error("The request has no body", "no_body")),
     }
 
 
@@ -113,55 +236,65 @@ def _api_routes() -> list[Route]:
         {
             "name": "router API",
             "match": match,
-            "route": {"cluster": ROUTER_API, "timeout": "0s"},
-            "typed_per_filter_config": without_ext_proc(),
+            # What it says is what is asked for, "not ready" as well: the empty policy is no retry.
+            "route": {"cluster": ROUTER_API, "timeout": "0s", "retry_policy": {}},
+            **_unasked(),
         }
         for match in matches
     ]
 
 
-def _fallback_route(router: Router, facts: Facts) -> Route:
+def _fallback_routes(router: Router, facts: Facts) -> list[Route]:
     """Where a model request goes if the router was asked and selected nothing."""
     model = default_model(router.spec)
-    name_and_match = {"name": "default model", "match": {"prefix": OPENAI_PREFIX}}
-    if not model:
-        error = openai_error("This router has no models: spec.vllmEndpoints is empty", "no_models")
-        return {**name_and_match, **_answer(503, error)}
-    return {
-        **name_and_match,
-        # Set after the route is chosen, for the access log and for an answer that names the model.
-        "request_headers_to_add": [
+    if model:
+        return [
             {
-                "header": {
-                    "key": HEADER_SELECTED_MODEL,
-                    # A percent sign starts a command of Envoy's.
-                    "value": model.replace("%", "%%"),
-                },
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+                "name": "default model",
+                "match": {"prefix": OPENAI_PREFIX},
+                **_with_model(model),
+                "route": _to_model(served_by(router.spec)[model], facts),
             },
-        ],
-        "route": _to_model(served_by(router.spec)[model], facts),
-    }
+        ]
+    error = openai_error("This router has no models: spec.vllmEndpoints is empty", "no_models")
+    answer = _answer(503, error)
+    return [
+        # The router lists its own names for "choose one" all the same.
+        {"name": "no models", "match": {"path_separated_prefix": "/v1/models"}, **answer},
+        {"name": "no models", "match": {"prefix": OPENAI_PREFIX}, **answer, **_unasked()},
+    ]
 
 
 def _not_found_route(match: dict[str, Any]) -> Route:
-    return {
-        "name": "not found",
-        "match": match,
-        **_answer(404, openai_error("This path is not served here", "not_found")),
-        "typed_per_filter_config": without_ext_proc(),
-    }
+    error = openai_error("This path is not served here", "not_found")
+    return {"name": "not found", "match": match, **_answer(404, error)}
+
+
+def _any_of(paths: Iterable[str]) -> dict[str, Any]:
+    return {"safe_regex": {"regex": "|".join(map(re.escape, paths))}}
+
+
+def _has_method(method: str) -> dict[str, Any]:
+    return {"name": ":method", "string_match": {"exact": method}}
+
+
+def _with_model(name: str) -> dict[str, Any]:
+    """Set after the route is chosen, for the access log and for an answer that names the model."""
+    # A percent sign starts a command of Envoy's.
+    return {"request_headers_to_add": [_header(HEADER_SELECTED_MODEL, name.replace("%", "%%"))]}
 
 
 def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "direct_response": {"status": status, "body": {"inline_string": json.dumps(body)}},
-        "response_headers_to_add": [
-            {
-                "header": {"key": "content-type", "value": "application/json"},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            },
-        ],
+        "response_headers_to_add": [_header("content-type", "application/json")],
+    }
+
+
+def _header(key: str, value: str) -> dict[str, Any]:
+    return {
+        "header": {"key": key, "value": value},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     }
 
 
@@ -174,22 +307,32 @@ def _to_model(model: str, facts: Facts) -> dict[str, Any]:
         "auto_host_rewrite": True,
         # No limit on a whole answer; silence ends it (stream_idle_timeout).
         "timeout": "0s",
-        "retry_policy": {
-            # Only what no backend has begun to work on: a completion is not free to repeat.
-            "retry_on": "connect-failure,refused-stream",
-            "num_retries": 2,
-            "retry_host_predicate": [
-                {
-                    "name": "envoy.retry_host_predicates.previous_hosts",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.retry.host"
-                        ".previous_hosts.v3.PreviousHostsPredicate",
-                    },
-                },
-            ],
-            "host_selection_retry_max_attempts": 5,
-        },
     }
+
+
+def _retry_policy() -> dict[str, Any]:
+    return {
+        # Only what no backend works on: a completion is not free to repeat. One that says 503 does
+        # not work on it.
+        "retry_on": "connect-failure,refused-stream,retriable-status-codes",
+        "retriable_status_codes": [503],
+        "num_retries": 3,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.retry.host"
+                    ".previous_hosts.v3.PreviousHostsPredicate",
+                },
+            },
+        ],
+        # The next endpoint is drawn by weight: with 90 of 100, the failed one comes up often.
+        "host_selection_retry_max_attempts": 50,
+    }
+
+
+def _unasked() -> dict[str, Any]:
+    return {"typed_per_filter_config": without_ext_proc()}
 
 
 def without_ext_proc() -> dict[str, Any]:

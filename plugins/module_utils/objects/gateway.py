@@ -10,21 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
-    BODY_LIMIT_BYTES,
-    CONNECT_TIMEOUT,
-    ROUTER_TIMEOUT,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import (
     HTTP_CONNECTION_MANAGER,
     early_header_mutations,
     ext_proc,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
+    HEADER_SELECTED_MODEL,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
     ALLOWED_API_PATHS,
     ALLOWED_API_SUBTREES,
     EXT_PROC,
-    HEADER_SELECTED_MODEL,
     without_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
@@ -38,6 +35,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BODY_LIMIT_BYTES,
+    CONNECT_TIMEOUT,
+    ROUTER_TIMEOUT,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,

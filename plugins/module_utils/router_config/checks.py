@@ -38,7 +38,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
     Path,
     field_path,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BODY_LIMIT_BYTES,
+    MIB,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+
+Document = dict[str, Any]
 
 REASON = "InvalidConfig"
 PLAIN_TEXT = "PlainTextCredential"
@@ -196,6 +202,37 @@ def _gone(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
             yield _problem(path, found, gone.instead, blocking=gone.blocking)
 
 
+def _looper(built: Document, model: RouterConfig, contract: Contract) -> Iterator[Problem]:
+    place = contract.layout["looper"]
+    looper: Any = built
+    for step in place:
+        looper = looper.get(step) if isinstance(looper, dict) else None
+    if not isinstance(looper, dict):
+        return
+    limit = looper.get("grpc_max_msg_size_mb")
+    if isinstance(limit, int) and limit * MIB < BODY_LIMIT_BYTES:
+        yield _problem(
+            origin((*place, "grpc_max_msg_size_mb"), built, contract, model),
+            f"prompts and answers above {limit} MiB fail, as the router refuses them",
+            f"Give at least {BODY_LIMIT_BYTES // MIB}, or leave it out",
+            blocking=False,
+        )
+    if looper.get("endpoint"):
+        return
+    for index, decision in enumerate((built.get("routing") or {}).get("decisions") or []):
+        algorithm = decision.get("algorithm") if isinstance(decision, dict) else None
+        kind = algorithm.get("type") if isinstance(algorithm, dict) else None
+        if kind in contract.calling_algorithms:
+            yield _problem(
+                origin(("routing", "decisions", index, "algorithm"), built, contract, model),
+                f"with {kind} the router itself asks models, through an Envoy in its own pod, and "
+                "in gateway mode there is none, so that requests of this decision fail",
+                "Set spec.config.global.integrations.looper.endpoint to an URL at which the pods "
+                "reach the Gateway, e.g. http://gateway.example.com/v1/chat/completions",
+                blocking=False,
+            )
+
+
 def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
     built = document.build(contract, model)
     for place, what, choices in unknown_references(built):
@@ -204,6 +241,7 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         yield _problem(
             where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
         )
+    yield from _looper(built, model, contract)
     # Tests show that the router takes what we make up ourselves; and loading costs time.
     if contract.has_schema and (model.sections or model.canonical):
         for place, message, meant in violations(built):

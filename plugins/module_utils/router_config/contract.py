@@ -55,6 +55,7 @@ class Contract:
     gone: keys of the SemanticRouter that have no place.
     moved: keys that other contracts have in the whole document, and what this one has instead.
     expands_environment: the router replaces ${NAME} in every string of config.yaml.
+    calling_algorithms: those of a decision for which the router asks models itself.
     reasoning_types: ways of asking a model to think that the router knows.
     has_schema: the package vllm-sr brings a JSON schema of it.
     providers, model_cards: write the models.
@@ -69,6 +70,7 @@ class Contract:
     gone: tuple[Gone, ...]
     moved: tuple[Gone, ...]
     expands_environment: bool
+    calling_algorithms: frozenset[str]
     reasoning_types: frozenset[str]
     has_schema: bool
     providers: Callable[[RouterConfig], dict[str, Any]]

@@ -178,6 +178,7 @@ CONTRACT = Contract(
     layout={
         "embedding_models": ("global", "model_catalog", "embeddings", "semantic"),
         "response_cache": ("global", "stores", "semantic_cache"),
+        "looper": ("global", "integrations", "looper"),
         "tools": ("global", "integrations", "tools"),
         "prompt_guard": ("global", "model_catalog", "modules", "prompt_guard"),
         "category_model": ("global", "model_catalog", "modules", "classifier", "domain"),
@@ -191,6 +192,7 @@ CONTRACT = Contract(
     gone=_GONE,
     moved=_MOVED,
     expands_environment=False,
+    calling_algorithms=frozenset({"confidence", "ratings", "remom"}),
     reasoning_types=frozenset({"chat_template_kwargs", "reasoning_effort"}),
     has_schema=False,
     providers=_providers,

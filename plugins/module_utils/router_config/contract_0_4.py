@@ -277,6 +277,7 @@ CONTRACT = Contract(
     layout={
         "embedding_models": ("global", "model_catalog", "embeddings", "semantic"),
         "response_cache": ("global", "stores", "response_cache"),
+        "looper": ("global", "integrations", "looper"),
         "tools": ("global", "integrations", "tools"),
         "prompt_guard": ("global", "model_catalog", "modules", "prompt_guard"),
         "category_model": ("global", "model_catalog", "modules", "classifier", "domain"),
@@ -290,6 +291,9 @@ CONTRACT = Contract(
     gone=_GONE,
     moved=_MOVED,
     expands_environment=True,
+    calling_algorithms=frozenset(
+        {"confidence", "fusion", "prompt", "ratings", "remom", "workflows"}
+    ),
     reasoning_types=frozenset(
         {"chat_template_kwargs", "reasoning_effort", "reasoning_mode", "top_level_reasoning_effort"}
     ),

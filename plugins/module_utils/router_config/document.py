@@ -27,6 +27,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     TOOLS_DB_PATH,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    MIB,
+    ROUTER_MESSAGE_LIMIT_BYTES,
+)
 
 VERSION = "v0.3"
 
@@ -80,11 +84,18 @@ def _generated(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     cards = contract.model_cards(config)
     # The router takes a file without routing and global for one of the layout before this one.
     document["routing"] = {"modelCards": cards} if cards else {}
+    _place(document, contract.layout["looper"], _looper(config))
     for name, path in contract.layout.items():
         if name in config.sections:
             section = _without_gone(config.sections[name], contract)
             _place(document, path, contract.adapt(section, config))
     return document
+
+
+def _looper(config: RouterConfig) -> dict[str, Any]:
+    """What the router does as a client of models, and with it the size of its own gRPC messages."""
+    endpoint = {"endpoint": config.looper_endpoint} if config.looper_endpoint else {}
+    return {**endpoint, "grpc_max_msg_size_mb": ROUTER_MESSAGE_LIMIT_BYTES // MIB}
 
 
 def _find_tools_database(document: dict[str, Any]) -> None:

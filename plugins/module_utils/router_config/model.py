@@ -47,9 +47,13 @@ class Section:
 
 @dataclass(frozen=True)
 class RouterConfig:
-    """Everything that becomes config.yaml, but for the parts given in canonical form."""
+    """Everything that becomes config.yaml, but for the parts given in canonical form.
+
+    looper_endpoint: the URL at which the router asks models itself; "" when we know none.
+    """
 
     listener_port: int
+    looper_endpoint: str = ""
     models: tuple[Model, ...] = ()
     default_model: str = ""
     families: tuple[ReasoningFamily, ...] = ()

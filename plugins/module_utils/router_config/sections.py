@@ -25,6 +25,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials, ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import default_model
 
 # Section of the neutral model -> where the SemanticRouter has it, below spec.config. response_cache
@@ -55,6 +58,7 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
     config = spec.get("config") or {}
     return RouterConfig(
         listener_port=ports.pod_ports(spec).listener,
+        looper_endpoint=_looper_endpoint(spec),
         models=_models(spec, facts, config),
         default_model=default_model(spec),
         families=tuple(_given_families(config).values()),
@@ -68,6 +72,14 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
             }
         ),
     )
+
+
+def _looper_endpoint(spec: dict[str, Any]) -> str:
+    # Not the Gateway: nobody tells the address at which the pods reach it, and it may want a Host
+    # that a router 0.3 or 0.4 cannot send.
+    if is_gateway_mode(spec):
+        return ""
+    return f"http://127.0.0.1:{ports.pod_ports(spec).looper}/v1/chat/completions"
 
 
 def _models(spec: dict[str, Any], facts: Facts, config: dict[str, Any]) -> tuple[Model, ...]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -14,6 +14,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 
 FIRST_API_PORT = 8081
 FIRST_ADMIN_PORT = 19000
+# Where the router looks for an Envoy when nobody tells it.
+FIRST_LOOPER_PORT = 8899
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class PodPorts:
     grpc: the router's ExtProc service.
     metrics: the router's Prometheus endpoint.
     admin: Envoy's admin interface, on 127.0.0.1 only.
+    looper: Envoy's second way in, on 127.0.0.1 only: for the router, when one of its algorithms
+        asks several models.
     """
 
     listener: int
@@ -32,18 +36,34 @@ class PodPorts:
     grpc: int
     metrics: int
     admin: int
+    looper: int
 
 
 def pod_ports(spec: Mapping[str, Any]) -> PodPorts:
-    """The ports for a defaulted spec: three are the user's, the other two keep out of their way."""
+    """The ports for a defaulted spec.
+
+    Three are the user's. The others keep out of their way, and out of that of the user's own
+    containers, which share the pod's addresses.
+    """
     service = spec["service"]
     listener = int(service["api"]["targetPort"])
     grpc = int(service["grpc"]["targetPort"])
     metrics = int(service["metrics"]["targetPort"])
-    behind_envoy = _first_free(FIRST_API_PORT, {listener, grpc, metrics})
-    api = listener if is_gateway_mode(spec) else behind_envoy
-    admin = _first_free(FIRST_ADMIN_PORT, {listener, grpc, metrics, api})
-    return PodPorts(listener=listener, api=api, grpc=grpc, metrics=metrics, admin=admin)
+    taken = {listener, grpc, metrics, *(port for _, _, port in extra_ports(spec))}
+    api = listener if is_gateway_mode(spec) else _first_free(FIRST_API_PORT, taken)
+    admin = _first_free(FIRST_ADMIN_PORT, {*taken, api})
+    looper = _first_free(FIRST_LOOPER_PORT, {*taken, api, admin})
+    return PodPorts(
+        listener=listener, api=api, grpc=grpc, metrics=metrics, admin=admin, looper=looper
+    )
+
+
+def extra_ports(spec: Mapping[str, Any]) -> Iterator[tuple[int, int, int]]:
+    """Ports that spec.extraContainers declare: index of the container, of its port, the port."""
+    for index, container in enumerate(spec.get("extraContainers") or []):
+        for place, port in enumerate(container.get("ports") or []):
+            if (port.get("protocol") or "TCP") == "TCP":
+                yield index, place, int(port["containerPort"])
 
 
 def _first_free(start: int, taken: Collection[int]) -> int:

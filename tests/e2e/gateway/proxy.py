@@ -45,8 +45,8 @@ def running(
         assert address["port_value"] == STATS_PORT
         address |= {"address": "127.0.0.1", "port_value": stats}
     moved = envoy_process.in_this_machine(bootstrap, {ADMIN_PORT: admin}, dns_port)
-    with envoy_process.running(moved, directory) as log:
-        yield log
+    with envoy_process.running(moved, directory) as process:
+        yield process.log
 
 
 def _owned_by(gateway: tuple[str, str]) -> str:

@@ -24,11 +24,13 @@ from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter, minimal
 from eventually import eventually
 from guide import PAGES, blocks
-from integration.data_path.client import CHAT, Answer, Client
+from integration.data_path import decisions
+from integration.data_path.client import CHAT, Answer, Client, prompt
+from integration.data_path.decisions import BLOCKED, NO_OPINION
 from integration.data_path.envoy_process import free_ports
 from integration.data_path.stub_backend import Echo, RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import AUTO, REFUSED, UNDECIDED, StubRouter
+from integration.data_path.stub_router import AUTO, StubRouter
 from integration.data_path.test_data_path import MANAGEMENT_PATHS
 
 QWEN, LORA, LLAMA, LOST = "qwen2.5-7b", "qwen2.5-7b-maths", "meta/llama-3.1-8b", "lost-model"
@@ -49,12 +51,18 @@ class DataPath(Client):
         return sum(len(backend.calls) for backend in self.backends.values())
 
     def ask_where_the_router_is_down(self) -> Answer:
-        return self.ask(body={"model": LLAMA}, headers={"Host": DOWN})
+        return self.ask(body=prompt(QWEN), headers={"Host": DOWN})
 
 
 def endpoint(name: str, model: str) -> dict[str, Any]:
     backend = {"type": "service", "service": {"name": f"vllm-{name}", "port": 8000}}
     return {"name": name, "model": model, "backend": backend}
+
+
+def config_yaml(router: SemanticRouter) -> dict[str, Any]:
+    """What the router in the pod reads."""
+    data = router.read("configmap", f"{router.name}-config")["data"]
+    return dict(yaml.safe_load(data["config.yaml"]))
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +74,10 @@ def data_path(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DataPath]:
     with ExitStack() as stack:
-        qwen = stack.enter_context(Echo("qwen", "127.0.0.2"))
-        llama = stack.enter_context(StubBackend("llama", "127.0.0.3"))
+        qwen = stack.enter_context(Echo("qwen", "127.0.0.2", models=[QWEN, LORA]))
+        llama = stack.enter_context(StubBackend("llama", "127.0.0.3", models=[LLAMA]))
         api = stack.enter_context(RouterApi("api", "127.0.0.1"))
-        stub_router = stack.enter_context(StubRouter(QWEN))
-        port, nobody = free_ports(2)
+        port, ext_proc, nobody = free_ports(3)
         names = {
             "qwen.stub.test": [qwen.address],
             "llama.stub.test": [llama.address],
@@ -89,14 +96,16 @@ def data_path(
         attach(down, extProc=True, hostnames=[DOWN])
         for each in (router, down):
             each.spec["vllmEndpoints"] = models
+            each.spec["config"] = decisions.config((QWEN, LORA), (QWEN,))
             each.apply()
         publish(router, "vllm-qwen", "http", "qwen.stub.test", qwen.port)
         publish(router, "vllm-llama", "http", "llama.stub.test", llama.port)
         publish(router, router.name, "api", "router.stub.test", api.port)
-        publish(router, f"{router.name}-headless", "grpc", "router.stub.test", stub_router.port)
+        publish(router, f"{router.name}-headless", "grpc", "router.stub.test", ext_proc)
         publish(router, "down-headless", "grpc", "router.stub.test", nobody)
         for each in (router, down):
             each.wait_for("RouteReady")
+        stub_router = stack.enter_context(StubRouter(config_yaml(router), "0.4", ext_proc))
 
         directory = tmp_path_factory.mktemp("proxy")
         certificates = envoy_gateway.proxy_certificates(real_controller.root)
@@ -129,8 +138,10 @@ def test_what_the_router_selects_wins_over_what_a_client_says_it_has(data_path: 
 
 def test_a_request_that_the_router_refuses_reaches_no_backend(data_path: DataPath) -> None:
     before = data_path.calls()
-    assert data_path.chat(REFUSED).status == 403
-    assert data_path.chat(REFUSED, x_selected_model=LLAMA).status == 403
+    for headers in ({}, {"x-selected-model": LLAMA}):
+        answer = data_path.ask(body=prompt(AUTO, BLOCKED), headers=headers)
+        said = answer.json["choices"][0]["message"]["content"]
+        assert (answer.status, said) == (200, "This is not discussed here")
     assert data_path.calls() == before
 
 
@@ -142,7 +153,7 @@ def test_a_model_without_an_endpoint_fails_alone(data_path: DataPath) -> None:
 
 def test_prompts_and_answers_of_some_mebibytes_pass(data_path: DataPath) -> None:
     image = "x" * (8 * 1024 * 1024)
-    answer = data_path.ask(body={"model": QWEN, "image": image})
+    answer = data_path.chat(QWEN, image)
     assert answer.status == 200
     assert len(answer.json["echo"]) > len(image)
 
@@ -150,7 +161,7 @@ def test_prompts_and_answers_of_some_mebibytes_pass(data_path: DataPath) -> None
 def test_server_sent_events_arrive_one_by_one(data_path: DataPath) -> None:
     backend = data_path.backends["qwen"]
     connection = http.client.HTTPConnection("127.0.0.1", data_path.port, timeout=20)
-    connection.request("POST", CHAT, json.dumps({"model": QWEN, "stream": True}))
+    connection.request("POST", CHAT, json.dumps(prompt(QWEN, stream=True)))
     response = connection.getresponse()
     assert response.readline() == b"data: one\n"
     # The backend sends the second event only after this, or when it has lost patience.
@@ -203,7 +214,12 @@ def test_the_policy_of_the_guide_takes_internal_headers_away_from_clients(
     policy["spec"]["targetRefs"][0]["name"] = "public"
     kubectl("apply", "--validate=strict", "-f", "-", stdin=json.dumps(policy))
     eventually(
-        lambda: data_path.served_by(UNDECIDED, x_selected_model=LLAMA) == "qwen",
+        lambda: (
+            data_path.ask(
+                body=prompt(QWEN), headers={"x-selected-model": LLAMA, **NO_OPINION}
+            ).json.get("served_by")
+            == "qwen"
+        ),
         30,
         "the Gateway to drop the header that chooses a model",
     )
@@ -214,8 +230,8 @@ def test_the_policy_of_the_guide_takes_internal_headers_away_from_clients(
         "x-vsr-fusion-depth": "0",
         "x-authz-user-id": "root",
     }
-    answer = data_path.ask(body={"model": UNDECIDED}, headers={**internal, "x-harmless": "stays"})
-    assert answer.status == 200
+    headers = {**internal, **NO_OPINION, "x-harmless": "stays"}
+    assert data_path.ask(body=prompt(QWEN), headers=headers).status == 200
     for seen in (data_path.router.seen[-1], data_path.backends["qwen"].calls[-1].headers):
         assert seen["x-harmless"] == "stays"
         assert not internal.keys() & seen.keys()

@@ -10,6 +10,11 @@ from typing import Any
 CHAT = "/v1/chat/completions"
 
 
+def prompt(model: str, text: str = "Hello", **more: object) -> dict[str, object]:
+    """The body of a chat request."""
+    return {"model": model, "messages": [{"role": "user", "content": text}], **more}
+
+
 @dataclass
 class Answer:
     """Header names in lower case."""
@@ -36,18 +41,21 @@ class Client:
         method: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = self.connect()
         try:
             return send(connection, path, body, method, headers)
         finally:
             connection.close()
 
-    def chat(self, model: str, **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.ask(body={"model": model}, headers=named)
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
 
-    def served_by(self, model: str, **headers: str) -> str:
-        answer = self.chat(model, **headers)
+    def chat(self, model: str, text: str = "Hello", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask(body=prompt(model, text), headers=named)
+
+    def served_by(self, model: str, text: str = "Hello", **headers: str) -> str:
+        answer = self.chat(model, text, **headers)
         assert answer.status == 200, answer
         return str(answer.json["served_by"])
 

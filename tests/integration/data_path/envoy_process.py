@@ -7,8 +7,9 @@ import http.client
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +74,46 @@ def _move(node: Any, ports: dict[int, int]) -> None:
             _move(value, ports)
 
 
+@dataclass(frozen=True)
+class EnvoyProcess:
+    """log: stdout, so the access log too, and stderr."""
+
+    log: Path
+    pid: int
+    admin: int
+
+    def stat(self, name: str) -> int:
+        """One counter or gauge."""
+        text = self.ask("GET", f"/stats?filter=^{name}$")
+        return int(text.rpartition(":")[2]) if text.strip() else 0
+
+    def ask(self, method: str, path: str) -> str:
+        """The admin interface's answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=5)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def peak_memory(self) -> int:
+        """Most bytes that were ever resident."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
+
 @contextmanager
-def running(bootstrap: dict[str, Any], directory: Path) -> Iterator[Path]:
-    """Envoy, ready to serve; yields its log (stdout, so the access log too, and stderr)."""
+def running(
+    bootstrap: dict[str, Any], directory: Path, arguments: Sequence[str] = ()
+) -> Iterator[EnvoyProcess]:
+    """Envoy, ready to serve. arguments: those of the container, the configuration's path first."""
     config = directory / "envoy.yaml"
     config.write_text(yaml.safe_dump(bootstrap, sort_keys=False, allow_unicode=True))
     log = directory / "envoy.log"
     admin = bootstrap["admin"]["address"]["socket_address"]
-    options = ["--disable-hot-restart", "--concurrency", "2", "--file-flush-interval-msec", "50"]
-    options += ["--drain-strategy", "immediate"]
+    options = [*(arguments[2:] or ["--disable-hot-restart", "--concurrency", "2"])]
+    options += ["--file-flush-interval-msec", "50"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [ENVOY, "--config-path", config, *options],
@@ -93,7 +125,7 @@ def running(bootstrap: dict[str, Any], directory: Path) -> Iterator[Path]:
                 lambda: _is_ready(process, admin["address"], admin["port_value"], log),
                 "Envoy becomes ready",
             )
-            yield log
+            yield EnvoyProcess(log, process.pid, admin["port_value"])
         finally:
             process.terminate()
             process.wait(20)

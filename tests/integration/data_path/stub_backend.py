@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
+import struct
 import threading
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
 STREAM_DEADLINE = 10
+# After this, vLLM's server closes a connection that nothing comes on.
+KEEP_ALIVE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -25,38 +31,69 @@ class Call:
 
 
 class StubBackend:
-    """Listens on one address of 127/8; answers with its name."""
+    """Listens on one address of 127/8; answers with its name.
+
+    As vLLM does, it serves its own models only, and hangs up on a client that is silent.
+    """
 
     def __init__(
-        self, name: str, address: str, port: int = 0, tls: ssl.SSLContext | None = None
+        self,
+        name: str,
+        address: str,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        models: Collection[str] = (),
     ) -> None:
         self.name = name
+        self.models = models
         self.calls: list[Call] = []
         self.let_stream_go_on = threading.Event()
         self.client_was_first = False
-        self._server = _Server((address, port), self, tls)
+        # Connections of clients that were silent for too long.
+        self.hung_up = 0
         self.address = address
+        self._tls = tls
+        self._server = _Server((address, port), self, tls)
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.connections)
+
+    def die(self) -> int:
+        """As a process that is killed does; how many requests can have been in hand."""
+        self.__exit__()
+        return self._server.reset()
+
+    def revive(self) -> None:
+        """A new process, at the same address."""
+        self._server = _Server((self.address, self.port), self, self._tls)
+        self.__enter__()
+
     def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
         """Status and JSON body."""
         asked = json.loads(call.body) if call.body else {}
-        return 200, {"served_by": self.name, "model": asked.get("model")}
+        model = asked.get("model")
+        if model not in self.models:
+            message = f"The model `{model}` does not exist."
+            return 404, {"error": {"message": message, "type": "NotFoundError", "code": 404}}
+        choice = {"index": 0, "message": {"role": "assistant", "content": f"I am {self.name}"}}
+        return 200, {"served_by": self.name, "model": model, "choices": [choice]}
 
 
 class RouterApi(StubBackend):
@@ -74,14 +111,35 @@ class Echo(StubBackend):
         return status, {**said, "echo": "y" * len(call.body)}
 
 
+class Failing(StubBackend):
+    """Says nothing but this status."""
+
+    def __init__(self, status: int, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.status = status
+
+    def answer(self, _call: Call) -> tuple[int, dict[str, Any]]:
+        return self.status, {"error": {"message": f"{self.name} says {self.status}"}}
+
+
+class BreakingOff(StubBackend):
+    """Closes the connection when it has read the request."""
+
+    def answer(self, _call: Call) -> tuple[int, dict[str, Any]]:
+        raise ConnectionAbortedError
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # Or the end of the server waits for whatever is still answered.
+    block_on_close = False
     request_queue_size = 128
 
     def __init__(
         self, address: tuple[str, int], backend: StubBackend, tls: ssl.SSLContext | None
     ) -> None:
         self.backend = backend
+        self.connections: set[socket.socket] = set()
         self._tls = tls
         super().__init__(address, _Handler)
 
@@ -92,7 +150,21 @@ class _Server(ThreadingHTTPServer):
             connection = self._tls.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
+        self.connections.add(connection)
         return connection, client
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connections.discard(request)
+        super().shutdown_request(request)
+
+    def reset(self) -> int:
+        """Every open connection; how many there were."""
+        found = list(self.connections)
+        for connection in found:
+            with suppress(OSError):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.shutdown(socket.SHUT_RDWR)
+        return len(found)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no news."""
@@ -100,6 +172,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = KEEP_ALIVE_SECONDS
     # Headers and body are two writes: without this each answer waits for a delayed ACK.
     disable_nagle_algorithm = True
     server: _Server
@@ -107,8 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """The test says what matters."""
 
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: ARG002
+        self.server.backend.hung_up += "timed out" in format
+
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self._body()
         call = Call(
             self.command,
             self.path,
@@ -128,6 +204,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def _body(self) -> bytes:
+        if self.headers.get("transfer-encoding", "") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length", 0)))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 

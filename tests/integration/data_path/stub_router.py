@@ -1,47 +1,84 @@
 """The router as Envoy sees it: an ext_proc service and an HTTP API.
 
-Behaves like the real one in what Envoy can notice: continues with `accept-encoding: identity`,
-picks the model from the buffered body, sets x-selected-model as raw bytes and clears the route
-cache, answers some requests itself, and lets server-sent events through with a mode override.
+It reads the config.yaml that the operator renders, and behaves like the real one of that contract
+in what Envoy can notice: takes messages up to its own limit, answers paths, methods and bodies that
+it does not want itself, continues with `accept-encoding: identity`, picks the model from the
+buffered body, sets x-selected-model as raw bytes and clears the route cache, asks models itself for
+some algorithms, and lets server-sent events through with a mode override.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
+import secrets
 from collections.abc import Iterator
 from concurrent import futures
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import grpc
 from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc as ext_proc_grpc
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# What the router has when its configuration says nothing.
+DEFAULT_MESSAGE_MIB = 4
+DEFAULT_LOOPER_ENDPOINT = "http://localhost:8899/v1/chat/completions"
+DEFAULT_LOOPER_SECONDS = 1200
 
-# What a test asks for in the place of a model's name.
+# The name by which a client leaves the choice to the router.
 AUTO = "auto"
-UNDECIDED = "undecided"
-REFUSED = "refused"
-REFUSED_WITH_503 = "refused-with-503"
+
+_ALLOWED_METHODS = {
+    "/v1/chat/completions": "POST",
+    "/v1/messages": "POST",
+    "/v1/models": "GET",
+}
+_LOOPER_ALGORITHMS = {
+    "0.3": {"confidence", "ratings", "remom"},
+    "0.4": {"confidence", "fusion", "ratings", "remom"},
+}
+_LOOPER_HEADERS = ("x-vsr-internal-auth", "x-vsr-looper-request", "x-vsr-looper-decision")
 
 
 class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
-    """Selects what the body asks for; `auto` is the given default model."""
+    """`auto` is the first decision one of whose keywords stands in the prompt, or the default."""
 
-    def __init__(self, default_model: str) -> None:
-        self.default_model = default_model
+    def __init__(self, config: dict[str, Any], contract: str, port: int) -> None:
         self.seen: list[dict[str, str]] = []
+        self._contract = contract
+        self._token = secrets.token_hex(16)
+        self._routing = config["routing"]
+        self._read(config)
         options = [
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.max_receive_message_length", self._message_limit),
+            ("grpc.max_send_message_length", self._message_limit),
         ]
-        self._server = grpc.server(futures.ThreadPoolExecutor(16), options=options)
+        self._server = grpc.server(futures.ThreadPoolExecutor(64), options=options)
         ext_proc_grpc.add_ExternalProcessorServicer_to_server(self, self._server)
-        self.port: int = self._server.add_insecure_port("127.0.0.1:0")
+        self._port = port
+
+    def _read(self, config: dict[str, Any]) -> None:
+        settings = config.get("global") or {}
+        looper = (settings.get("integrations") or {}).get("looper") or {}
+        self._looper_endpoint = looper.get("endpoint", DEFAULT_LOOPER_ENDPOINT)
+        self._looper_seconds = looper.get("timeout_seconds", DEFAULT_LOOPER_SECONDS)
+        self._message_limit = looper.get("grpc_max_msg_size_mb", DEFAULT_MESSAGE_MIB) * 2**20
+        skip = (settings.get("router") or {}).get("skip_processing") or {}
+        self._may_be_skipped = bool(skip.get("enabled"))
+        providers = config.get("providers") or {}
+        defaults = providers.get("defaults") or {}
+        self._default_model = defaults.get("model") or defaults.get("default_model")
+        self._models = {model["name"] for model in providers.get("models") or []} | {
+            lora["name"]
+            for card in self._routing.get("modelCards") or []
+            for lora in card.get("loras") or []
+        }
 
     def __enter__(self) -> Self:
+        self._server.add_insecure_port(f"127.0.0.1:{self._port}")
         self._server.start()
         return self
 
@@ -59,50 +96,157 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         _context: grpc.ServicerContext,
     ) -> Iterator[ext_proc.ProcessingResponse]:
         """One stream per HTTP request."""
+        exchange = _Exchange(self)
         for request in requests:
             phase = request.WhichOneof("request")
-            yield getattr(self, f"_{phase}")(getattr(request, phase))
+            yield getattr(exchange, phase)(getattr(request, phase))
 
-    def _request_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
-        headers = _headers(message)
-        self.seen.append(headers)
-        path = headers[":path"].partition("?")[0]
-        if path == "/v1/models":
-            return _immediate(200, {"object": "list", "data": []})
-        if path != "/v1/chat/completions":
-            return _immediate(404, {"error": "endpoint not found"})
-        response = ext_proc.ProcessingResponse()
-        _set(response.request_headers.response, "accept-encoding", "identity")
-        return response
+    def is_own(self, headers: dict[str, str]) -> bool:
+        """A request that the router has sent itself."""
+        marked = headers.get("x-vsr-looper-request") == "true"
+        authentic = headers.get("x-vsr-internal-auth") == self._token
+        return marked and (authentic or self._contract == "0.3")
 
-    def _request_body(self, message: ext_proc.HttpBody) -> ext_proc.ProcessingResponse:
-        asked = json.loads(message.body)
-        model = asked["model"]
+    def is_skipped(self, headers: dict[str, str]) -> bool:
+        return self._may_be_skipped and headers.get("x-vsr-skip-processing") == "true"
+
+    def refuse_headers(self, headers: dict[str, str]) -> ext_proc.ProcessingResponse | None:
+        path, method = headers[":path"].partition("?")[0], headers[":method"]
+        if method == "GET" and path.startswith("/v1/models"):
+            names = [{"id": "MoM", "object": "model"}]
+            return _immediate(200, {"object": "list", "data": names})
+        if path not in _ALLOWED_METHODS:
+            return _error(404, "endpoint not found")
+        if method != _ALLOWED_METHODS[path]:
+            return _error(405, "method not allowed")
+        return None
+
+    def answer_body(self, body: bytes, is_own: bool) -> ext_proc.ProcessingResponse:
+        try:
+            asked = json.loads(body)
+        except ValueError:
+            return _error(400, "malformed JSON body")
+        if not isinstance(asked.get("messages"), list):
+            return _error(400, "messages field is required")
+        if is_own:
+            return self._own(asked)
+        model = asked.get("model")
+        if model != AUTO:
+            if self._contract != "0.3" and model not in self._models:
+                return _error(400, f'model "{model}" is not available')
+            return _selected(model)
+        decision = self._decision(asked["messages"][-1]["content"])
+        algorithm = (decision.get("algorithm") or {}).get("type")
+        if algorithm in _LOOPER_ALGORITHMS[self._contract]:
+            return self._ask_models(decision, asked)
+        for plugin in decision.get("plugins") or []:
+            if plugin["type"] == "fast_response":
+                message = {"role": "assistant", "content": plugin["configuration"]["message"]}
+                return _immediate(200, {"choices": [{"message": message}]})
+            if plugin["type"] == "rag":
+                return _error(503, "RAG failed: no vector store")
+        refs = decision.get("modelRefs") or [{"model": self._default_model}]
+        selected = refs[0].get("lora_name") or refs[0]["model"]
+        return _selected(selected, {**asked, "model": selected})
+
+    def _decision(self, prompt: str) -> dict[str, Any]:
+        signals = self._routing.get("signals") or {}
+        words = {rule["name"]: rule["keywords"] for rule in signals.get("keywords") or []}
+        for decision in self._routing.get("decisions") or []:
+            for condition in decision["rules"]["conditions"]:
+                if any(word in prompt for word in words.get(condition["name"], ())):
+                    return dict(decision)
+        return {}
+
+    def _ask_models(
+        self, decision: dict[str, Any], asked: dict[str, Any]
+    ) -> ext_proc.ProcessingResponse:
+        """One after the other; what an algorithm makes of the answers is not Envoy's business."""
+        choices = []
+        for number, ref in enumerate(decision["modelRefs"], start=1):
+            model = ref.get("lora_name") or ref["model"]
+            try:
+                said = self._call(model, asked, decision["name"], number)
+            except (OSError, ValueError) as error:
+                return _error(500, f"Looper execution failed: {error}")
+            choices.append({**said["choices"][0], "model": model})
+        return _immediate(200, {"choices": choices})
+
+    def _call(self, model: str, asked: dict[str, Any], decision: str, number: int) -> Any:
+        url = urlsplit(self._looper_endpoint)
+        headers = {
+            "content-type": "application/json",
+            "x-vsr-looper-request": "true",
+            "x-vsr-looper-iteration": str(number),
+            "x-vsr-looper-decision": decision,
+        }
+        if self._contract != "0.3":
+            headers["x-vsr-internal-auth"] = self._token
+        connection = http.client.HTTPConnection(url.netloc, timeout=self._looper_seconds)
+        try:
+            connection.request("POST", url.path, json.dumps({**asked, "model": model}), headers)
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(f"request failed with status {response.status}: {body.decode()}")
+        return json.loads(body)
+
+    def _own(self, asked: dict[str, Any]) -> ext_proc.ProcessingResponse:
         response = ext_proc.ProcessingResponse()
         common = response.request_body.response
-        if model == UNDECIDED:
-            common.status = ext_proc.CommonResponse.CONTINUE
-            return response
-        if model == REFUSED:
-            return _immediate(403, {"error": "refused by a guard"})
-        if model == REFUSED_WITH_503:
-            return _immediate(503, {"error": "refused by the router"})
-        selected = self.default_model if model == AUTO else model
-        _set(common, "x-selected-model", selected)
-        body = json.dumps({**asked, "model": selected}).encode()
-        _set(common, "content-length", str(len(body)))
-        common.body_mutation.body = body
+        if self._contract != "0.3":
+            _set(common, "x-selected-model", asked["model"])
+        _set(common, "x-vsr-selected-model", asked["model"])
+        common.header_mutation.remove_headers.extend(["content-length", *_LOOPER_HEADERS])
+        common.body_mutation.body = json.dumps(asked).encode()
         common.clear_route_cache = True
         return response
 
-    def _response_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, router: StubRouter) -> None:
+        self._router = router
+        self._is_own = False
+        self._is_skipped = False
+
+    def request_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
+        headers = _headers(message)
+        self._router.seen.append(headers)
+        self._is_own = self._router.is_own(headers)
+        self._is_skipped = self._router.is_skipped(headers)
         response = ext_proc.ProcessingResponse()
+        common = response.request_headers.response
+        if self._is_skipped:
+            common.status = ext_proc.CommonResponse.CONTINUE
+            return response
+        refused = self._router.refuse_headers(headers)
+        if refused:
+            return refused
+        _set(common, "accept-encoding", "identity")
+        return response
+
+    def request_body(self, message: ext_proc.HttpBody) -> ext_proc.ProcessingResponse:
+        if self._is_skipped:
+            response = ext_proc.ProcessingResponse()
+            response.request_body.response.status = ext_proc.CommonResponse.CONTINUE
+            return response
+        return self._router.answer_body(message.body, self._is_own)
+
+    def response_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
+        response = ext_proc.ProcessingResponse()
+        if self._is_own:
+            response.response_headers.response.status = ext_proc.CommonResponse.CONTINUE
+            return response
         _set(response.response_headers.response, "x-vsr-schema-version", "stub")
         if _headers(message).get("content-type", "").startswith("text/event-stream"):
             response.mode_override.response_body_mode = processing_mode_pb2.ProcessingMode.STREAMED
         return response
 
-    def _response_body(self, _message: ext_proc.HttpBody) -> ext_proc.ProcessingResponse:
+    def response_body(self, _message: ext_proc.HttpBody) -> ext_proc.ProcessingResponse:
         response = ext_proc.ProcessingResponse()
         response.response_body.response.status = ext_proc.CommonResponse.CONTINUE
         return response
@@ -114,14 +258,35 @@ def _headers(message: ext_proc.HttpHeaders) -> dict[str, str]:
     }
 
 
+def _selected(model: str, body: dict[str, Any] | None = None) -> ext_proc.ProcessingResponse:
+    response = ext_proc.ProcessingResponse()
+    common = response.request_body.response
+    _set(common, "x-selected-model", model)
+    if body is not None:
+        content = json.dumps(body).encode()
+        common.header_mutation.remove_headers.append("content-length")
+        _set(common, "content-length", str(len(content)))
+        common.body_mutation.body = content
+    common.clear_route_cache = True
+    return response
+
+
 def _set(common: ext_proc.CommonResponse, key: str, value: str) -> None:
     option = common.header_mutation.set_headers.add()
     option.header.key = key
     option.header.raw_value = value.encode()
 
 
+def _error(status: int, message: str) -> ext_proc.ProcessingResponse:
+    error = {"message": message, "type": "invalid_request_error", "code": status}
+    return _immediate(status, {"error": error})
+
+
 def _immediate(status: int, body: dict[str, object]) -> ext_proc.ProcessingResponse:
     response = ext_proc.ProcessingResponse()
     response.immediate_response.status.code = status
+    option = response.immediate_response.headers.set_headers.add()
+    option.header.key = "content-type"
+    option.header.raw_value = b"application/json"
     response.immediate_response.body = json.dumps(body).encode()
     return response

@@ -6,44 +6,32 @@ bootstrap is otherwise what the operator writes (`in_this_machine` says what is 
 
 from __future__ import annotations
 
-import datetime
-import http.client
 import json
 import socket
 import ssl
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import bootstrap
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.limits import (
-    BODY_LIMIT_BYTES,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import drain
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from integration.data_path import wait
-from integration.data_path.client import CHAT, Client, send
-from integration.data_path.envoy_process import free_ports, in_this_machine, running
-from integration.data_path.stub_backend import RouterApi, StubBackend, server_name_recorder
-from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import (
-    AUTO,
-    REFUSED,
-    REFUSED_WITH_503,
-    UNDECIDED,
-    StubRouter,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BODY_LIMIT_BYTES,
+    MIB,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from integration.data_path import data_path as around
+from integration.data_path import decisions, wait
+from integration.data_path.client import CHAT, prompt, send
+from integration.data_path.data_path import endpoint
+from integration.data_path.decisions import BLOCKED, EVERYONE, MATHS, NO_OPINION, UNFINDABLE
+from integration.data_path.envoy_process import free_ports
+from integration.data_path.stub_backend import Echo, StubBackend
+from integration.data_path.stub_router import AUTO
 
 ODD_MODEL = 'Ünï "quoted" 100%/x'
 MANAGEMENT_PATHS = [
@@ -74,84 +62,15 @@ MANAGEMENT_PATHS = [
 ]
 
 
+ADAPTER = "plain-model-maths"
+CONFIG = decisions.config(("plain-model", ADAPTER), ("plain-model", ODD_MODEL))
+
+
 @dataclass
-class DataPath(Client):
-    """One Envoy and what is around it."""
+class DataPath(around.DataPath):
+    """With backends that are up."""
 
-    router: StubRouter
-    api: RouterApi
-    dns: StubDns
     backends: dict[str, StubBackend]
-    log: Path
-    admin: int
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A server's side of TLS, with a certificate that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stub")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    context.sni_callback = server_name_recorder  # type: ignore[assignment]
-    return context
-
-
-def _router(
-    listener: int, grpc: int, metrics: int, endpoints: Iterable[Endpoint] = (), **envoy: bool
-) -> Router:
-    return Router(
-        {
-            "apiVersion": "vllm.ai/v1alpha1",
-            "kind": "SemanticRouter",
-            "metadata": {"name": "my-router", "namespace": "default"},
-            "spec": {
-                "service": {
-                    "api": {"targetPort": listener},
-                    "grpc": {"targetPort": grpc},
-                    "metrics": {"targetPort": metrics},
-                },
-                "envoy": envoy,
-                "vllmEndpoints": [_entry(endpoint) for endpoint in endpoints],
-            },
-        }
-    )
-
-
-def _entry(endpoint: Endpoint) -> dict[str, Any]:
-    adapters = [{"name": "plain-model-maths"}] if endpoint.model == "plain-model" else []
-    return {
-        "name": endpoint.name,
-        "model": endpoint.model,
-        "weight": endpoint.weight,
-        "loras": adapters,
-        "backend": {"type": "service", "service": {"name": endpoint.name, "port": 1}},
-    }
-
-
-def _endpoint(name: str, model: str, port: int, weight: int = 1, scheme: str = "http") -> Endpoint:
-    service, namespace = (name, "models") if port else ("", "")
-    return Endpoint(name, model, weight, service, namespace, port, scheme, ready=bool(port))
 
 
 @pytest.fixture(scope="module")
@@ -161,58 +80,54 @@ def start(
     """Start a data path; `router_is_up=False` leaves ext_proc's port without a listener."""
     with ExitStack() as stack:
 
-        def start_one(router_is_up: bool = True, **envoy: bool) -> DataPath:
-            plain = stack.enter_context(StubBackend("plain", "127.0.0.2"))
-            secure = stack.enter_context(StubBackend("secure", "127.0.0.3", tls=tls))
-            other = stack.enter_context(StubBackend("other", "127.0.0.4"))
+        def start_one(config: dict[str, Any] = CONFIG, **more: Any) -> DataPath:
+            def backend(
+                name: str, address: str, *models: str, port: int = 0, **more: Any
+            ) -> StubBackend:
+                return stack.enter_context(StubBackend(name, address, port, models=models, **more))
+
+            late_port, nobody = free_ports(2)
+            plain = stack.enter_context(Echo("plain", "127.0.0.2", models=["plain-model", ADAPTER]))
+            secure = backend("secure", "127.0.0.3", "mixed-model", tls=tls)
+            other = backend("other", "127.0.0.4", "mixed-model")
             pods = [
-                stack.enter_context(StubBackend("other", address, other.port))
+                backend("other", address, "mixed-model", port=other.port)
                 for address in ("127.0.0.5", "127.0.0.6")
             ]
-            odd = stack.enter_context(StubBackend("odd", "127.0.0.7"))
-            api = stack.enter_context(RouterApi("api", "127.0.0.1"))
-            stub_router = StubRouter("plain-model")
-            if router_is_up:
-                stack.enter_context(stub_router)
-            listener, admin, metrics, nobody, late = free_ports(5)
-            grpc = stub_router.port if router_is_up else nobody
-            dns = stack.enter_context(
-                StubDns(
-                    {
-                        "plain.models.svc": [plain.address],
-                        "secure.models.svc": [secure.address],
-                        # A headless Service with three pods.
-                        "other.models.svc": [other.address, *(pod.address for pod in pods)],
-                        "odd.models.svc": [odd.address],
-                        "refusing.models.svc": ["127.0.0.8"],
-                    }
-                )
+            odd = backend("odd", "127.0.0.7", ODD_MODEL, "half-dead-model")
+            late = backend("late", "127.0.0.9", "late-model", port=late_port)
+            mine = around.start(
+                stack,
+                tmp_path_factory.mktemp("envoy"),
+                [
+                    endpoint("plain", "plain-model", plain.port, weight=100),
+                    endpoint("secure", "mixed-model", secure.port, weight=80, scheme="https"),
+                    endpoint("other", "mixed-model", other.port, weight=20),
+                    endpoint("odd", ODD_MODEL, odd.port),
+                    endpoint("unresolved", "unresolved-model", 0),
+                    endpoint("drained", "drained-model", plain.port, weight=0),
+                    endpoint("late", "late-model", late.port),
+                    endpoint("refusing", "refusing-model", nobody),
+                    endpoint("refusing-too", "half-dead-model", nobody),
+                    endpoint("nowhere", "half-dead-model", nobody),
+                    endpoint("odd-too", "half-dead-model", odd.port),
+                ],
+                {
+                    "plain": [plain.address],
+                    "secure": [secure.address],
+                    # A headless Service with three pods.
+                    "other": [other.address, *(pod.address for pod in pods)],
+                    "odd": [odd.address],
+                    "odd-too": [odd.address],
+                    "refusing": ["127.0.0.8"],
+                    "refusing-too": ["127.0.0.8"],
+                },
+                config=config,
+                loras={"plain": [ADAPTER]},
+                **more,
             )
-            facts = Facts(
-                endpoints=[
-                    _endpoint("plain", "plain-model", plain.port, weight=1000),
-                    _endpoint("secure", "mixed-model", secure.port, weight=80, scheme="https"),
-                    _endpoint("other", "mixed-model", other.port, weight=20),
-                    _endpoint("odd", ODD_MODEL, odd.port),
-                    _endpoint("unresolved", "unresolved-model", 0),
-                    _endpoint("drained", "drained-model", plain.port, weight=0),
-                    _endpoint("late", "late-model", late),
-                    _endpoint("refusing", "refusing-model", nobody),
-                    _endpoint("refusing", "half-dead-model", nobody),
-                    _endpoint("nowhere", "half-dead-model", nobody),
-                    _endpoint("odd", "half-dead-model", odd.port),
-                ]
-            )
-            cr = _router(listener, grpc, metrics, facts.endpoints, **envoy)
-            ports = pod_ports(cr.spec)
-            rendered = in_this_machine(
-                bootstrap(cr, facts), {ports.api: api.port, ports.admin: admin}, dns.port
-            )
-            log = stack.enter_context(running(rendered, tmp_path_factory.mktemp("envoy")))
-            backends = {"plain": plain, "secure": secure, "other": other, "odd": odd}
-            late_backend = StubBackend("late", "127.0.0.9", late)
-            backends["late"] = stack.enter_context(late_backend)
-            return DataPath(listener, stub_router, api, dns, backends, log, admin)
+            backends = {"plain": plain, "secure": secure, "other": other, "odd": odd, "late": late}
+            return DataPath(**vars(mine), backends=backends)
 
         yield start_one
 
@@ -230,12 +145,12 @@ def test_a_models_request_lands_on_its_backend_with_that_backends_host(
     call = data_path.backends["plain"].calls[-1]
     assert call.headers["host"] == "plain.models.svc"
     assert call.path == CHAT
-    assert json.loads(call.body) == {"model": "plain-model"}
+    assert json.loads(call.body) == prompt("plain-model")
 
 
 def test_auto_lands_on_the_model_that_the_router_selects(data_path: DataPath) -> None:
     answer = data_path.chat(AUTO)
-    assert answer.json == {"served_by": "plain", "model": "plain-model"}
+    assert (answer.json["served_by"], answer.json["model"]) == ("plain", "plain-model")
     assert answer.headers["x-vsr-schema-version"] == "stub"
 
 
@@ -252,7 +167,8 @@ def test_http_and_https_endpoints_of_one_model_each_get_their_own_host_and_sni(
 
 
 def test_a_lora_adapter_is_served_by_the_endpoints_of_its_model(data_path: DataPath) -> None:
-    assert data_path.served_by("plain-model-maths") == "plain"
+    for answer in (data_path.chat(ADAPTER), data_path.chat(AUTO, f"Some {MATHS}, please")):
+        assert (answer.json["served_by"], answer.json["model"]) == ("plain", ADAPTER)
 
 
 def test_a_models_name_may_have_any_character(data_path: DataPath) -> None:
@@ -260,9 +176,9 @@ def test_a_models_name_may_have_any_character(data_path: DataPath) -> None:
 
 
 def test_weights_hold_over_a_thousand_requests(data_path: DataPath) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", data_path.port, timeout=20)
+    connection = data_path.connect()
     counted = Counter(
-        send(connection, CHAT, {"model": "mixed-model"}).json["served_by"] for _ in range(1000)
+        send(connection, CHAT, prompt("mixed-model")).json["served_by"] for _ in range(1000)
     )
     connection.close()
     # 200 of 1,000, give or take five standard deviations (12.6) of independent choices. If weights
@@ -271,9 +187,7 @@ def test_weights_hold_over_a_thousand_requests(data_path: DataPath) -> None:
     assert 137 <= counted["other"] <= 263
 
 
-@pytest.mark.parametrize(
-    "model", ["unresolved-model", "drained-model", "refusing-model", 'no "such" %REQ(host)% model']
-)
+@pytest.mark.parametrize("model", ["unresolved-model", "drained-model", "refusing-model"])
 def test_a_model_without_an_endpoint_answers_503_and_names_the_model(
     data_path: DataPath, model: str
 ) -> None:
@@ -301,21 +215,24 @@ def test_a_backend_that_appears_late_is_found(data_path: DataPath) -> None:
     assert data_path.served_by("late-model") == "late"
 
 
-@pytest.mark.parametrize("model", ["plain-model", UNDECIDED])
+@pytest.mark.parametrize("opinion", [{}, NO_OPINION], ids=["asked", "without opinion"])
 def test_a_client_cannot_choose_the_backend_with_the_internal_header(
-    data_path: DataPath, model: str
+    data_path: DataPath, opinion: dict[str, str]
 ) -> None:
-    assert data_path.served_by(model, x_selected_model=ODD_MODEL.encode().decode("latin-1")) == (
-        "plain"
-    )
-    assert data_path.served_by(model, X_SELECTED_MODEL="mixed-model") == "plain"
+    for name, model in (
+        ("x-selected-model", ODD_MODEL.encode().decode("latin-1")),
+        ("X-SELECTED-MODEL", "mixed-model"),
+        ("x-vsr-selected-model", "mixed-model"),
+    ):
+        answer = data_path.ask(body=prompt("plain-model"), headers={name: model, **opinion})
+        assert answer.json["served_by"] == "plain"
 
 
 def test_a_client_cannot_choose_the_backend_with_the_host(data_path: DataPath) -> None:
     other = data_path.backends["odd"]
     for host in ("odd.models.svc", f"{other.address}:{other.port}"):
         assert data_path.served_by("plain-model", Host=host) == "plain"
-        absolute = data_path.ask(f"http://{host}{CHAT}", {"model": "plain-model"})
+        absolute = data_path.ask(f"http://{host}{CHAT}", prompt("plain-model"))
         assert absolute.json["served_by"] == "plain"
     assert data_path.backends["plain"].calls[-1].headers["host"] == "plain.models.svc"
 
@@ -346,8 +263,8 @@ def test_internal_headers_of_a_client_reach_neither_router_nor_backend(
         "x-envoy-max-retries": "100",
         "x-envoy-upstream-rq-timeout-ms": "1",
     }
-    answer = data_path.ask(body={"model": UNDECIDED}, headers={**internal, "x-harmless": "stays"})
-    assert answer.status == 200
+    headers = {**internal, **NO_OPINION, "x-harmless": "stays"}
+    assert data_path.ask(body=prompt("plain-model"), headers=headers).status == 200
     seen_by_router = data_path.router.seen[-1]
     seen_by_backend = data_path.backends["plain"].calls[-1].headers
     forbidden = {name.lower() for name in internal}
@@ -359,10 +276,82 @@ def test_internal_headers_of_a_client_reach_neither_router_nor_backend(
 
 
 def test_the_routers_own_answers_pass_untouched(data_path: DataPath) -> None:
-    assert data_path.ask("/v1/models").json == {"object": "list", "data": []}
-    assert data_path.chat(REFUSED).status == 403
-    refused = data_path.chat(REFUSED_WITH_503)
-    assert (refused.status, refused.json) == (503, {"error": "refused by the router"})
+    blocked = data_path.chat(AUTO, BLOCKED)
+    said = {"message": {"role": "assistant", "content": "This is not discussed here"}}
+    assert (blocked.status, blocked.json) == (200, {"choices": [said]})
+    assert data_path.chat(AUTO, UNFINDABLE).status == 503
+    for answer, status, message in (
+        (data_path.chat(AUTO, UNFINDABLE), 503, "RAG failed: no vector store"),
+        (data_path.chat("nobody's model"), 400, 'model "nobody\'s model" is not available'),
+        (data_path.ask(body={"model": AUTO}), 400, "messages field is required"),
+        (data_path.ask(), 405, "method not allowed"),
+        (data_path.ask("/v1/images/generations", {}), 404, "endpoint not found"),
+    ):
+        assert answer.status == status
+        error = {"message": message, "type": "invalid_request_error", "code": status}
+        assert answer.json == {"error": error}
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/score", "/v1/embeddings?a=b"]
+)
+def test_what_the_router_has_no_opinion_of_goes_to_the_model_that_it_names(
+    data_path: DataPath, path: str
+) -> None:
+    asked = len(data_path.router.seen)
+    for model, backend in (("plain-model", "plain"), (ADAPTER, "plain"), (ODD_MODEL, "odd")):
+        body = {"input": "x", "options": {"model": "late-model"}, "model": model}
+        answer = data_path.ask(path, body, headers={"x-selected-model": "mixed-model"})
+        assert (answer.status, answer.json["served_by"]) == (200, backend), answer
+        call = data_path.backends[backend].calls[-1]
+        assert (call.path, json.loads(call.body)) == (path, body)
+    unresolved = data_path.ask(path, {"model": "unresolved-model"})
+    assert (unresolved.status, unresolved.json["error"]["code"]) == (503, "model_unavailable")
+    assert "Model unresolved-model has" in unresolved.json["error"]["message"]
+    for body in ({"model": "nobody's"}, {"input": "x"}, [], {"model": ["plain-model"]}):
+        answer = data_path.ask(path, body)
+        assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found"), body
+    assert len(data_path.router.seen) == asked
+
+
+def test_a_prompt_that_no_guard_would_see_is_refused_where_there_is_one(
+    start: Callable[..., DataPath],
+) -> None:
+    guarded = start({"prompt_guard": {"enabled": True}})
+    answer = guarded.ask("/v1/completions", {"model": "plain-model", "prompt": "x"})
+    assert (answer.status, answer.json["error"]["code"]) == (403, "not_checked")
+    assert not guarded.backends["plain"].calls
+    assert guarded.ask("/v1/embeddings", {"model": "plain-model"}).status == 200
+    assert guarded.chat("plain-model").status == 200
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/embeddings", "/v1/models"])
+def test_the_methods_are_told_to_who_asks(data_path: DataPath, path: str) -> None:
+    asked = len(data_path.router.seen)
+    answer = data_path.ask(path, method="OPTIONS")
+    assert (answer.status, answer.headers["allow"]) == (204, "GET, POST, DELETE, OPTIONS")
+    assert len(data_path.router.seen) == asked
+
+
+@pytest.mark.parametrize("length", [{"content-length": "0"}, {}], ids=["told", "untold"])
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/embeddings"])
+def test_a_request_without_a_body_reaches_no_model(
+    data_path: DataPath, path: str, length: dict[str, str]
+) -> None:
+    before = {name: len(backend.calls) for name, backend in data_path.backends.items()}
+    answer = data_path.ask(path, method="POST", headers=length)
+    assert answer.json["error"]["code"] in ("no_body", "model_not_found"), answer
+    assert 400 <= answer.status < 500
+    assert {name: len(backend.calls) for name, backend in data_path.backends.items()} == before
+
+
+def test_a_body_of_untold_length_is_served(data_path: DataPath) -> None:
+    connection = data_path.connect()
+    content = json.dumps(prompt("plain-model")).encode()
+    connection.request("POST", CHAT, iter([content[:9], content[9:]]), encode_chunked=True)
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert json.loads(data_path.backends["plain"].calls[-1].body) == prompt("plain-model")
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/startup-status", "/info/models"])
@@ -389,8 +378,8 @@ def test_the_rest_of_the_routers_api_is_not_reachable(data_path: DataPath, path:
 
 def test_server_sent_events_arrive_one_by_one(data_path: DataPath) -> None:
     backend = data_path.backends["plain"]
-    connection = http.client.HTTPConnection("127.0.0.1", data_path.port, timeout=20)
-    connection.request("POST", CHAT, json.dumps({"model": "plain-model", "stream": True}))
+    connection = data_path.connect()
+    connection.request("POST", CHAT, json.dumps(prompt("plain-model", stream=True)))
     response = connection.getresponse()
     assert response.getheader("content-type") == "text/event-stream"
     assert response.readline() == b"data: one\n"
@@ -401,26 +390,33 @@ def test_server_sent_events_arrive_one_by_one(data_path: DataPath) -> None:
     assert backend.client_was_first
 
 
-def test_a_prompt_of_some_mebibytes_passes_and_one_beyond_the_limit_is_refused(
-    data_path: DataPath,
-) -> None:
-    image = "x" * (8 * 1024 * 1024)
-    big = data_path.ask(body={"model": "plain-model", "image": image})
-    assert big.status == 200
-    assert len(data_path.backends["plain"].calls[-1].body) > len(image)
-    connection = http.client.HTTPConnection("127.0.0.1", data_path.port, timeout=20)
+@pytest.mark.parametrize("size", [3 * MIB, 8 * MIB, BODY_LIMIT_BYTES - 1024])
+def test_prompts_and_answers_pass_up_to_the_limit(data_path: DataPath, size: int) -> None:
+    text = "x" * size
+    for model in ("plain-model", AUTO):
+        answer = data_path.chat(model, text)
+        assert answer.status == 200, answer.body[:1000]
+        assert text.encode() in data_path.backends["plain"].calls[-1].body
+        assert len(answer.json["echo"]) > size
+
+
+def test_a_prompt_beyond_the_limit_is_refused(data_path: DataPath) -> None:
+    connection = data_path.connect()
     connection.putrequest("POST", CHAT)
     connection.putheader("content-length", str(BODY_LIMIT_BYTES + 1))
     connection.endheaders()
     connection.send(b"x" * (BODY_LIMIT_BYTES + 1))
-    assert connection.getresponse().status == 413
+    response = connection.getresponse()
+    error = json.loads(response.read())["error"]
+    assert (response.status, error["code"]) == (413, "request_too_large")
+    assert error["message"] == "The request has more than 32 MiB"
     connection.close()
 
 
 def test_the_access_log_is_json_and_keeps_secrets_out(data_path: DataPath) -> None:
     answer = data_path.ask(
         CHAT + "?api_key=in-the-query",
-        {"model": "plain-model", "prompt": "in-the-body"},
+        prompt("plain-model", "in-the-body"),
         headers={
             "authorization": "Bearer in-the-header",
             "x-request-id": "find-me",
@@ -428,8 +424,8 @@ def test_the_access_log_is_json_and_keeps_secrets_out(data_path: DataPath) -> No
         },
     )
     assert answer.status == 200
-    wait.until(lambda: "find-me" in data_path.log.read_text(), "the request is logged")
-    text = data_path.log.read_text()
+    wait.until(lambda: "find-me" in data_path.envoy.log.read_text(), "the request is logged")
+    text = data_path.envoy.log.read_text()
     line = next(json.loads(line) for line in text.splitlines() if "find-me" in line)
     assert (line["path"], line["status"], line["model"]) == (CHAT, 200, "plain-model")
     assert line["client"].startswith("127.0.0.1:")
@@ -438,22 +434,30 @@ def test_the_access_log_is_json_and_keeps_secrets_out(data_path: DataPath) -> No
 
 
 def test_a_router_without_models_says_so(tmp_path: Path) -> None:
-    listener, grpc, metrics, api, admin, dns = free_ports(6)
-    cr = _router(listener, grpc, metrics, failureModeAllow=True)
-    ports = pod_ports(cr.spec)
-    rendered = in_this_machine(bootstrap(cr, Facts()), {ports.api: api, ports.admin: admin}, dns)
-    with running(rendered, tmp_path):
-        connection = http.client.HTTPConnection("127.0.0.1", listener, timeout=20)
-        answer = send(connection, CHAT, {"model": AUTO})
-        connection.close()
-    assert (answer.status, answer.json["error"]["code"]) == (503, "no_models")
-    assert answer.headers["content-type"] == "application/json"
+    with ExitStack() as stack:
+        empty = around.start(stack, tmp_path, [], {})
+        asked = len(empty.router.seen)
+        for answer in (empty.chat(AUTO), empty.chat("any"), empty.ask("/v1/embeddings", {})):
+            assert (answer.status, answer.json["error"]["code"]) == (503, "no_models")
+            assert answer.headers["content-type"] == "application/json"
+        assert len(empty.router.seen) == asked
+        assert empty.ask("/v1/models").json["object"] == "list"
 
 
 def test_requests_fail_while_the_router_is_down(start: Callable[..., DataPath]) -> None:
     closed = start(router_is_up=False)
-    assert closed.chat("plain-model").status == 503
-    assert closed.ask("/v1/models").status == 503
+    for answer in (closed.chat("plain-model"), closed.ask("/v1/models")):
+        assert answer.status == 503
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["retry-after"] == "5"
+        assert answer.json == {
+            "error": {
+                "message": "The semantic router does not answer (yet)",
+                "type": "router_error",
+                "param": None,
+                "code": "router_unavailable",
+            }
+        }
     assert not any(backend.calls for backend in closed.backends.values())
 
 
@@ -461,8 +465,39 @@ def test_requests_pass_to_the_default_model_while_the_router_is_down_if_the_cr_o
     start: Callable[..., DataPath],
 ) -> None:
     opened = start(router_is_up=False, failureModeAllow=True)
-    assert opened.served_by("mixed-model", x_selected_model="mixed-model") == "plain"
+    assert opened.served_by("plain-model", x_selected_model="mixed-model") == "plain"
+    # It has another model's name in its body, and no router that puts its own there.
+    assert opened.chat("mixed-model").status == 404
     assert opened.ask("/config/router").status == 404
+
+
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+def test_the_router_asks_several_models_through_its_own_way_in(
+    start: Callable[..., DataPath], contract: str
+) -> None:
+    mine = start({**CONFIG, "contract": contract})
+    answer = mine.chat(AUTO, f"Ask {EVERYONE}")
+    assert answer.status == 200, answer
+    said = {item["model"]: item["message"]["content"] for item in answer.json["choices"]}
+    assert said == {"plain-model": "I am plain", ODD_MODEL: "I am odd"}
+    for name in ("plain", "odd"):
+        assert not [
+            header
+            for header in mine.backends[name].calls[-1].headers
+            if header.startswith(("x-vsr-looper", "x-vsr-internal"))
+        ]
+
+
+def test_what_goes_wrong_with_one_of_several_models_is_said(
+    start: Callable[..., DataPath],
+) -> None:
+    everyone = ("plain-model", "unresolved-model")
+    config = decisions.config(("plain-model", ADAPTER), everyone)
+    for contract in ("0.3", "0.4"):
+        mine = start({**config, "contract": contract})
+        answer = mine.chat(AUTO, f"Ask {EVERYONE}")
+        assert answer.status == 500
+        assert "Model unresolved-model has no endpoint that answers" in answer.body.decode()
 
 
 @contextmanager
@@ -488,19 +523,19 @@ def test_a_pod_that_ends_finishes_what_it_has_in_hand_and_sends_clients_elsewher
     start: Callable[..., DataPath],
 ) -> None:
     mine = start()
-    spec = _router(mine.port, 1, 2).spec
-    answering = http.client.HTTPConnection("127.0.0.1", mine.port, timeout=20)
-    answering.request("POST", CHAT, json.dumps({"model": "plain-model", "stream": True}))
+    spec = mine.resource.spec
+    answering = mine.connect()
+    answering.request("POST", CHAT, json.dumps(prompt("plain-model", stream=True)))
     stream = answering.getresponse()
     assert stream.readline() == b"data: one\n"
-    kept = http.client.HTTPConnection("127.0.0.1", mine.port, timeout=20)
-    question = {"model": ODD_MODEL}
+    kept = mine.connect()
+    question = prompt(ODD_MODEL)
     assert send(kept, CHAT, question).headers.get("connection") != "close"
 
     envoy_lifecycle = drain.envoy_drain(spec, pod_ports(spec))
     router_lifecycle = drain.router_drain(spec, pod_ports(spec))
     with (
-        _before_stop(envoy_lifecycle, mine.admin) as envoy,
+        _before_stop(envoy_lifecycle, mine.envoy.admin) as envoy,
         _before_stop(router_lifecycle, mine.port) as router,
     ):
         wait.until(
@@ -514,9 +549,6 @@ def test_a_pod_that_ends_finishes_what_it_has_in_hand_and_sends_clients_elsewher
         answering.close()
         assert envoy.wait(10) == 0
         assert _is_still_there(router), "Envoy is not gone yet"
-        admin = http.client.HTTPConnection("127.0.0.1", mine.admin, timeout=5)
-        admin.request("POST", "/quitquitquit")
-        admin.getresponse().read()
-        admin.close()
+        mine.envoy.ask("POST", "/quitquitquit")
         assert router.wait(10) == 0
     kept.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import (
     HTTP_CONNECTION_MANAGER,
 )
@@ -24,11 +25,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, resource
-from integration.data_path.client import Client
+from integration.data_path import decisions
+from integration.data_path.client import Client, prompt
+from integration.data_path.decisions import NO_OPINION
 from integration.data_path.envoy_process import free_ports, in_this_machine, running
 from integration.data_path.stub_backend import Echo, RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import UNDECIDED, StubRouter
+from integration.data_path.stub_router import StubRouter
 
 QWEN, LLAMA = "qwen2.5-7b", "meta/llama-3.1-8b"
 ROUTER_FILTER = "envoy.filters.http.router"
@@ -157,13 +160,10 @@ class DataPath(Client):
 def data_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DataPath]:
     """`False` leaves ext_proc's port without a listener."""
     with ExitStack() as stack:
-        qwen = stack.enter_context(Echo("qwen", "127.0.0.2"))
-        llama = stack.enter_context(StubBackend("llama", "127.0.0.3"))
+        qwen = stack.enter_context(Echo("qwen", "127.0.0.2", models=[QWEN]))
+        llama = stack.enter_context(StubBackend("llama", "127.0.0.3", models=[LLAMA]))
         api = stack.enter_context(RouterApi("api", "127.0.0.4"))
-        stub_router = StubRouter(QWEN)
-        listener, admin, nobody = free_ports(3)
-        if request.param:
-            stack.enter_context(stub_router)
+        listener, admin, port = free_ports(3)
         names = {
             "qwen.models.svc": [qwen.address],
             "llama.models.svc": [llama.address],
@@ -171,9 +171,9 @@ def data_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DataPa
             "my-router-headless.default.svc": ["127.0.0.1"],
         }
         dns = stack.enter_context(StubDns(names))
-        port = stub_router.port if request.param else nobody
         router = Router(
             resource(
+                config=decisions.config((QWEN, QWEN), (QWEN,)),
                 gateway={
                     "existingRef": {"name": "public", "namespace": "default"},
                     "extProc": True,
@@ -182,6 +182,10 @@ def data_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DataPa
                 vllmEndpoints=[entry("qwen", QWEN, qwen.port), entry("llama", LLAMA, llama.port)],
             )
         )
+        rendered = router_config.render(router, found(router))
+        stub_router = StubRouter(rendered, "0.4", port)
+        if request.param:
+            stack.enter_context(stub_router)
         built = bootstrap(gateway.http_routes(router, found(router)), listener, admin)
         (envoy_filter,) = gateway.ext_proc_attachment(router, found(router))
         patch(built, envoy_filter)
@@ -208,13 +212,14 @@ def test_a_gateway_of_istio_takes_each_request_where_the_router_says(data_path: 
 
     # What no client may send is gone before the router or a route sees it.
     internal = {"x-selected-model": LLAMA, "x-vsr-looper-request": "1", "x-authz-user-id": "root"}
-    answer = data_path.ask(body={"model": UNDECIDED}, headers=internal)
-    assert answer.json["served_by"] == "qwen"
+    answer = data_path.ask(body=prompt(LLAMA), headers={**internal, **NO_OPINION})
+    # The default model's backend, which does not have the model that the body names.
+    assert answer.status == 404
     for seen in (data_path.router.seen[-1], data_path.backends[0].calls[-1].headers):
         assert not internal.keys() & seen.keys()
 
     image = "x" * (8 * 1024 * 1024)
-    big = data_path.ask(body={"model": QWEN, "image": image})
+    big = data_path.chat(QWEN, image)
     assert big.status == 200
     assert len(big.json["echo"]) > len(image)
 

@@ -126,8 +126,8 @@ def test_text_of_the_cr_is_not_a_command_of_envoys() -> None:
     routes = _routes(built([service("odd", name)]))
     # In a match nothing is expanded; in a header that Envoy adds, %% is one percent sign.
     assert routes[name]["match"]["headers"][0]["string_match"]["exact"] == name
-    added = routes["default model"]["request_headers_to_add"][0]["header"]["value"]
-    assert added == name.replace("%", "%%")
+    for route in (routes["default model"], routes[f"named {name}"]):
+        assert route["request_headers_to_add"][0]["header"]["value"] == name.replace("%", "%%")
 
 
 def test_a_model_that_only_has_endpoints_of_weight_zero_gets_no_cluster() -> None:

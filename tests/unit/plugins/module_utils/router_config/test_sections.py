@@ -12,6 +12,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     render,
     tools_database,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BODY_LIMIT_BYTES,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 MakeRouter = Callable[..., Router]
@@ -55,7 +58,10 @@ def test_threshold_inside_an_algorithm_may_be_negative(make_router: MakeRouter) 
 
 
 def test_absent_sections_are_left_to_the_router(make_router: MakeRouter) -> None:
-    assert set(rendered(make_router({}))) == {"version", "listeners", "routing"}
+    document = rendered(make_router({}))
+    assert set(document) == {"version", "listeners", "routing", "global"}
+    assert set(document["global"]) == {"integrations"}
+    assert set(document["global"]["integrations"]) == {"looper"}
 
 
 def test_bert_model_fills_what_embedding_models_leaves_open(make_router: MakeRouter) -> None:
@@ -241,4 +247,77 @@ def test_wrong_shapes_are_told_and_raise_nothing(
 def test_empty_parts_count_as_absent(make_router: MakeRouter) -> None:
     router = make_router({"providers": None, "routing": None, "global": None})
     assert problems(router, Facts()) == []
-    assert set(rendered(router)) == {"version", "listeners", "routing"}
+    assert rendered(router) == rendered(make_router({}))
+
+
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+def test_the_router_takes_messages_of_the_size_that_envoy_sends(
+    contract: str, make_router: MakeRouter
+) -> None:
+    looper = rendered(make_router({"contract": contract}))["global"]["integrations"]["looper"]
+    # A message has more in it than a body.
+    assert looper["grpc_max_msg_size_mb"] * 2**20 > BODY_LIMIT_BYTES
+
+
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+def test_the_router_asks_models_through_the_envoy_beside_it(
+    contract: str, make_router: MakeRouter
+) -> None:
+    router = make_router({"contract": contract}, service={"metrics": {"targetPort": 8899}})
+    looper = rendered(router)["global"]["integrations"]["looper"]
+    assert looper["endpoint"] == "http://127.0.0.1:8900/v1/chat/completions"
+    mine = "http://models.example.com/v1/chat/completions"
+    given = {"integrations": {"looper": {"endpoint": mine, "timeout_seconds": 60}}}
+    looper = rendered(make_router({"contract": contract, "global": given}))["global"]
+    assert looper["integrations"]["looper"] == {
+        "endpoint": mine,
+        "grpc_max_msg_size_mb": 64,
+        "timeout_seconds": 60,
+    }
+
+
+def test_a_message_limit_below_that_of_bodies_is_told(make_router: MakeRouter) -> None:
+    given = {"integrations": {"looper": {"grpc_max_msg_size_mb": 16}}}
+    (problem,) = problems(make_router({"global": given}), Facts())
+    assert problem.field == "spec.config.global.integrations.looper.grpc_max_msg_size_mb"
+    assert "above 16 MiB fail" in problem.found
+    assert not problem.blocking
+
+
+def asking(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A signal, and a decision on it that chooses among two models in this way."""
+    rules = {"operator": "OR", "conditions": [{"type": "keyword", "name": kind}]}
+    models = [{"model": "a", "use_reasoning": False}, {"model": "b", "use_reasoning": False}]
+    return (
+        {"name": kind, "operator": "OR", "keywords": [kind]},
+        {"name": kind, "rules": rules, "modelRefs": models, "algorithm": {"type": kind}},
+    )
+
+
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+def test_algorithms_that_ask_models_are_told_of_in_gateway_mode(
+    contract: str, make_router: MakeRouter, endpoint: Callable[..., dict[str, Any]]
+) -> None:
+    signals, decisions = zip(*map(asking, ("static", "ratings", "confidence")), strict=True)
+    config = {
+        "contract": contract,
+        "routing": {"signals": {"keywords": list(signals)}},
+        "decisions": list(decisions),
+    }
+    spec = {
+        "vllmEndpoints": [endpoint("a", "a"), endpoint("b", "b")],
+        "gateway": {"existingRef": {"name": "public", "namespace": "default"}},
+    }
+    router = make_router(config, **spec)
+    looper = rendered(router)["global"]["integrations"]["looper"]
+    assert "endpoint" not in looper
+    decision = "spec.config.decisions"
+    assert fields(router, blocking=False) == {
+        f"{decision}[1].algorithm",
+        f"{decision}[2].algorithm",
+    }
+    assert fields(router) == set()
+
+    looper = {"endpoint": "http://gateway.example.com/v1/chat/completions"}
+    with_address = {**config, "global": {"integrations": {"looper": looper}}}
+    assert problems(make_router(with_address, **spec), Facts()) == []

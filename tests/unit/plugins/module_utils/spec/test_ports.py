@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import (
@@ -20,7 +21,7 @@ def spec(api: int = 8080, grpc: int = 50051, metrics: int = 9190) -> dict[str, A
 
 def test_the_defaults_leave_8081_to_the_router_api():
     assert pod_ports(spec()) == PodPorts(
-        listener=8080, api=8081, grpc=50051, metrics=9190, admin=19000
+        listener=8080, api=8081, grpc=50051, metrics=9190, admin=19000, looper=8899
     )
 
 
@@ -35,5 +36,11 @@ def test_the_admin_port_steps_over_ports_that_the_user_chose():
 def test_no_two_ports_are_equal_when_the_users_three_differ():
     for api in (8081, 19000, 65535):
         ports = pod_ports(spec(api=api, grpc=8082, metrics=19001))
-        values = [ports.listener, ports.api, ports.grpc, ports.metrics, ports.admin]
-        assert len(set(values)) == 5
+        assert len(set(astuple(ports))) == 6
+
+
+def test_ports_of_extra_containers_stay_theirs():
+    neighbour = {"ports": [{"containerPort": 8081}, {"containerPort": 19000}]}
+    udp = {"ports": [{"containerPort": 8082, "protocol": "UDP"}, {"containerPort": 8899}]}
+    ports = pod_ports({**spec(), "extraContainers": [neighbour, {}, udp]})
+    assert (ports.api, ports.admin, ports.looper) == (8082, 19001, 8900)

@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What Envoy says when it answers by itself: OpenAI's shape, and one message for each cause.
+
+The router's own answers, and those of backends, pass untouched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BODY_LIMIT_BYTES,
+    IDLE_TIMEOUT,
+    MIB,
+)
+
+Filter = dict[str, Any]
+
+HEADER_SELECTED_MODEL = "x-selected-model"
+
+_MODEL = f"%REQ({HEADER_SELECTED_MODEL.upper()})%"
+_RETRY_AFTER_SECONDS = 5
+
+
+def openai_error(message: str, code: str) -> dict[str, Any]:
+    """An error in the shape that OpenAI's clients know how to show."""
+    return {"error": {"message": message, "type": "router_error", "param": None, "code": code}}
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """status: instead of Envoy's own. is_busy: the same request may well succeed a little later."""
+
+    filter: Filter
+    message: str
+    code: str
+    status: int | None = None
+    is_busy: bool = False
+
+    def mapper(self) -> dict[str, Any]:
+        retry_after = {"header": {"key": "retry-after", "value": str(_RETRY_AFTER_SECONDS)}}
+        return {
+            "filter": self.filter,
+            **({"status_code": self.status} if self.status else {}),
+            **({"headers_to_add": [retry_after]} if self.is_busy else {}),
+            "body_format_override": {"json_format": openai_error(self.message, self.code)},
+        }
+
+
+def _flagged(*flags: str) -> Filter:
+    return {"response_flag_filter": {"flags": [*flags]}}
+
+
+def _detailed(prefix: str) -> Filter:
+    # Failures of a filter set no response flag; these are Envoy's own words, and stay.
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3"
+                ".ExpressionFilter",
+                "expression": f"response.code_details.startsWith('{prefix}')",
+            },
+        },
+    }
+
+
+_SIZE = f"{BODY_LIMIT_BYTES // MIB} MiB"
+_OVERLOADED = "The router has as much in hand as its memory allows; try again later"
+
+# The first one that fits counts.
+_REPLIES = (
+    _Reply(
+        _detailed("ext_proc_error"),
+        "The semantic router does not answer (yet)",
+        "router_unavailable",
+        is_busy=True,
+    ),
+    _Reply(
+        _detailed("request_payload_too_large"),
+        f"The request has more than {_SIZE}",
+        "request_too_large",
+    ),
+    _Reply(
+        _detailed("response_payload_too_large"),
+        f"The answer of model {_MODEL} has more than {_SIZE}; ask for a stream, or for less",
+        "response_too_large",
+        status=502,
+    ),
+    _Reply(_detailed("reached_concurrency_limit"), _OVERLOADED, "overloaded", is_busy=True),
+    _Reply(_flagged("OM"), _OVERLOADED, "overloaded", is_busy=True),
+    # No host has an address, or all refuse the connection.
+    _Reply(
+        _flagged("UH", "UF"), f"Model {_MODEL} has no endpoint that answers", "model_unavailable"
+    ),
+    _Reply(
+        _flagged("UO"),
+        f"Too many requests wait for model {_MODEL}; try again later",
+        "overloaded",
+        is_busy=True,
+    ),
+    # The backend had the request, so it is not sent to another one.
+    _Reply(
+        _flagged("UC", "UR", "UPE"),
+        f"The endpoint of model {_MODEL} broke off before it answered",
+        "model_broke_off",
+        status=502,
+    ),
+    _Reply(_flagged("SI"), f"Nothing was sent or answered for {IDLE_TIMEOUT}", "timeout"),
+)
+
+
+def local_reply_config() -> dict[str, Any]:
+    """``local_reply_config`` of a connection manager."""
+    return {"mappers": [reply.mapper() for reply in _REPLIES]}

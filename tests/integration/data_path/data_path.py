@@ -1,0 +1,126 @@
+"""One Envoy on what the operator renders, and stubs for all that is around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import bootstrap
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
+    envoy_container,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import (
+    PodPorts,
+    pod_ports,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from integration.data_path.client import Client
+from integration.data_path.envoy_process import EnvoyProcess, free_ports, in_this_machine, running
+from integration.data_path.stub_backend import RouterApi, StubBackend
+from integration.data_path.stub_dns import StubDns
+from integration.data_path.stub_router import StubRouter
+
+
+def endpoint(name: str, model: str, port: int, weight: int = 1, scheme: str = "http") -> Endpoint:
+    """Without a port it has not been found."""
+    service, namespace = (name, "models") if port else ("", "")
+    return Endpoint(name, model, weight, service, namespace, port, scheme, ready=bool(port))
+
+
+@dataclass
+class DataPath(Client):
+    """looper: the port of the router's own way in."""
+
+    router: StubRouter
+    api: RouterApi
+    dns: StubDns
+    envoy: EnvoyProcess
+    ports: PodPorts
+    resource: Router
+
+    @property
+    def looper(self) -> Client:
+        """A client that only something in the pod can be."""
+        return Client(self.ports.looper)
+
+
+def start(
+    stack: ExitStack,
+    directory: Path,
+    endpoints: Sequence[Endpoint],
+    addresses: dict[str, list[str]],
+    *,
+    router_is_up: bool = True,
+    config: dict[str, Any] | None = None,
+    loras: dict[str, list[str]] | None = None,
+    **envoy: Any,
+) -> DataPath:
+    """Everything up, until the stack is closed.
+
+    addresses: of the endpoints, by name; changed at any time in what is returned.
+    router_is_up: False leaves ext_proc's port without a listener.
+    loras: adapters, by the endpoint that has them.
+    envoy: spec.envoy.
+    """
+    listener, grpc, metrics, admin, looper = free_ports(5)
+    resource = Router(
+        {
+            "apiVersion": "vllm.ai/v1alpha1",
+            "kind": "SemanticRouter",
+            "metadata": {"name": "my-router", "namespace": "default"},
+            "spec": {
+                "service": {
+                    "api": {"targetPort": listener},
+                    "grpc": {"targetPort": grpc},
+                    "metrics": {"targetPort": metrics},
+                },
+                "envoy": envoy,
+                "config": config or {},
+                "vllmEndpoints": [
+                    _entry(each, (loras or {}).get(each.name, [])) for each in endpoints
+                ],
+            },
+        }
+    )
+    facts = Facts(endpoints=list(endpoints))
+    problems = router_config.problems(resource, facts)
+    assert not problems, problems
+    rendered = pod_ports(resource.spec)
+    config_yaml = router_config.render(resource, facts)
+    moved = {rendered.admin: admin, rendered.looper: looper}
+    settings = config_yaml["global"]["integrations"]["looper"]
+    settings["endpoint"] = settings["endpoint"].replace(str(rendered.looper), str(looper))
+    router = StubRouter(config_yaml, router_config.contract(resource.spec), grpc)
+    if router_is_up:
+        stack.enter_context(router)
+    api = stack.enter_context(RouterApi("api", "127.0.0.1"))
+    dns = stack.enter_context(
+        StubDns({f"{name}.models.svc": found for name, found in addresses.items()})
+    )
+    here = in_this_machine(bootstrap(resource, facts), {**moved, rendered.api: api.port}, dns.port)
+    arguments = envoy_container(resource, facts)["args"]
+    process = stack.enter_context(running(here, directory, arguments))
+    ports = PodPorts(listener, api.port, grpc, metrics, admin, looper)
+    return DataPath(listener, router, api, dns, process, ports, resource)
+
+
+def _entry(each: Endpoint, loras: list[str]) -> dict[str, Any]:
+    service = {"name": each.name, "port": each.port or 1}
+    return {
+        "name": each.name,
+        "model": each.model,
+        "weight": each.weight,
+        "backend": {"type": "service", "service": service},
+        **({"loras": [{"name": lora} for lora in loras]} if loras else {}),
+    }
+
+
+def serving(stack: ExitStack, *backends: StubBackend) -> None:
+    """Start them."""
+    for backend in backends:
+        stack.enter_context(backend)
