@@ -38,7 +38,6 @@ WHOLE = {
     f"{PREFIX}_gateway": KUBERNETES,
     f"{PREFIX}_every_field": OPENSHIFT,
     f"{PREFIX}_every_field.every-field-gateway": OPENSHIFT,
-    f"{PREFIX}_openshift": OPENSHIFT,
 }
 BASE_NAME = SAMPLES[golden.BASE]["metadata"]["name"]
 # Stands for the sample's own in platforms.yaml.

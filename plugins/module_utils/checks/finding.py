@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
@@ -27,12 +25,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 Spec = dict[str, Any]
 Problems = Iterator[Problem]
 NameRule = Callable[[str], bool]
-
-_QUANTITY = re.compile(r"([+-]?[0-9.]+)([numkMGTPE]|[KMGTPE]i)?")
-_BINARY = {f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)}
-_DECIMAL = {unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)}
-_SMALL = {unit: Decimal(1000) ** -power for power, unit in enumerate("mun", start=1)}
-_UNITS = {"": Decimal(1), **_BINARY, **_DECIMAL, **_SMALL}
 
 
 def object_name_problems(name: str | None, path: str, kind: str, is_name: NameRule) -> Problems:
@@ -94,12 +86,3 @@ def source_problems(given: list[str], path: str, remedy: str) -> Problems:
     if len(given) != 1:
         found = f"it has {' and '.join(given) if given else 'no source'}"
         yield invalid(path, found, remedy)
-
-
-def quantity(value: Any) -> Decimal | None:
-    """A Kubernetes quantity as a number; None when there is none or it has another form."""
-    match = _QUANTITY.fullmatch(str(value)) if value is not None else None
-    try:
-        return Decimal(match[1]) * _UNITS[match[2] or ""] if match else Decimal(str(value))
-    except InvalidOperation:
-        return None

@@ -183,6 +183,13 @@ def _service(spec: Spec) -> Problems:
         found = "a Service of type ClusterIP has none"
         remedy = "Set spec.service.type to LoadBalancer or NodePort, or remove it"
         yield invalid("spec.service.externalTrafficPolicy", found, remedy)
+    families = wanted.get("ipFamilies") or []
+    if len(set(families)) < len(families):
+        yield invalid("spec.service.ipFamilies", "it names a family twice", "Name each once")
+    if len(families) > 1 and wanted.get("ipFamilyPolicy") in (None, "SingleStack"):
+        found = "two families are too many for SingleStack"
+        remedy = "Set spec.service.ipFamilyPolicy to PreferDualStack or RequireDualStack"
+        yield invalid("spec.service.ipFamilies", found, remedy)
     for index, text in enumerate(wanted.get("loadBalancerSourceRanges") or []):
         if _network(text) is None:
             yield _no_network(f"spec.service.loadBalancerSourceRanges[{index}]", text)

@@ -9,10 +9,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Problems,
     Spec,
     object_name_problems,
-    quantity,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.quantity import quantity
 
 
 def _persistence(spec: Spec) -> Problems:

@@ -14,7 +14,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     duplicates,
     label_problems,
     object_name_problems,
-    quantity,
     source_problems,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
@@ -27,6 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes i
     PROBES,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.quantity import quantity
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(@{_DIGEST.pattern})?|{_DIGEST.pattern}")

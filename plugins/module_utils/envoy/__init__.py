@@ -15,10 +15,10 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listeners
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
-    MAX_CONNECTIONS,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import (
+    overload_manager,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -35,18 +35,7 @@ def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
         },
         "static_resources": {
             "listeners": listeners(router, facts, ports),
-            "clusters": clusters(facts, ports),
+            "clusters": clusters(router, facts, ports),
         },
-        "overload_manager": {
-            "resource_monitors": [
-                {
-                    "name": "envoy.resource_monitors.global_downstream_max_connections",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.resource_monitors"
-                        ".downstream_connections.v3.DownstreamConnectionsConfig",
-                        "max_active_downstream_connections": MAX_CONNECTIONS,
-                    },
-                },
-            ],
-        },
+        "overload_manager": overload_manager(router.spec),
     }

@@ -7,17 +7,19 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
     by_model,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BACKEND_IDLE_TIMEOUT,
-    BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,
+    CONNECTION_BUFFER_BYTES,
     MAX_CONNECTIONS,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 ROUTER_EXT_PROC = "router-ext-proc"
 ROUTER_API = "router-api"
@@ -31,7 +33,7 @@ _FAILURES_IN_A_ROW = 5
 Cluster = dict[str, Any]
 
 
-def clusters(facts: Facts, ports: PodPorts) -> list[Cluster]:
+def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     """Every cluster of the bootstrap."""
     return [
         _model_cluster(model, usable)
@@ -39,6 +41,13 @@ def clusters(facts: Facts, ports: PodPorts) -> list[Cluster]:
         if (usable := usable_endpoints(endpoints))
     ] + [
         _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, _protocol("http2_protocol_options")),
+        *(
+            {
+                **_loopback_cluster(each.cluster, ports.grpc, _protocol("http2_protocol_options")),
+                "circuit_breakers": _circuit_breakers(max_requests=each.at_once(router.spec)),
+            }
+            for each in COUNTED
+        ),
         _loopback_cluster(ROUTER_API, ports.api, _backend_protocol()),
         {"name": NO_ENDPOINT, "type": "STATIC"},
     ]
@@ -71,7 +80,7 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
             },
         },
         "connect_timeout": CONNECT_TIMEOUT,
-        "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),
         **_backend_protocol(),
         "lb_policy": "ROUND_ROBIN",
@@ -157,7 +166,7 @@ def _loopback_cluster(name: str, port: int, protocol: dict[str, Any]) -> Cluster
         "name": name,
         "type": "STATIC",
         "connect_timeout": CONNECT_TIMEOUT,
-        "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),
         **protocol,
         "load_assignment": {
@@ -217,13 +226,13 @@ def _outlier_detection() -> dict[str, Any]:
     }
 
 
-def _circuit_breakers() -> dict[str, Any]:
+def _circuit_breakers(max_requests: int = MAX_CONNECTIONS) -> dict[str, Any]:
     return {
         "thresholds": [
             {
                 "max_connections": MAX_CONNECTIONS,
                 "max_pending_requests": MAX_CONNECTIONS,
-                "max_requests": MAX_CONNECTIONS,
+                "max_requests": max_requests,
                 # While an endpoint is dead, as many as it has share of the requests; Envoy's own
                 # limit is three at a time.
                 "max_retries": MAX_CONNECTIONS,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
@@ -22,7 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
-    BODY_LIMIT_BYTES,
+    CONNECTION_BUFFER_BYTES,
     IDLE_TIMEOUT,
     ROUTER_TIMEOUT,
 )
@@ -47,20 +48,31 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     clients = _http_connection_manager("clients", virtual_host(router, facts), router)
     looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
     return [
-        # Not "::" with ipv4_compat, which would also serve clusters that have IPv6 only: where the
-        # kernel was booted without IPv6, Envoy would not start at all.
-        _listener("0.0.0.0", ports.listener, {**clients, **early_header_mutations()}),  # noqa: S104
+        _listener(
+            _any_address(router.spec["service"]),
+            ports.listener,
+            {**clients, **early_header_mutations()},
+        ),
         # The router's word for asking models itself. What it says of these requests in headers is
         # what no client may say, so they have a way in that no client can reach.
-        _listener("127.0.0.1", ports.looper, looper),
+        _listener({"address": "127.0.0.1"}, ports.looper, looper),
     ]
 
 
-def _listener(address: str, port: int, manager: dict[str, Any]) -> Listener:
+def _any_address(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Every address of the pod. IPv6 only where it is asked for: where a node's kernel was started
+    without it, Envoy would not start."""
+    policy = service.get("ipFamilyPolicy") or "SingleStack"
+    if policy == "SingleStack" and "IPv6" not in (service.get("ipFamilies") or []):
+        return {"address": "0.0.0.0"}  # noqa: S104
+    return {"address": "::", "ipv4_compat": True}
+
+
+def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Listener:
     return {
         "name": manager["stat_prefix"],
-        "address": {"socket_address": {"address": address, "port_value": port}},
-        "per_connection_buffer_limit_bytes": BODY_LIMIT_BYTES,
+        "address": {"socket_address": {**address, "port_value": port}},
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "filter_chains": [
             {
                 "filters": [

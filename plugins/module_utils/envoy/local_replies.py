@@ -13,11 +13,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
     BODY_LIMIT_BYTES,
     IDLE_TIMEOUT,
     MIB,
+    NAMED_MODEL_BODY_LIMIT_BYTES,
 )
 
 Filter = dict[str, Any]
 
 HEADER_SELECTED_MODEL = "x-selected-model"
+# Names of routes that lead nowhere.
+NO_BODY = "no body"
+UNKNOWN_NAMED_MODEL = "unknown named model"
 
 _MODEL = f"%REQ({HEADER_SELECTED_MODEL.upper()})%"
 _RETRY_AFTER_SECONDS = 5
@@ -52,25 +56,34 @@ def _flagged(*flags: str) -> Filter:
     return {"response_flag_filter": {"flags": [*flags]}}
 
 
-def _detailed(prefix: str) -> Filter:
+def _detailed(prefix: str, *words: str) -> Filter:
     # Failures of a filter set no response flag; these are Envoy's own words, and stay.
+    tests = [f"startsWith('{prefix}')", *(f"contains('{word}')" for word in words)]
+    return _cel(" && ".join(f"response.code_details.{test}" for test in tests))
+
+
+def _cel(expression: str) -> Filter:
     return {
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3"
                 ".ExpressionFilter",
-                "expression": f"response.code_details.startsWith('{prefix}')",
+                "expression": expression,
             },
         },
     }
 
 
 _SIZE = f"{BODY_LIMIT_BYTES // MIB} MiB"
+_TOO_LARGE = "response.code_details.startsWith('request_payload_too_large')"
+_NOWHERE = "response.code_details.startsWith('no_healthy_upstream')"
 _OVERLOADED = "The router has as much in hand as its memory allows; try again later"
 
 # The first one that fits counts.
 _REPLIES = (
+    # Of requests with a large body, so many are in hand that one more would be too many.
+    _Reply(_detailed("ext_proc_error", "overflow"), _OVERLOADED, "overloaded", is_busy=True),
     _Reply(
         _detailed("ext_proc_error"),
         "The semantic router does not answer (yet)",
@@ -78,17 +91,30 @@ _REPLIES = (
         is_busy=True,
     ),
     _Reply(
-        _detailed("request_payload_too_large"),
-        f"The request has more than {_SIZE}",
+        _cel(f"{_TOO_LARGE} && xds.route_name == '{UNKNOWN_NAMED_MODEL}'"),
+        f"On this path, a request may have {NAMED_MODEL_BODY_LIMIT_BYTES // MIB} MiB",
         "request_too_large",
     ),
+    _Reply(_cel(_TOO_LARGE), f"The request has more than {_SIZE}", "request_too_large"),
     _Reply(
         _detailed("response_payload_too_large"),
         f"The answer of model {_MODEL} has more than {_SIZE}; ask for a stream, or for less",
         "response_too_large",
         status=502,
     ),
-    _Reply(_detailed("reached_concurrency_limit"), _OVERLOADED, "overloaded", is_busy=True),
+    _Reply(
+        _cel(f"{_NOWHERE} && xds.route_name == '{NO_BODY}'"),
+        "The request has no body",
+        "no_body",
+        status=400,
+    ),
+    _Reply(
+        _cel(f"{_NOWHERE} && xds.route_name == '{UNKNOWN_NAMED_MODEL}'"),
+        "This path is served by the model that the request names, and none has that name",
+        "model_not_found",
+        status=404,
+    ),
+    _Reply(_detailed("overload"), _OVERLOADED, "overloaded", is_busy=True),
     _Reply(_flagged("OM"), _OVERLOADED, "overloaded", is_busy=True),
     # No host has an address, or all refuse the connection.
     _Reply(

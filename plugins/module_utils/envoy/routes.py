@@ -20,12 +20,23 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.cluster
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
     HEADER_SELECTED_MODEL,
+    NO_BODY,
+    UNKNOWN_NAMED_MODEL,
     openai_error,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import (
+    COUNTED,
+    LARGE,
+    Counted,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.guards import (
     checks_prompts,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    BODY_LIMIT_BYTES,
+    NAMED_MODEL_BODY_LIMIT_BYTES,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
     default_model,
@@ -34,6 +45,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 EXT_PROC = "envoy.filters.http.ext_proc"
+_EXT_PROC_PER_ROUTE = (
+    "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
+)
 JSON_TO_METADATA = "envoy.filters.http.json_to_metadata"
 
 # Where the router names the model of a request of its own; x-selected-model it may leave out there.
@@ -92,6 +106,7 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         *_unchecked_prompt_route(router),
         *_named_model_routes(router, facts),
         _no_length_route(),
+        *_counted_routes(router, facts),
         *_fallback_routes(router, facts),
         # No other match takes CONNECT, and ext_proc runs for what matches nothing. As no route
         # allows tunnels, Envoy refuses it (403) before any filter.
@@ -121,6 +136,8 @@ def _virtual_host(*routes: Route) -> dict[str, Any]:
         "name": "router",
         "domains": ["*"],
         "routes": [*routes],
+        # The router is asked with the whole body, and so is answered for.
+        "request_body_buffer_limit": BODY_LIMIT_BYTES,
         "retry_policy": _retry_policy(),
     }
 
@@ -172,15 +189,12 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
 
 def _unknown_named_model_route() -> Route:
     """Where such a request is looked up first: its body, and the model in it, is not there yet."""
-    error = openai_error(
-        "This path is served by the model that the request names, and none has that name",
-        "model_not_found",
-    )
     read_model = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}
     return {
-        "name": "unknown named model",
+        "name": UNKNOWN_NAMED_MODEL,
         "match": _any_of(NAMED_MODEL_PATHS),
-        **_answer(404, error),
+        **_refused_after_the_body(),
+        "request_body_buffer_limit": NAMED_MODEL_BODY_LIMIT_BYTES,
         "typed_per_filter_config": {**without_ext_proc(), JSON_TO_METADATA: read_model},
     }
 
@@ -209,7 +223,9 @@ def _options_route() -> Route:
 def _no_body_route() -> Route:
     """Nothing that the router could look at, and so nothing that a model may have."""
     return {
-        **_without_body({"name": "content-length", "string_match": {"exact": "0"}}),
+        "name": NO_BODY,
+        "match": _without_body({"name": "content-length", "string_match": {"exact": "0"}}),
+        **_refused_after_the_body(),
         **_unasked(),
     }
 
@@ -217,15 +233,16 @@ def _no_body_route() -> Route:
 def _no_length_route() -> Route:
     """Nothing tells whether a body comes. If one does, the router selects another route."""
     headers = ("content-length", "transfer-encoding")
-    return _without_body(*({"name": name, "present_match": False} for name in headers))
-
-
-def _without_body(*headers: dict[str, Any]) -> Route:
     return {
-        "name": "no body",
-        "match": {"prefix": OPENAI_PREFIX, "headers": [_has_method("POST"), *headers]},
-        **_answer(400, openai_error("The request has no body", "no_body")),
+        "name": NO_BODY,
+        "match": _without_body(*({"name": name, "present_match": False} for name in headers)),
+        **_refused_after_the_body(),
+        **_asked_as(LARGE),
     }
+
+
+def _without_body(*headers: dict[str, Any]) -> dict[str, Any]:
+    return {"prefix": OPENAI_PREFIX, "headers": [_has_method("POST"), *headers]}
 
 
 def _api_routes() -> list[Route]:
@@ -248,14 +265,7 @@ def _fallback_routes(router: Router, facts: Facts) -> list[Route]:
     """Where a model request goes if the router was asked and selected nothing."""
     model = default_model(router.spec)
     if model:
-        return [
-            {
-                "name": "default model",
-                "match": {"prefix": OPENAI_PREFIX},
-                **_with_model(model),
-                "route": _to_model(served_by(router.spec)[model], facts),
-            },
-        ]
+        return [_default_model_route(model, router, facts)]
     error = openai_error("This router has no models: spec.vllmEndpoints is empty", "no_models")
     answer = _answer(503, error)
     return [
@@ -263,6 +273,42 @@ def _fallback_routes(router: Router, facts: Facts) -> list[Route]:
         {"name": "no models", "match": {"path_separated_prefix": "/v1/models"}, **answer},
         {"name": "no models", "match": {"prefix": OPENAI_PREFIX}, **answer, **_unasked()},
     ]
+
+
+def _counted_routes(router: Router, facts: Facts) -> list[Route]:
+    """Where the router is asked about requests that are counted for their size.
+
+    One of unknown length may become as long as any.
+    """
+    name = "content-length"
+    model = default_model(router.spec)
+    if not model:
+        return []
+    headers = [
+        (LARGE, {"name": name, "present_match": False}),
+        *(
+            (each, {"name": name, "range_match": {"start": each.above + 1, "end": 2**63 - 1}})
+            for each in COUNTED
+        ),
+    ]
+    return [
+        {
+            **_default_model_route(model, router, facts),
+            "name": "default model",
+            "match": {"prefix": OPENAI_PREFIX, "headers": [_has_method("POST"), header]},
+            **_asked_as(counted),
+        }
+        for counted, header in headers
+    ]
+
+
+def _default_model_route(model: str, router: Router, facts: Facts) -> Route:
+    return {
+        "name": "default model",
+        "match": {"prefix": OPENAI_PREFIX},
+        **_with_model(model),
+        "route": _to_model(served_by(router.spec)[model], facts),
+    }
 
 
 def _not_found_route(match: dict[str, Any]) -> Route:
@@ -289,6 +335,12 @@ def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
         "direct_response": {"status": status, "body": {"inline_string": json.dumps(body)}},
         "response_headers_to_add": [_header("content-type", "application/json")],
     }
+
+
+def _refused_after_the_body() -> dict[str, Any]:
+    """As a route to nowhere, which local_replies.py gives its words. While a route answers at once
+    (direct_response), no body of more than CONNECTION_BUFFER_BYTES can be read for a better one."""
+    return {"route": {"cluster": NO_ENDPOINT}}
 
 
 def _header(key: str, value: str) -> dict[str, Any]:
@@ -335,12 +387,26 @@ def _unasked() -> dict[str, Any]:
     return {"typed_per_filter_config": without_ext_proc()}
 
 
+def _asked_as(counted: Counted) -> dict[str, Any]:
+    return {
+        "typed_per_filter_config": {
+            EXT_PROC: {
+                "@type": _EXT_PROC_PER_ROUTE,
+                "overrides": {
+                    "grpc_service": {"envoy_grpc": {"cluster_name": counted.cluster}},
+                    # One too many is refused: it must not get by unasked.
+                    "failure_mode_allow": False,
+                },
+            },
+        },
+    }
+
+
 def without_ext_proc() -> dict[str, Any]:
     """Per-route settings of a path that the router is not asked about."""
     return {
         EXT_PROC: {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3"
-            ".ExtProcPerRoute",
+            "@type": _EXT_PROC_PER_ROUTE,
             "disabled": True,
         },
     }

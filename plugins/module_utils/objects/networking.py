@@ -19,6 +19,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
+_IP_FAMILIES = ("ipFamilyPolicy", "ipFamilies")
+
 
 def service(router: Router, _facts: Facts) -> list[Manifest]:
     """The Service that clients, Prometheus and `kubectl port-forward` use."""
@@ -37,6 +39,7 @@ def service(router: Router, _facts: Facts) -> list[Manifest]:
                     "loadBalancerClass",
                     "loadBalancerSourceRanges",
                     "externalTrafficPolicy",
+                    *_IP_FAMILIES,
                 ),
                 "selector": selector(router.name),
                 "ports": [_port(name, wanted[name]) for name in shown_ports(wanted)],
@@ -51,7 +54,8 @@ def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
     An ext_proc stream stays with the pod it was opened to: behind one ClusterIP a caller never
     spreads its streams. gRPC only, so that a ServiceMonitor by instance label scrapes no pod twice.
     """
-    grpc = router.spec["service"]["grpc"]
+    wanted = router.spec["service"]
+    grpc = wanted["grpc"]
     return [
         {
             "apiVersion": "v1",
@@ -62,6 +66,7 @@ def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
             "spec": {
                 "type": "ClusterIP",
                 "clusterIP": "None",
+                **given(wanted, *_IP_FAMILIES),
                 "selector": selector(router.name),
                 # Nothing translates ports here: what a caller dials is the pod's own port.
                 "ports": [_port("grpc", {**grpc, "port": grpc["targetPort"]})],

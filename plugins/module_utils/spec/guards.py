@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+
 _GUARD_MODULE = ("global", "model_catalog", "modules", "prompt_guard")
 _SIGNALS = ("jailbreak", "pii")
 
@@ -13,13 +15,13 @@ _SIGNALS = ("jailbreak", "pii")
 def checks_prompts(spec: Mapping[str, Any]) -> bool:
     """Then no path may lead around the router, which is what checks."""
     config = spec.get("config") or {}
-    guards = (_at(config, "prompt_guard"), _at(config, *_GUARD_MODULE))
+    guards = (at(config, ("prompt_guard",)), at(config, _GUARD_MODULE))
     return (
         any(isinstance(guard, Mapping) and guard.get("enabled") for guard in guards)
-        or bool(_at(config, "classifier", "pii_model"))
-        or any(_at(config, "routing", "signals", kind) for kind in _SIGNALS)
-        or _looks_at_prompts(_at(config, "decisions"))
-        or _looks_at_prompts(_at(config, "routing", "decisions"))
+        or bool(at(config, ("classifier", "pii_model")))
+        or any(at(config, ("routing", "signals", kind)) for kind in _SIGNALS)
+        or _looks_at_prompts(at(config, ("decisions",)))
+        or _looks_at_prompts(at(config, ("routing", "decisions")))
     )
 
 
@@ -31,9 +33,3 @@ def _looks_at_prompts(node: Any) -> bool:
         return False
     parts = (node.get("rules"), node.get("conditions"))
     return node.get("type") in _SIGNALS or any(_looks_at_prompts(part) for part in parts)
-
-
-def _at(value: Any, *steps: str) -> Any:
-    for step in steps:
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value

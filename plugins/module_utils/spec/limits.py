@@ -9,6 +9,12 @@ MIB = 1024 * 1024
 # buffered). A prompt with a few images is some MiB.
 BODY_LIMIT_BYTES = 32 * MIB
 
+# What Envoy reads of a connection before anything has looked at it, also of one that is refused.
+CONNECTION_BUFFER_BYTES = MIB // 16
+
+# Of a request whose body says which model it is for: nothing counts how many there are at once.
+NAMED_MODEL_BODY_LIMIT_BYTES = 4 * MIB
+
 # The router's limit for a gRPC message, 4 MiB unless it is told otherwise, in each direction. It
 # hands a request back with what it adds to it (a system prompt, tools, memories), and in contract
 # 0.3 with < > & written as six characters.

@@ -9,8 +9,11 @@ import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import bootstrap
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     NO_ENDPOINT,
+    ROUTER_API,
+    ROUTER_EXT_PROC,
     model_cluster_name,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -134,7 +137,7 @@ def test_a_model_that_only_has_endpoints_of_weight_zero_gets_no_cluster() -> Non
     rendered = built([service("a", "m", weight=0)])
     assert _routes(rendered)["m"]["route"] == {"cluster": NO_ENDPOINT}
     names = {cluster["name"] for cluster in rendered["static_resources"]["clusters"]}
-    assert names == {"router-ext-proc", "router-api", NO_ENDPOINT}
+    assert names == {ROUTER_EXT_PROC, *(each.cluster for each in COUNTED), ROUTER_API, NO_ENDPOINT}
 
 
 def test_a_models_name_wins_over_a_lora_adapter_of_the_same_name() -> None:
@@ -158,3 +161,21 @@ def _routes(rendered: dict[str, Any]) -> dict[str, dict[str, Any]]:
     manager = chain["filters"][0]["typed_config"]
     routes = manager["route_config"]["virtual_hosts"][0]["routes"]
     return {route["name"]: route for route in routes}
+
+
+@pytest.mark.parametrize(
+    ("service", "address"),
+    [
+        ({}, {"address": "0.0.0.0"}),  # noqa: S104
+        ({"ipFamilies": ["IPv4"]}, {"address": "0.0.0.0"}),  # noqa: S104
+        ({"ipFamilies": ["IPv6"]}, {"address": "::", "ipv4_compat": True}),
+        ({"ipFamilyPolicy": "PreferDualStack"}, {"address": "::", "ipv4_compat": True}),
+        ({"ipFamilyPolicy": "RequireDualStack"}, {"address": "::", "ipv4_compat": True}),
+    ],
+)
+def test_envoy_listens_on_ipv6_where_it_is_asked_for(
+    service: dict[str, Any], address: dict[str, Any]
+) -> None:
+    clients, looper = built([], service=service)["static_resources"]["listeners"]
+    assert clients["address"]["socket_address"] == {**address, "port_value": 8080}
+    assert looper["address"]["socket_address"]["address"] == "127.0.0.1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import quantity
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.quantity import quantity
 
 
 @pytest.mark.parametrize(
