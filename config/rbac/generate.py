@@ -56,6 +56,12 @@ READ = (
     Rule("", "pods", ("list",), "why a rollout does not come to its end"),
     Rule("", "namespaces", ("get",), "whether a Gateway admits the namespace", namespaced=False),
     Rule("storage.k8s.io", "storageclasses", ("list",), "spec.persistence", namespaced=False),
+    Rule(
+        "discovery.k8s.io",
+        "endpointslices",
+        ("list",),
+        "who answers behind a Service",
+    ),
     Rule("serving.kserve.io", "inferenceservices", ("get",), "backends of type kserve"),
     Rule("gateway.networking.k8s.io", "gateways", ("get", "list"), "spec.gateway.existingRef"),
     Rule(

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from control_plane import Kubectl
+from endpoint_slices import endpoint_slice
 from eventually import eventually
 
 SAMPLES = Path(__file__).resolve().parents[2] / "config" / "samples"
@@ -144,7 +145,16 @@ class SemanticRouter:
             "metadata": {"name": name, "labels": labels or {}},
             "spec": {"ports": [{"name": "http", "port": port}]},
         }
-        self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(manifest))
+        # As if a pod stood behind it.
+        manifests = [manifest, endpoint_slice(name, port)]
+        self.kubectl(
+            "apply",
+            "-n",
+            self.namespace,
+            "-f",
+            "-",
+            stdin="\n---\n".join(map(json.dumps, manifests)),
+        )
 
     def create_inference_service(self, name: str = "llama-3-8b", ready: bool = True) -> None:
         manifest = {
@@ -154,5 +164,8 @@ class SemanticRouter:
             "spec": {"predictor": {}},
         }
         self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(manifest))
-        status = {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}
+        status = {
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+            "address": {"url": f"https://{name}-predictor.{self.namespace}.svc:8443"},
+        }
         self.patch("inferenceservice", name, {"status": status}, "--subresource=status")

@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl
+from endpoint_slices import endpoint_slice
 from eventually import eventually
 
 ANSIBLE = Path(sys.executable).parent
@@ -93,9 +94,12 @@ def test_each_type_of_backend_is_found(client: Client, kubectl: Kubectl, namespa
         kubectl,
         namespace,
         inference_service("llama-3-8b"),
+        service("llama-3-8b-predictor", 8443),
         service("stack-b", 8321, app="llama-stack"),
         service("stack-a", 8321, app="llama-stack"),
+        endpoint_slice("stack-a", 8321),
         service("vllm-qwen"),
+        endpoint_slice("vllm-qwen"),
     )
     ready(kubectl, namespace, "llama-3-8b")
     router = Router(semantic_router(namespace, KSERVE, LLAMASTACK, SERVICE))
@@ -132,7 +136,9 @@ def test_a_backend_that_appears_later_is_found(
     client: Client, kubectl: Kubectl, namespace: str
 ) -> None:
     router = Router(semantic_router(namespace, KSERVE))
-    create(kubectl, namespace, inference_service("llama-3-8b"))
+    create(
+        kubectl, namespace, inference_service("llama-3-8b"), service("llama-3-8b-predictor", 8443)
+    )
     before = addresses(discover(Reads(client), router))["kserve-backend"]
     ready(kubectl, namespace, "llama-3-8b")
     after = addresses(discover(Reads(client), router))["kserve-backend"]

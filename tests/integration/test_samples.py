@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SemanticRouter
+from endpoint_slices import endpoint_slice
 from examples import SAMPLES, facts, sample
 from integration.data_path.envoy_process import validate
 from integration.test_router_contract import VALIDATE, vllm_sr
@@ -79,6 +80,10 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
                     "apiVersion": "serving.kserve.io/v1beta1",
                     "spec": {"predictor": {}},
                 }
+                found["Service", f"{backend['inferenceServiceName']}-predictor"] = {
+                    "apiVersion": "v1",
+                    "spec": {"ports": [{"name": "https", "port": 8443}]},
+                }
             else:
                 service = backend.get("service", {"name": endpoint["name"], "port": 8321})
                 found["Service", service["name"]] = {
@@ -86,6 +91,8 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
                     "metadata": {"labels": backend.get("discoveryLabels", {})},
                     "spec": {"ports": [{"name": "http", "port": service["port"]}]},
                 }
+                addresses = endpoint_slice(service["name"], service["port"])
+                found["EndpointSlice", addresses["metadata"]["name"]] = addresses
         claim = spec.get("persistence", {}).get("existingClaim")
         if claim:
             found["PersistentVolumeClaim", claim] = {

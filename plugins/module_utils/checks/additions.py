@@ -28,6 +28,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workl
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import extra_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.wants import existing_claim
 
 _ENV_FROM = ("configMapRef", "secretRef")
 _BOTH = ("maxSurge", "maxUnavailable")
@@ -153,7 +154,9 @@ def _spread(spec: Spec) -> Problems:
     """Pods that are kept on the node of their volume cannot be spread over nodes."""
     scaling = spec["autoscaling"]
     pods = scaling["maxReplicas"] if scaling["enabled"] else spec["replicas"]
-    stay_together = volume_binds_to_node(spec) and spec.get("affinity") is None
+    # What a claim of the user's can do, its own access modes say, not the spec.
+    is_bound = volume_binds_to_node(spec) and not existing_claim(spec)
+    stay_together = is_bound and spec.get("affinity") is None
     for index, one in enumerate(spec.get("topologySpreadConstraints") or []):
         path = f"spec.topologySpreadConstraints[{index}]"
         if one["maxSkew"] < 1:

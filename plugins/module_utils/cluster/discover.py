@@ -29,7 +29,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     backends,
     discovery,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
+    BackendReading,
+    Sighting,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.discovery import Reading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     GatewayReading,
@@ -126,6 +129,10 @@ def read(
             name: pool.submit(_read_secret_version, reads, router.namespace, name)
             for name in (used.secrets if secret_versions else [])
         }
+        named_claim = wants.existing_claim(router.spec)
+        existing_claim = (
+            pool.submit(_read_claim, reads, router.namespace, named_claim) if named_claim else None
+        )
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
@@ -138,6 +145,7 @@ def read(
             groups=groups.result(),
             storage=storage.result() if storage else None,
             claim_exists=claim_exists,
+            existing_claim=_first(existing_claim.result()) if existing_claim else None,
             backends=[sighting.result() for sighting in sightings],
             gateway=gateway.result() if gateway else None,
             deployment=_first(deployment.result()),
@@ -247,26 +255,49 @@ def _read_budgets(reads: Reads, router: Router) -> Sighting:
     return _seen(lambda: reads.list(path))
 
 
-def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> Sighting:
+def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> BackendReading:
     backend = entry["backend"]
     name = backend.get("inferenceServiceName")
     if backend["type"] == backends.TYPE_KSERVE and name:
         path = f"/apis/{apis.KSERVE}/namespaces/{namespace}/inferenceservices/{name}"
-        return _seen(lambda: _one(reads.get(path)))
+        return BackendReading(
+            named=_seen(lambda: _one(reads.get(path))),
+            predictor=_read_service(reads, namespace, backends.predictor_name(entry)),
+        )
     labels = backend.get("discoveryLabels")
     if backend["type"] == backends.TYPE_LLAMASTACK and labels:
         selector = as_selector(labels)
-        return _seen(lambda: reads.list(f"{_core(namespace)}/services", selector))
+        return _with_slices(
+            reads, namespace, _seen(lambda: reads.list(f"{_core(namespace)}/services", selector))
+        )
     service = backend.get("service") or {}
     if backend["type"] == backends.TYPE_SERVICE and service.get("name"):
         its_namespace = backends.service_namespace(namespace, entry)
-        path = f"{_core(its_namespace)}/services/{service['name']}"
-        return _seen(lambda: _one(reads.get(path)))
-    return Sighting()
+        return _with_slices(
+            reads, its_namespace, _read_service(reads, its_namespace, service["name"])
+        )
+    return BackendReading()
+
+
+def _read_service(reads: Reads, namespace: str, name: str) -> Sighting:
+    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/services/{name}")))
+
+
+def _with_slices(reads: Reads, namespace: str, services: Sighting) -> BackendReading:
+    names = sorted(item["metadata"]["name"] for item in services.objects)
+    if not names:
+        return BackendReading(services)
+    selector = f"{backends.LABEL_SERVICE_NAME} in ({','.join(names)})"
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    return BackendReading(services, slices=_seen(lambda: reads.list(path, selector)))
 
 
 def _read_config_map(reads: Reads, namespace: str, name: str) -> Sighting:
     return _seen(lambda: _one(reads.get(f"{_core(namespace)}/configmaps/{name}")))
+
+
+def _read_claim(reads: Reads, namespace: str, name: str) -> Sighting:
+    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/persistentvolumeclaims/{name}")))
 
 
 def _read_secret_version(reads: Reads, namespace: str, name: str) -> Sighting:

@@ -115,7 +115,7 @@ def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
             {
                 "endpoint": {
                     # What Host and SNI become; the address is only what DNS is asked for.
-                    "hostname": endpoint.host,
+                    "hostname": endpoint.server_name or endpoint.host,
                     "address": {
                         "socket_address": {
                             "address": endpoint.host,

@@ -23,8 +23,9 @@ class Endpoint:
     service, namespace: of the backend, "" when nothing has ever matched.
     port: 1..65535, 0 when there is no backend.
     scheme: "http" or "https".
-    ready: the backend (or its InferenceService) is there now.
-    reason, message: why not, when not ready; or a remark (several Services matched).
+    ready: an address stands behind it now.
+    reason, message: why not, when not ready; else how that is known, and a remark.
+    server_name: what the backend wants to be called in Host and SNI, "" for its own host.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Endpoint:
     ready: bool
     reason: str = ""
     message: str = ""
+    server_name: str = ""
 
     @property
     def host(self) -> str:
@@ -90,6 +92,8 @@ class Facts:
     endpoints: in the order of spec.vllmEndpoints.
     gateway: what gateways.py knows of spec.gateway.existingRef; {} in standalone mode.
     scale: of the live Deployment; None when there is none, or nobody looked.
+    claim_modes: access modes of the claim that spec.persistence.existingClaim names; [] when it is
+        not there, or none is named.
     foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
     rollout: of ConfigMaps, Secrets and the live pod template.
     """
@@ -99,6 +103,7 @@ class Facts:
     endpoints: list[Endpoint] = field(default_factory=list)
     gateway: Mapping[str, Any] = field(default_factory=dict)
     scale: Scale | None = None
+    claim_modes: list[str] = field(default_factory=list)
     foreign_budgets: list[str] = field(default_factory=list)
     rollout: Rollout = field(default_factory=Rollout)
 

@@ -3,15 +3,15 @@
 
 Pure. The reads are in ``cluster/discover.py``.
 
-An endpoint is *resolved* when the object that the spec names exists and has the port: a Service
-with that port, a Service that carries the labels, an InferenceService that is Ready. Whether pods
-answer behind a Service is not asked. It changes by the second and a copy of it in a status that is
-written every few minutes would be wrong most of the time it matters; Envoy knows it and says so in
-its 503. An InferenceService keeps its own account of that, which is why its Ready is believed.
+An endpoint is *ready* when the object that the spec names exists, has the port, and an address
+stands behind it. Who says so is in its message: an InferenceService's own condition Ready (KServe
+may have scaled it to zero), else the EndpointSlices of the Service. How many addresses there are is
+not told: a copy of that in a status would be wrong most of the time.
 
-Addresses of ``kserve`` and ``service`` come from the spec alone, so that a backend that is briefly
-gone changes a condition and never a pod. ``llamastack`` has only labels: it stays with the Service
-that the previous run chose for as long as that one matches, and with its address when none does.
+Addresses are found, not guessed: the port of an InferenceService is that of its predictor's
+Service, and a headless Service has that of its pods. What was found once stays while the backend is
+briefly gone, so that this changes a condition and never a pod. Before anything was found, it is
+what KServe has by default.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
@@ -30,6 +31,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
+# With KServe's own TLS, and before any Service was seen.
 KSERVE_PREDICTOR_PORT = 8443
 HTTPS_PORTS = (443, 8443)
 # A Llama Stack Service may list its metrics port first.
@@ -39,6 +41,9 @@ TYPE_KSERVE = "kserve"
 TYPE_LLAMASTACK = "llamastack"
 TYPE_SERVICE = "service"
 
+LABEL_SERVICE_NAME = "kubernetes.io/service-name"
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAMES_IN_A_MESSAGE = 5
 
 # One entry of spec.vllmEndpoints.
@@ -53,6 +58,20 @@ class Sighting:
     denied: str = ""
 
 
+@dataclass(frozen=True)
+class BackendReading:
+    """What was read for one entry of spec.vllmEndpoints.
+
+    named: what the spec names: an InferenceService, a Service, or the Services of some labels.
+    predictor: the Service of an InferenceService.
+    slices: EndpointSlices of the Services.
+    """
+
+    named: Sighting = field(default_factory=Sighting)
+    predictor: Sighting = field(default_factory=Sighting)
+    slices: Sighting = field(default_factory=Sighting)
+
+
 def endpoint_entries(router: Router) -> list[Entry]:
     """spec.vllmEndpoints; [] when absent."""
     return list(router.spec.get("vllmEndpoints") or [])
@@ -61,7 +80,7 @@ def endpoint_entries(router: Router) -> list[Entry]:
 def endpoint(
     namespace: str,
     entry: Entry,
-    sighting: Sighting,
+    reading: BackendReading,
     served: dict[str, list[str]],
     known: list[dict[str, Any]],
 ) -> Endpoint:
@@ -70,11 +89,18 @@ def endpoint(
     namespace: the router's own. served: capabilities. known: status.endpoints of the previous run.
     """
     kind = entry["backend"]["type"]
+    earlier = _earlier(entry, known)
     if kind == TYPE_KSERVE:
-        return _kserve(namespace, entry, sighting, served)
+        return _kserve(namespace, entry, reading, served, earlier)
     if kind == TYPE_LLAMASTACK:
-        return _llamastack(namespace, entry, sighting, _earlier(namespace, entry, known))
-    return _service(namespace, entry, sighting)
+        return _llamastack(namespace, entry, reading, earlier)
+    return _service(namespace, entry, reading)
+
+
+def predictor_name(entry: Entry) -> str:
+    """The Service that KServe makes for an InferenceService; "" when none is named."""
+    name = entry["backend"].get("inferenceServiceName")
+    return f"{name}-predictor" if name else ""
 
 
 def grant_namespaces(router: Router) -> list[str]:
@@ -100,24 +126,28 @@ def some(names: Iterable[Any]) -> str:
 
 
 def _kserve(
-    namespace: str, entry: Entry, sighting: Sighting, served: dict[str, list[str]]
+    namespace: str,
+    entry: Entry,
+    reading: BackendReading,
+    served: dict[str, list[str]],
+    earlier: Endpoint,
 ) -> Endpoint:
     name = str(entry["backend"].get("inferenceServiceName") or "")
     if not name:
         return unresolved(entry, "BackendIncomplete", "backend.inferenceServiceName is not set")
-    known = Endpoint(
-        name=entry["name"],
-        model=entry["model"],
-        weight=int(entry["weight"]),
-        service=f"{name}-predictor",
+    known = replace(
+        earlier,
+        service=predictor_name(entry),
         namespace=namespace,
         port=KSERVE_PREDICTOR_PORT,
         scheme="https",
-        ready=True,
     )
+    # That of an earlier run, as long as it belongs to this InferenceService.
+    if earlier.namespace == namespace and earlier.service in (known.service, name):
+        known = earlier
     what = f"InferenceService {namespace}/{name}"
-    if sighting.denied:
-        return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
+    if reading.named.denied:
+        return _not_ready(known, "BackendUnreadable", f"{what}: {reading.named.denied}")
     if not apis.KSERVE.is_served(served):
         return _not_ready(
             known,
@@ -125,12 +155,51 @@ def _kserve(
             f"{what} cannot exist: KServe is not installed "
             f"(the API server does not serve {apis.KSERVE})",
         )
-    if not sighting.objects:
+    if not reading.named.objects:
         return _not_ready(known, "InferenceServiceNotFound", f"{what} does not exist")
-    why = _why_not_ready(sighting.objects[0])
-    return (
-        _not_ready(known, "InferenceServiceNotReady", f"{what} is not Ready{why}") if why else known
-    )
+    if reading.predictor.denied:
+        service = f"Service {namespace}/{predictor_name(entry)}"
+        return _not_ready(known, "BackendUnreadable", f"{service}: {reading.predictor.denied}")
+    found = _of_predictor(known, reading) or _of_url(known, reading.named.objects[0])
+    why = _why_not_ready(reading.named.objects[0])
+    if why:
+        return _not_ready(found or known, "InferenceServiceNotReady", f"{what} is not Ready{why}")
+    if not found:
+        return _not_ready(
+            known,
+            "PredictorNotFound",
+            f"{what} is Ready, but has neither a Service {predictor_name(entry)} with a port nor a "
+            "status.address.url in this cluster",
+        )
+    return replace(found, ready=True, message=f"{what} is Ready")
+
+
+def _of_predictor(known: Endpoint, reading: BackendReading) -> Endpoint | None:
+    """Where the predictor's Service says that it is. An ExternalName leads to KServe's ingress,
+    which goes by the Host of the InferenceService's own URL."""
+    found = next(iter(reading.predictor.objects), None)
+    ports = (found["spec"].get("ports") or []) if found else []
+    if not found or not ports or found["spec"].get("type") == "ExternalName":
+        return None
+    chosen = next((one for one in ports if int(one["port"]) == KSERVE_PREDICTOR_PORT), ports[0])
+    port = _dialled(found, chosen, [])
+    is_tls = int(chosen["port"]) in HTTPS_PORTS or chosen.get("appProtocol") == "https"
+    name = found["metadata"]["name"]
+    return replace(known, service=name, port=port, scheme="https" if is_tls else "http")
+
+
+def _of_url(known: Endpoint, inference_service: Manifest) -> Endpoint | None:
+    """Where the InferenceService itself says that it is reached inside the cluster."""
+    address = (inference_service.get("status") or {}).get("address") or {}
+    try:
+        url = urlsplit(str(address.get("url") or ""))
+        port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
+    except ValueError:
+        return None
+    at = service_at(url.hostname or "")
+    if not at or url.scheme not in _DEFAULT_PORTS:
+        return None
+    return replace(known, service=at[0], namespace=at[1], port=port, scheme=url.scheme)
 
 
 def _why_not_ready(inference_service: Manifest) -> str:
@@ -143,32 +212,65 @@ def _why_not_ready(inference_service: Manifest) -> str:
     return f": {said}" if said else " yet"
 
 
-def _llamastack(namespace: str, entry: Entry, sighting: Sighting, earlier: Endpoint) -> Endpoint:
+def _llamastack(
+    namespace: str, entry: Entry, reading: BackendReading, earlier: Endpoint
+) -> Endpoint:
     labels = entry["backend"].get("discoveryLabels") or {}
     if not labels:
         return unresolved(entry, "BackendIncomplete", "backend.discoveryLabels is empty")
-    if sighting.denied:
-        what = f"Services in namespace {namespace}: {sighting.denied}"
-        return _not_ready(earlier, "BackendUnreadable", what)
+    known = earlier if earlier.namespace == namespace else unresolved(entry)
+    if reading.named.denied:
+        what = f"Services in namespace {namespace}: {reading.named.denied}"
+        return _not_ready(known, "BackendUnreadable", what)
+    matching = {str(item["metadata"]["name"]): item for item in reading.named.objects}
     usable = {
-        str(item["metadata"]["name"]): port
-        for item in sighting.objects
-        if (port := _llamastack_port(item))
+        name: port
+        for name, item in matching.items()
+        if (port := _llamastack_port(item, _slices_of(name, reading.slices)))
     }
     if not usable:
-        return _not_ready(
-            earlier, "NoServiceMatches", _no_match(namespace, labels, sighting.objects)
-        )
-    chosen = earlier.service if earlier.service in usable else min(usable)
-    port = usable[chosen]
-    return replace(
-        earlier,
+        message = _no_match(namespace, labels, reading.named.objects)
+        return _not_ready(known, "NoServiceMatches", message)
+    chosen = known.service if known.service in usable else min(usable)
+    found = replace(
+        known,
         service=chosen,
         namespace=namespace,
-        port=port,
-        scheme=_scheme(entry, port),
-        ready=True,
-        message=_ambiguity(chosen, sorted(usable)),
+        port=usable[chosen],
+        scheme=_scheme(entry, usable[chosen]),
+    )
+    proven = _proven(found, matching[chosen], reading.slices)
+    remark = _ambiguity(chosen, sorted(usable))
+    return replace(proven, message="; ".join(filter(None, [proven.message, remark])))
+
+
+def _proven(found: Endpoint, service: Manifest, slices: Sighting) -> Endpoint:
+    """Ready if an address stands behind the Service, with what says so."""
+    what = f"Service {found.namespace}/{found.service}"
+    if service["spec"].get("type") == "ExternalName":
+        name = str(service["spec"].get("externalName") or "")
+        message = f"{what} stands for {name}, of which nobody here knows more"
+        return replace(found, ready=True, server_name=name, message=message)
+    if slices.denied:
+        return _not_ready(found, "BackendUnreadable", f"EndpointSlices of {what}: {slices.denied}")
+    if not any(_has_address(item) for item in _slices_of(found.service, slices)):
+        return _not_ready(found, "NoReadyAddress", f"{what} has no ready address behind it")
+    return replace(found, ready=True, message=f"{what} has ready addresses")
+
+
+def _slices_of(service: str, slices: Sighting) -> list[Manifest]:
+    return [
+        item
+        for item in slices.objects
+        if (item["metadata"].get("labels") or {}).get(LABEL_SERVICE_NAME) == service
+    ]
+
+
+def _has_address(endpoint_slice: Manifest) -> bool:
+    return any(
+        # Unset means ready, by the API's own words.
+        (one.get("conditions") or {}).get("ready") is not False
+        for one in endpoint_slice.get("endpoints") or []
     )
 
 
@@ -187,64 +289,81 @@ def _ambiguity(chosen: str, usable: list[str]) -> str:
     return f"{len(usable)} Services match: uses {chosen}, not {others}"
 
 
-def _llamastack_port(found: Manifest) -> int:
+def _llamastack_port(found: Manifest, slices: list[Manifest]) -> int:
     """The port to dial; 0 when the Service has none."""
     ports = found["spec"].get("ports") or []
     if not ports:
         return 0
     chosen = next((item for item in ports if item.get("name") in LLAMASTACK_PORT_NAMES), ports[0])
-    return _pod_port(chosen) if _is_headless(found) else int(chosen["port"])
+    return _dialled(found, chosen, slices)
 
 
-def _service(namespace: str, entry: Entry, sighting: Sighting) -> Endpoint:
+def _service(namespace: str, entry: Entry, reading: BackendReading) -> Endpoint:
     wanted = entry["backend"].get("service") or {}
     if not wanted.get("name") or not wanted.get("port"):
         return unresolved(entry, "BackendIncomplete", "backend.service has no name or no port")
     port = int(wanted["port"])
-    known = Endpoint(
-        name=entry["name"],
-        model=entry["model"],
-        weight=int(entry["weight"]),
+    known = replace(
+        unresolved(entry),
         service=wanted["name"],
         namespace=service_namespace(namespace, entry),
         port=port,
         scheme=_scheme(entry, port),
-        ready=True,
     )
     what = f"Service {known.namespace}/{known.service}"
-    if sighting.denied:
-        return _not_ready(known, "BackendUnreadable", f"{what}: {sighting.denied}")
-    if not sighting.objects:
+    if reading.named.denied:
+        return _not_ready(known, "BackendUnreadable", f"{what}: {reading.named.denied}")
+    if not reading.named.objects:
         return _not_ready(known, "ServiceNotFound", f"{what} does not exist")
-    why = _why_not_dialable(sighting.objects[0], port)
-    return _not_ready(known, "ServicePortNotFound", f"{what} {why}") if why else known
+    found = reading.named.objects[0]
+    proven = _proven(known, found, reading.slices)
+    why = _why_not_dialable(found, port, _slices_of(known.service, reading.slices))
+    return _not_ready(proven, "ServicePortNotFound", f"{what} {why}") if why else proven
 
 
-def _why_not_dialable(found: Manifest, port: int) -> str:
+def _why_not_dialable(found: Manifest, port: int, slices: list[Manifest]) -> str:
     """Nothing ("") when a connection to this port of the Service's name can reach its pods."""
     ports = found["spec"].get("ports") or []
     if found["spec"].get("type") == "ExternalName" and not ports:
         return ""
-    match = next((item for item in ports if int(item["port"]) == port), None)
     # The name of a headless Service resolves to the pods themselves: nothing maps its ports.
     if _is_headless(found):
-        pod_ports = [_pod_port(item) for item in ports]
-        if not ports or port in pod_ports:
-            return ""
-        return f"is headless, so the pods' own port is needed: {some(pod_ports)}, not {port}"
-    if match:
+        return _why_no_pod_port(ports, port, slices)
+    if any(int(item["port"]) == port for item in ports):
         return ""
     return f"has no port {port}; its ports are: {some(item['port'] for item in ports) or 'none'}"
 
 
+def _why_no_pod_port(ports: list[dict[str, Any]], port: int, slices: list[Manifest]) -> str:
+    known = {number for item in ports for number in _pod_ports(item, slices)}
+    # Without a number for some name, nobody can say that it is not this one.
+    if not ports or port in known or not all(_pod_ports(item, slices) for item in ports):
+        return ""
+    return f"is headless, so the pods' own port is needed: {some(sorted(known))}, not {port}"
+
+
+def _dialled(found: Manifest, port: dict[str, Any], slices: list[Manifest]) -> int:
+    """Behind the Service's name nothing maps the ports of a headless one."""
+    if not _is_headless(found):
+        return int(port["port"])
+    return min(_pod_ports(port, slices), default=int(port["port"]))
+
+
+def _pod_ports(port: dict[str, Any], slices: list[Manifest]) -> set[int]:
+    """The pods' own numbers for a port of a Service; of a name, only their EndpointSlices know."""
+    target = port.get("targetPort") or int(port["port"])
+    if isinstance(target, int):
+        return {target}
+    return {
+        int(one["port"])
+        for item in slices
+        for one in item.get("ports") or []
+        if one.get("port") and (one.get("name") or "") == (port.get("name") or "")
+    }
+
+
 def _is_headless(found: Manifest) -> bool:
     return bool(found["spec"].get("clusterIP") == "None")
-
-
-def _pod_port(port: dict[str, Any]) -> int:
-    # A named targetPort can differ from pod to pod: the Service's own number is the best guess.
-    target = port.get("targetPort")
-    return target if isinstance(target, int) and target else int(port["port"])
 
 
 def _scheme(entry: Entry, port: int) -> str:
@@ -252,19 +371,19 @@ def _scheme(entry: Entry, port: int) -> str:
     return str(stated) if stated else "https" if port in HTTPS_PORTS else "http"
 
 
-def _earlier(namespace: str, entry: Entry, known: list[dict[str, Any]]) -> Endpoint:
-    """The address that a previous run chose for this endpoint, if it served the same model."""
+def _earlier(entry: Entry, known: list[dict[str, Any]]) -> Endpoint:
+    """The address that a previous run found for this endpoint, if it served the same model."""
     nothing = unresolved(entry)
     for item in known:
         if item.get("name") != entry["name"] or item.get("model") != entry["model"]:
             continue
         host, _, port = str(item.get("address") or "").rpartition(":")
-        name, its_namespace = service_at(host) or ("", "")
-        if its_namespace == namespace and port.isdecimal():
+        at = service_at(host)
+        if at and port.isdecimal():
             return replace(
                 nothing,
-                service=name,
-                namespace=namespace,
+                service=at[0],
+                namespace=at[1],
                 port=int(port),
                 scheme=_scheme(entry, int(port)),
             )

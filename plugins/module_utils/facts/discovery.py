@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     live_scaling,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
+    BackendReading,
     Sighting,
     endpoint,
     endpoint_entries,
@@ -80,6 +81,7 @@ class Reading:
     groups: the ``groups`` of ``/apis``.
     storage: StorageClasses; None when nobody asked for a volume.
     claim_exists: the volume claim is there already, so its class was settled long ago.
+    existing_claim: the one that the spec names; None when there is none.
     backends: one per entry of spec.vllmEndpoints, in that order.
     gateway: None in standalone mode.
     deployment: the router's; None when there is none.
@@ -90,7 +92,8 @@ class Reading:
     groups: list[Manifest]
     storage: Sighting | None = None
     claim_exists: bool = False
-    backends: list[Sighting] = field(default_factory=list)
+    existing_claim: Manifest | None = None
+    backends: list[BackendReading] = field(default_factory=list)
     gateway: GatewayReading | None = None
     deployment: Manifest | None = None
     budgets: Sighting = field(default_factory=Sighting)
@@ -105,16 +108,19 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
         platform=platform or platform_of(reading.groups),
         capabilities=served,
         endpoints=[
-            endpoint(
-                router.namespace, entry, sighting, served, router.status.get("endpoints") or []
-            )
-            for entry, sighting in zip(endpoint_entries(router), reading.backends, strict=True)
+            endpoint(router.namespace, entry, backend, served, router.status.get("endpoints") or [])
+            for entry, backend in zip(endpoint_entries(router), reading.backends, strict=True)
         ],
         gateway=gateways.facts_of(router, reading.gateway),
         scale=live_scaling.scale_of(reading.deployment),
+        claim_modes=_access_modes(reading.existing_claim),
         foreign_budgets=live_scaling.foreign_budgets(router, reading.budgets.objects),
         rollout=_rollout(router, reading),
     )
+
+
+def _access_modes(claim: Manifest | None) -> list[str]:
+    return list(claim["spec"].get("accessModes") or []) if claim else []
 
 
 def _rollout(router: Router, reading: Reading) -> Rollout:
@@ -162,7 +168,7 @@ def _offline_reading(router: Router, platform: str, served: Collection[str]) -> 
     if platform == PLATFORM_OPENSHIFT:
         there.append(apis.ROUTE)
     groups = [{"name": api.group, "versions": [{"version": api.version}]} for api in there]
-    unread = [Sighting() for _ in endpoint_entries(router)]
+    unread = [BackendReading() for _ in endpoint_entries(router)]
     gateway = _offline_gateway(router, served) if is_gateway_mode(router.spec) else None
     return Reading(groups, backends=unread, gateway=gateway)
 

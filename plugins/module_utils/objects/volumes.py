@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -37,12 +38,12 @@ _WRITABLE_DIRECTORIES = {
 OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTORIES})
 
 
-def volumes(router: Router) -> list[dict[str, Any]]:
+def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """The pod's volumes."""
     return [
         {"name": "config", "configMap": {"name": config_map_name(router.name)}},
         *_envoy_config(router),
-        {"name": "models", **_models(router)},
+        {"name": "models", **_models(router, facts)},
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
         *compact(router.spec.get("extraVolumes") or []),
     ]
@@ -74,12 +75,13 @@ def envoy_mounts() -> list[dict[str, Any]]:
     return [{"name": "envoy-config", "mountPath": ENVOY_DIRECTORY, "readOnly": True}]
 
 
-def _models(router: Router) -> dict[str, Any]:
+def _models(router: Router, facts: Facts) -> dict[str, Any]:
     name = wants.claim_name(router)
     if not name:
         return {"emptyDir": {}}
     claim: dict[str, Any] = {"claimName": name}
-    if router.spec["persistence"]["accessMode"] == "ReadOnlyMany":
+    modes = facts.claim_modes or [router.spec["persistence"]["accessMode"]]
+    if modes == ["ReadOnlyMany"]:
         # Several drivers attach such a volume to a second node only when the pod says so too.
         claim["readOnly"] = True
     return {"persistentVolumeClaim": claim}

@@ -6,7 +6,7 @@ What is in a pod is in containers.py and volumes.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -44,6 +44,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 # Beyond the time that the startup probe gives a pod: pulling the image, finding a node.
 _SCHEDULING_SECONDS = 600
+# Access modes of a volume that pods on several nodes can use.
+_ON_MANY_NODES = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 
 
 def service_account(router: Router, _facts: Facts) -> list[Manifest]:
@@ -85,7 +87,7 @@ def deployment(router: Router, facts: Facts) -> list[Manifest]:
             "spec": {
                 **deployment_replicas(router, facts),
                 "selector": {"matchLabels": selector(router.name)},
-                "strategy": _strategy(router.spec),
+                "strategy": _strategy(router.spec, facts),
                 "progressDeadlineSeconds": _progress_deadline(router.spec),
                 "template": {
                     "metadata": {
@@ -118,14 +120,14 @@ def _pod(router: Router, facts: Facts) -> dict[str, Any]:
             "dnsConfig",
             "initContainers",
         ),
-        **_affinity(router),
+        **_affinity(router, facts),
         **_spread(router),
         "containers": [
             router_container(router, facts),
             *_envoy(router, facts),
             *compact(router.spec.get("extraContainers") or []),
         ],
-        "volumes": volumes(router),
+        "volumes": volumes(router, facts),
     }
 
 
@@ -142,10 +144,10 @@ def _pod_annotations(router: Router, facts: Facts) -> dict[str, str]:
     }
 
 
-def _strategy(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _strategy(spec: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     # The volume is bound to one node: a surging pod may find no room there, and the old pod that
     # holds the room waits for it. So one old pod goes first; with Recreate all of them would.
-    surge, unavailable = (0, 1) if volume_binds_to_node(spec) else (1, 0)
+    surge, unavailable = (0, 1) if volume_binds_to_node(spec, facts.claim_modes) else (1, 0)
     wanted = {
         name: value
         for name, value in (spec.get("rollingUpdate") or {}).items()
@@ -157,11 +159,11 @@ def _strategy(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _affinity(router: Router) -> dict[str, Any]:
+def _affinity(router: Router, facts: Facts) -> dict[str, Any]:
     spec = router.spec
     if spec.get("affinity") is not None:
         return given(spec, "affinity")
-    if not volume_binds_to_node(spec):
+    if not volume_binds_to_node(spec, facts.claim_modes):
         return {}
     # On another node than the volume's a pod would wait for ever (Multi-Attach error). "Preferred"
     # is not enough: the scheduler's own spreading outweighs it. The first pod may go anywhere.
@@ -179,13 +181,14 @@ def _spread(router: Router) -> dict[str, Any]:
     return {name: [{**own, **one} for one in value] for name, value in wanted.items()}
 
 
-def volume_binds_to_node(spec: Mapping[str, Any]) -> bool:
-    """The volume for models can be attached to one node at a time."""
+def volume_binds_to_node(spec: Mapping[str, Any], claim_modes: Sequence[str] = ()) -> bool:
+    """The volume for models can be attached to one node at a time.
+
+    claim_modes: what discovery found of a claim of the user's.
+    """
     persistence = spec["persistence"]
-    return bool(
-        persistence["enabled"]
-        and persistence["accessMode"] in ("ReadWriteOnce", "ReadWriteOncePod")
-    )
+    modes = claim_modes or [persistence["accessMode"]]
+    return bool(persistence["enabled"]) and not _ON_MANY_NODES.intersection(modes)
 
 
 def _progress_deadline(spec: Mapping[str, Any]) -> int:

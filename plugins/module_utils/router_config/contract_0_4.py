@@ -120,7 +120,8 @@ def _alike(endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
 
 
 def _server(endpoint: Endpoint) -> tuple[str, str]:
-    return endpoint.scheme, endpoint.host if endpoint.scheme == "https" else ""
+    name = endpoint.server_name or endpoint.host
+    return endpoint.scheme, name if endpoint.scheme == "https" else ""
 
 
 def _reasoning(family: ReasoningFamily, config: RouterConfig) -> dict[str, Any]:

@@ -55,8 +55,9 @@ def service_host(name: str, namespace: str) -> str:
 
 
 def service_at(host: str) -> tuple[str, str] | None:
-    """Name and namespace of the Service at such a name; None for a name of another form."""
-    parts = host.split(".")
-    if len(parts) != 3 or parts[2] != _SERVICE_SUFFIX:
-        return None
-    return parts[0], parts[1]
+    """Name and namespace of the Service at such a name, with or without the cluster's domain; None
+    for a name of another form."""
+    name, _, rest = host.partition(".")
+    namespace, _, rest = rest.partition(".")
+    is_service = rest == _SERVICE_SUFFIX or rest.startswith(f"{_SERVICE_SUFFIX}.")
+    return (name, namespace) if is_service else None

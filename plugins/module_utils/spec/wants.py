@@ -17,16 +17,19 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 def claim(spec: Mapping[str, Any]) -> bool:
     """A volume claim of the router's own for the models."""
+    return bool(spec["persistence"]["enabled"]) and not existing_claim(spec)
+
+
+def existing_claim(spec: Mapping[str, Any]) -> str:
+    """The user's own claim for the models; "" when there is none, or no volume is wanted."""
     persistence = spec["persistence"]
-    return bool(persistence["enabled"]) and not persistence.get("existingClaim")
+    return str(persistence.get("existingClaim") or "") if persistence["enabled"] else ""
 
 
 def claim_name(router: Router) -> str:
     """The volume claim that the pods use, their own or the user's; "" when they use none."""
-    persistence = router.spec["persistence"]
-    if not persistence["enabled"]:
-        return ""
-    return str(persistence.get("existingClaim") or models_claim_name(router.name))
+    own = models_claim_name(router.name) if claim(router.spec) else ""
+    return existing_claim(router.spec) or own
 
 
 def route(spec: Mapping[str, Any]) -> bool:

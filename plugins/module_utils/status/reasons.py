@@ -57,6 +57,8 @@ REASONS = {
     "NoServiceMatches": "No Service carries the discoveryLabels.",
     "ServiceNotFound": "The Service does not exist.",
     "ServicePortNotFound": "The Service has no such port.",
+    "NoReadyAddress": "No address stands behind the Service.",
+    "PredictorNotFound": "The InferenceService does not say where it is.",
     # the Route of OpenShift
     "RouteAdmitted": "A router of OpenShift serves the Route.",
     "RouteMissing": "There is no Route yet.",
@@ -117,6 +119,11 @@ _BACKEND_REMEDIES = {
     ),
     "ServiceNotFound": ("backend.service", "Create it, or correct name and namespace"),
     "ServicePortNotFound": ("backend.service.port", "Use a port of the Service"),
+    "NoReadyAddress": ("backend", "See why the Service selects no pod that is ready"),
+    "PredictorNotFound": (
+        "backend.inferenceServiceName",
+        "See the Services that KServe has made for it",
+    ),
 }
 
 # A reason's and a message's bounds in metav1.Condition; an Event's note holds less.

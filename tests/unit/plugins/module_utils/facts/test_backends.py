@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
+    BackendReading,
+    Sighting,
+)
 
 KSERVE_SERVED = {"serving.kserve.io": ["v1alpha1", "v1beta1"]}
 
@@ -24,9 +27,27 @@ def service(name: str, *ports: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"ports": list(ports), **spec}}
 
 
-def inference_service(**ready: str) -> dict[str, Any]:
+def endpoint_slice(
+    service: str, *ports: dict[str, Any], ready: bool | None = True
+) -> dict[str, Any]:
+    conditions = {} if ready is None else {"ready": ready}
+    return {
+        "metadata": {
+            "name": f"{service}-x",
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "ports": list(ports),
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": conditions}],
+    }
+
+
+def inference_service(url: str = "", **ready: str) -> dict[str, Any]:
     conditions = [{"type": "Ready", **ready}] if ready else []
-    return {"metadata": {"name": "llama-3-8b"}, "status": {"conditions": conditions}}
+    address = {"address": {"url": url}} if url else {}
+    return {"metadata": {"name": "llama-3-8b"}, "status": {"conditions": conditions, **address}}
+
+
+READY = inference_service(status="True")
 
 
 def resolve(
@@ -35,10 +56,17 @@ def resolve(
     denied: str = "",
     served: dict[str, list[str]] | None = None,
     endpoints: list[dict[str, Any]] | None = None,
+    predictor: Sighting | dict[str, Any] | None = None,
+    slices: Sighting | None = None,
 ) -> Endpoint:
-    sighting = Sighting(list(objects), denied)
+    """slices: those of the Services, one with a ready address each when not given."""
+    if predictor is None or isinstance(predictor, dict):
+        predictor = Sighting([predictor] if predictor else [])
+    if slices is None:
+        slices = Sighting([endpoint_slice(found["metadata"]["name"]) for found in objects])
+    reading = BackendReading(Sighting(list(objects), denied), predictor, slices)
     apis = KSERVE_SERVED if served is None else served
-    return backends.endpoint("apps", item, sighting, apis, endpoints or [])
+    return backends.endpoint("apps", item, reading, apis, endpoints or [])
 
 
 def earlier(address: str, model: str = "llama3-8b") -> list[dict[str, Any]]:
@@ -46,15 +74,84 @@ def earlier(address: str, model: str = "llama3-8b") -> list[dict[str, Any]]:
 
 
 class TestKServe:
-    def test_predictor_speaks_https_on_8443_in_the_routers_namespace(self) -> None:
-        found = resolve(KSERVE, inference_service(status="True"))
-        assert (found.host, found.port, found.scheme) == (
-            "llama-3-8b-predictor.apps.svc",
-            8443,
-            "https",
+    @pytest.mark.parametrize(
+        ("ports", "spec", "address", "scheme"),
+        [
+            ([{"port": 8443}], {}, "llama-3-8b-predictor.apps.svc:8443", "https"),
+            ([{"port": 80}, {"port": 8443}], {}, "llama-3-8b-predictor.apps.svc:8443", "https"),
+            # RawDeployment, which upstream calls Standard.
+            (
+                [{"port": 80, "targetPort": 8080}],
+                {},
+                "llama-3-8b-predictor.apps.svc:80",
+                "http",
+            ),
+            (
+                [{"port": 80, "targetPort": 8080}],
+                {"clusterIP": "None"},
+                "llama-3-8b-predictor.apps.svc:8080",
+                "http",
+            ),
+            (
+                [{"port": 9443, "appProtocol": "https"}],
+                {},
+                "llama-3-8b-predictor.apps.svc:9443",
+                "https",
+            ),
+        ],
+    )
+    def test_the_port_is_that_of_the_predictors_service(
+        self, ports: list[dict[str, Any]], spec: dict[str, Any], address: str, scheme: str
+    ) -> None:
+        found = resolve(KSERVE, READY, predictor=service("llama-3-8b-predictor", *ports, **spec))
+        assert (found.address, found.scheme, found.ready) == (address, scheme, True)
+        assert found.message == "InferenceService apps/llama-3-8b is Ready"
+
+    @pytest.mark.parametrize(
+        ("url", "address"),
+        [
+            ("http://llama-3-8b.apps.svc.cluster.local", "llama-3-8b.apps.svc:80"),
+            ("https://llama-3-8b-predictor.apps.svc", "llama-3-8b-predictor.apps.svc:443"),
+            (
+                "http://llama-3-8b-predictor.apps.svc.example.org:8080/v1",
+                "llama-3-8b-predictor.apps.svc:8080",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "predictor",
+        [None, service("llama-3-8b-predictor", {"port": 80}, type="ExternalName")],
+        ids=["without-service", "ingress"],
+    )
+    def test_without_a_service_of_its_own_its_url_says_where(
+        self, url: str, address: str, predictor: dict[str, Any] | None
+    ) -> None:
+        found = resolve(KSERVE, inference_service(url, status="True"), predictor=predictor)
+        assert (found.address, found.ready) == (address, True)
+
+    @pytest.mark.parametrize("url", ["", "http://llama.example.com", "grpc://a.b.svc", "http://["])
+    def test_one_that_says_nowhere_is_not_ready(self, url: str) -> None:
+        found = resolve(KSERVE, inference_service(url, status="True"))
+        assert (found.ready, found.reason) == (False, "PredictorNotFound")
+        assert "neither a Service llama-3-8b-predictor" in found.message
+
+    def test_what_was_found_stays_while_the_model_is_not_there(self) -> None:
+        known = earlier("llama-3-8b-predictor.apps.svc:80")
+        found = resolve(KSERVE, endpoints=known)
+        assert (found.address, found.scheme, found.ready) == (
+            "llama-3-8b-predictor.apps.svc:80",
+            "http",
+            False,
         )
-        assert found.ready
-        assert not found.message
+
+    def test_what_was_found_for_another_inference_service_does_not_stay(self) -> None:
+        found = resolve(KSERVE, endpoints=earlier("other-predictor.apps.svc:80"))
+        assert found.address == "llama-3-8b-predictor.apps.svc:8443"
+
+    def test_a_predictor_that_may_not_be_read_is_said(self) -> None:
+        found = resolve(KSERVE, READY, predictor=Sighting(denied="services is forbidden"))
+        assert found.reason == "BackendUnreadable"
+        assert "Service apps/llama-3-8b-predictor: services is forbidden" in found.message
 
     @pytest.mark.parametrize(
         ("objects", "served", "denied", "reason", "message"),
@@ -105,7 +202,9 @@ class TestLlamaStack:
         )
         assert found.ready
         assert found.address == "alpha.apps.svc:2"
-        assert found.message == "3 Services match: uses alpha, not beta, zeta"
+        assert found.message == (
+            "Service apps/alpha has ready addresses; 3 Services match: uses alpha, not beta, zeta"
+        )
 
     def test_it_stays_with_the_service_that_it_has_while_that_one_matches(self) -> None:
         services = (service("alpha", {"port": 2}), service("zeta", {"port": 1}))
@@ -152,13 +251,14 @@ class TestLlamaStack:
             ([{"name": "a", "port": 9000}, {"name": "b", "port": 8321}], {}, 9000),
             ([{"port": 80, "targetPort": 8321}], {}, 80),
             ([{"port": 80, "targetPort": 8321}], {"clusterIP": "None"}, 8321),
-            ([{"port": 80, "targetPort": "http"}], {"clusterIP": "None"}, 80),
+            ([{"port": 80, "targetPort": "web"}], {"clusterIP": "None"}, 8000),
         ],
     )
     def test_port_comes_from_the_service(
         self, ports: list[dict[str, Any]], spec: dict[str, Any], expected: int
     ) -> None:
-        assert resolve(LLAMASTACK, service("a", *ports, **spec)).port == expected
+        slices = Sighting([endpoint_slice("a", {"name": "", "port": 8000})])
+        assert resolve(LLAMASTACK, service("a", *ports, **spec), slices=slices).port == expected
 
     def test_port_443_means_https(self) -> None:
         assert resolve(LLAMASTACK, service("a", {"port": 443})).scheme == "https"
@@ -236,12 +336,61 @@ class TestService:
             service("vllm", clusterIP="None"),
             service("vllm", {"port": 80, "targetPort": 8000}, clusterIP="None"),
             service("vllm", {"port": 8000, "targetPort": "http"}),
+            # Which number the name has, nobody knows before there are pods.
+            service("vllm", {"port": 80, "targetPort": "http"}, clusterIP="None"),
         ],
     )
     def test_services_that_map_no_port_are_dialled_as_the_spec_says(
         self, found: dict[str, Any]
     ) -> None:
         assert resolve(SERVICE, found).ready
+
+    @pytest.mark.parametrize(("number", "ready"), [(8000, True), (9000, False)])
+    def test_a_headless_services_named_port_is_looked_up_in_its_endpoint_slices(
+        self, number: int, ready: bool
+    ) -> None:
+        headless = service(
+            "vllm", {"name": "web", "port": 80, "targetPort": "http"}, clusterIP="None"
+        )
+        slices = Sighting([endpoint_slice("vllm", {"name": "web", "port": number})])
+        found = resolve(SERVICE, headless, slices=slices)
+        assert found.ready == ready
+        if not ready:
+            assert found.message.endswith("the pods' own port is needed: 9000, not 8000")
+
+    @pytest.mark.parametrize(
+        "slices",
+        [
+            [],
+            [endpoint_slice("vllm", ready=False)],
+            [endpoint_slice("another")],
+            [{**endpoint_slice("vllm"), "endpoints": None}],
+        ],
+    )
+    def test_without_a_ready_address_it_is_not_ready_and_keeps_its_address(
+        self, slices: list[dict[str, Any]]
+    ) -> None:
+        found = resolve(SERVICE, service("vllm", {"port": 8000}), slices=Sighting(slices))
+        assert (found.ready, found.reason) == (False, "NoReadyAddress")
+        assert found.message == "Service apps/vllm has no ready address behind it"
+        assert found.address == "vllm.apps.svc:8000"
+
+    def test_an_address_whose_readiness_is_not_said_counts_as_ready(self) -> None:
+        slices = Sighting([endpoint_slice("vllm", ready=None)])
+        found = resolve(SERVICE, service("vllm", {"port": 8000}), slices=slices)
+        assert (found.ready, found.message) == (True, "Service apps/vllm has ready addresses")
+
+    def test_slices_that_may_not_be_listed_are_said(self) -> None:
+        denied = Sighting(denied="endpointslices is forbidden")
+        found = resolve(SERVICE, service("vllm", {"port": 8000}), slices=denied)
+        assert found.reason == "BackendUnreadable"
+        assert found.message.startswith("EndpointSlices of Service apps/vllm: ")
+
+    def test_an_external_name_gets_the_name_that_it_stands_for(self) -> None:
+        external = service("vllm", type="ExternalName", externalName="models.example.com")
+        found = resolve(SERVICE, external, slices=Sighting())
+        assert (found.ready, found.server_name) == (True, "models.example.com")
+        assert found.address == "vllm.apps.svc:8000"
 
     def test_a_service_that_may_not_be_read_keeps_its_address(self) -> None:
         found = resolve(SERVICE, denied="services is forbidden")

@@ -14,7 +14,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     Facts,
     discovery,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import Sighting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
+    BackendReading,
+    Sighting,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.discovery import Reading
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     ext_proc_attachment,
@@ -186,7 +189,7 @@ def test_monitoring_needs_an_api_server_that_serves_the_prometheus_operators_kin
 def test_endpoints_keep_the_order_of_the_spec() -> None:
     names = ["c", "a", "b"]
     items = [entry(SERVICE["backend"], name=name) for name in names]
-    reading = Reading(groups=[], backends=[Sighting() for _ in items])
+    reading = Reading(groups=[], backends=[BackendReading() for _ in items])
     facts = discovery.facts(router(*items), reading)
     assert [item.name for item in facts.endpoints] == names
 
@@ -194,7 +197,7 @@ def test_endpoints_keep_the_order_of_the_spec() -> None:
 def test_the_previous_runs_status_tells_where_a_backend_was() -> None:
     earlier = {"name": "first", "model": "llama3-8b", "address": "zeta.apps.svc:8321"}
     owner = router(LLAMASTACK, status={"endpoints": [earlier]})
-    facts = discovery.facts(owner, Reading(groups=[], backends=[Sighting()]))
+    facts = discovery.facts(owner, Reading(groups=[], backends=[BackendReading()]))
     assert facts.endpoints[0].address == "zeta.apps.svc:8321"
 
 
@@ -257,3 +260,14 @@ def test_every_optional_kind_has_its_api_among_the_optional_ones() -> None:
     optional = {resource.api_version for resource in RESOURCES if resource.optional}
     of_groups = set(map(str, discovery.OPTIONAL_APIS.values()))
     assert optional == of_groups | {"route.openshift.io/v1"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "modes"),
+    [(None, []), ({"spec": {"accessModes": ["ReadWriteMany"]}}, ["ReadWriteMany"])],
+)
+def test_the_access_modes_of_an_existing_claim_are_facts(
+    claim: dict[str, Any] | None, modes: list[str]
+) -> None:
+    facts = discovery.facts(router(), Reading(groups=[], existing_claim=claim))
+    assert facts.claim_modes == modes

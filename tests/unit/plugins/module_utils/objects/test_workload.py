@@ -448,6 +448,27 @@ class TestRollout:
         assert "affinity" not in built["template"]["spec"]
         assert built["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
+    @pytest.mark.parametrize(
+        ("modes", "surge", "is_read_only"),
+        [
+            (["ReadWriteMany"], 1, False),
+            (["ReadWriteOnce"], 0, False),
+            (["ReadWriteOnce", "ReadOnlyMany"], 1, False),
+            (["ReadOnlyMany"], 1, True),
+        ],
+    )
+    def test_a_claim_of_the_users_goes_by_its_own_access_modes(
+        self, modes: list[str], surge: int, is_read_only: bool
+    ):
+        built = spec(Facts(claim_modes=modes), persistence={"existingClaim": "shared"})
+
+        assert built["strategy"]["rollingUpdate"]["maxSurge"] == surge
+        assert ("affinity" in built["template"]["spec"]) == (surge == 0)
+        (models,) = [
+            each for each in built["template"]["spec"]["volumes"] if each["name"] == "models"
+        ]
+        assert models["persistentVolumeClaim"].get("readOnly", False) == is_read_only
+
     @pytest.mark.parametrize("affinity", [{}, {"nodeAffinity": {}}])
     def test_the_users_affinity_stands_alone(self, affinity: dict[str, Any]):
         assert pod(affinity=affinity).get("affinity", {}) == affinity
