@@ -11,20 +11,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     host_problems,
     object_name_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
-    MATCHES_LIMIT,
-    RULES_LIMIT,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_label,
     is_subdomain,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    MODEL_ROUTES_LIMIT,
+    RULES_LIMIT,
     is_api_open,
     is_gateway_mode,
+    model_routes_count,
     wants_ext_proc,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     invalid,
@@ -63,12 +61,12 @@ def _hostnames(spec: Spec) -> Problems:
 def _number_of_models(spec: Spec) -> Problems:
     if not wants_ext_proc(spec):
         return
-    # One more for the default model.
-    needed = 1 + sum(-(-len(names) // MATCHES_LIMIT) for names in names_by_model(spec).values())
-    if needed > RULES_LIMIT:
+    needed = model_routes_count(spec)
+    if needed > MODEL_ROUTES_LIMIT:
         yield invalid(
             "spec.gateway.extProc",
-            f"spec.vllmEndpoints needs {needed} rules and an HTTPRoute has {RULES_LIMIT} at most",
+            f"spec.vllmEndpoints needs {needed} HTTPRoutes of {RULES_LIMIT} rules, and a policy for "
+            f"them can name {MODEL_ROUTES_LIMIT}",
             "Spread the models over several SemanticRouters, or run standalone",
         )
 

@@ -16,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+    model_routes_count,
     wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import selects
@@ -128,8 +129,15 @@ def route_names(router: Router, facts: Facts) -> list[str]:
     """Names of the HTTPRoutes that there should be."""
     if not (is_gateway_mode(router.spec) and facts.serves(apis.GATEWAY)):
         return []
-    models = [models_route_name(router.name)] if is_attachable(router, facts) else []
-    return [router.name, *models]
+    return [router.name, *model_route_names(router, facts)]
+
+
+def model_route_names(router: Router, facts: Facts) -> list[str]:
+    """Those of the models, which come with what makes the Gateway ask the router."""
+    if not is_attachable(router, facts):
+        return []
+    numbers = range(1, model_routes_count(router.spec) + 1)
+    return [models_route_name(router.name, number) for number in numbers]
 
 
 def policy_kinds(router: Router, facts: Facts) -> list[str]:

@@ -2,8 +2,9 @@
 """What leads from an existing Gateway to the router: gateway mode.
 
 ``<name>`` carries the harmless part of the router's own HTTP API. With gateway.extProc there is
-also ``<name>-models``, the data path, and what makes the Gateway ask the router about each of its
-requests. That route is never there without: a request that is not asked about skips the guards.
+also ``<name>-models`` (several for many models), the data path, and what makes the Gateway ask the
+router about each of its requests. It is never there without: a request that is not asked about
+skips the guards.
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     CONTROLLER_ISTIO,
     LABEL_GATEWAY_NAME,
     is_attachable,
+    model_route_names,
     route_names,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    MATCHES_LIMIT,
+    RULES_LIMIT,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,
@@ -44,7 +50,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     Manifest,
     headless_service_name,
     metadata,
-    models_route_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
     default_model,
@@ -52,10 +57,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models i
     served_by,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-
-# What one HTTPRoute, and one rule of it, may have in the oldest Gateway API that has v1.
-RULES_LIMIT = 16
-MATCHES_LIMIT = 8
 
 # OpenAI's list of models: in standalone mode the router answers it through ext_proc.
 _MODELS_PATH = "/v1/models"
@@ -71,21 +72,19 @@ Rule = dict[str, Any]
 
 def http_routes(router: Router, facts: Facts) -> list[Manifest]:
     """The HTTPRoutes; none where the cluster does not know them, which discovery says."""
-    return [
-        _http_route(
-            router,
-            name,
-            _api_rules(router) if name == router.name else model_rules(router, facts),
-        )
-        for name in route_names(router, facts)
-    ]
+    rules = model_rules(router, facts)
+    by_route = {
+        router.name: _api_rules(router),
+        **dict(zip(model_route_names(router, facts), _slices(rules, RULES_LIMIT), strict=False)),
+    }
+    return [_http_route(router, name, by_route[name]) for name in route_names(router, facts)]
 
 
 def ext_proc_attachment(router: Router, facts: Facts) -> list[Manifest]:
     """What makes the Gateway ask the router, in the words of the Gateway's controller."""
     if not is_attachable(router, facts):
         return []
-    return [build(router) for build in _ATTACHMENTS[facts.gateway["controller"]]]
+    return [build(router, facts) for build in _ATTACHMENTS[facts.gateway["controller"]]]
 
 
 def model_rules(router: Router, facts: Facts) -> list[Rule]:
@@ -94,7 +93,7 @@ def model_rules(router: Router, facts: Facts) -> list[Rule]:
     rules = [
         _rule([_model_match(name) for name in some], _backend_refs(grouped.get(model, [])))
         for model, names in names_by_model(router.spec).items()
-        for some in _slices(names)
+        for some in _slices(names, MATCHES_LIMIT)
     ]
     default = served_by(router.spec).get(default_model(router.spec), "")
     return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backend_refs(grouped.get(default, [])))]
@@ -131,7 +130,7 @@ def _api_rules(router: Router) -> list[Rule]:
     port = router.spec["service"]["api"]["port"]
     return [
         _rule(some, [_backend_ref(router.name, router.namespace, port, 1)])
-        for some in _slices(matches)
+        for some in _slices(matches, MATCHES_LIMIT)
     ]
 
 
@@ -165,18 +164,17 @@ def _backend_ref(name: str, namespace: str, port: int, weight: int) -> dict[str,
     }
 
 
-def _slices(items: list[Any]) -> list[list[Any]]:
-    starts = range(0, len(items), MATCHES_LIMIT)
-    return [items[start : start + MATCHES_LIMIT] for start in starts]
+def _slices(items: list[Any], limit: int) -> list[list[Any]]:
+    return [items[start : start + limit] for start in range(0, len(items), limit)]
 
 
-def _envoy_extension_policy(router: Router) -> Manifest:
+def _envoy_extension_policy(router: Router, facts: Facts) -> Manifest:
     return {
         "apiVersion": str(apis.ENVOY_GATEWAY),
         "kind": "EnvoyExtensionPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
-            "targetRefs": [_models_route_target(router)],
+            "targetRefs": _model_route_targets(router, facts),
             "extProc": [
                 {
                     "backendRefs": [
@@ -200,7 +198,7 @@ def _envoy_extension_policy(router: Router) -> Manifest:
     }
 
 
-def _backend_traffic_policy(router: Router) -> Manifest:
+def _backend_traffic_policy(router: Router, facts: Facts) -> Manifest:
     """Room for whole prompts and answers: ext_proc buffers both, and 32 KiB is the default.
 
     Beyond it a prompt gets 413 and an answer 500. The limit of the buffer filter, which this puts
@@ -211,7 +209,7 @@ def _backend_traffic_policy(router: Router) -> Manifest:
         "kind": "BackendTrafficPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
-            "targetRefs": [_models_route_target(router)],
+            "targetRefs": _model_route_targets(router, facts),
             # Into the policy that the Gateway's owner may have for all routes, not in its place.
             "mergeType": "StrategicMerge",
             "requestBuffer": {"limit": f"{BODY_LIMIT_BYTES // 2**20}Mi"},
@@ -219,15 +217,14 @@ def _backend_traffic_policy(router: Router) -> Manifest:
     }
 
 
-def _models_route_target(router: Router) -> dict[str, Any]:
-    return {
-        "group": apis.GATEWAY.group,
-        "kind": "HTTPRoute",
-        "name": models_route_name(router.name),
-    }
+def _model_route_targets(router: Router, facts: Facts) -> list[dict[str, Any]]:
+    return [
+        {"group": apis.GATEWAY.group, "kind": "HTTPRoute", "name": name}
+        for name in model_route_names(router, facts)
+    ]
 
 
-def _envoy_filter(router: Router) -> Manifest:
+def _envoy_filter(router: Router, _facts: Facts) -> Manifest:
     """For the whole Gateway: Istio has nothing narrower that leaves a failing router closed."""
     cluster = f"ext-proc-{router.namespace}-{router.name}"
     return {

@@ -69,9 +69,9 @@ def dashboard_config_map_name(router_name: str) -> str:
     return f"{router_name}-dashboard"
 
 
-def models_route_name(router_name: str) -> str:
-    """HTTPRoute of the models, in gateway mode with extProc."""
-    return f"{router_name}-models"
+def models_route_name(router_name: str, number: int = 1) -> str:
+    """An HTTPRoute of the models, in gateway mode with extProc. number: from 1."""
+    return f"{router_name}-models" if number == 1 else f"{router_name}-models-{number}"
 
 
 def headless_service_name(router_name: str) -> str:

@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
     openshift,
     workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -91,10 +92,29 @@ def test_the_list_of_models_and_health_come_through() -> None:
     assert {"/health", "/ready", "/v1/models", "/api/v1/classify"} <= exact
 
 
-def test_rules_keep_to_the_limits_of_the_first_gateway_api() -> None:
-    for route in routes(asking(endpoint("a"))).values():
-        assert len(route["spec"]["rules"]) <= gateway.RULES_LIMIT
-        assert all(len(rule["matches"]) <= gateway.MATCHES_LIMIT for rule in route["spec"]["rules"])
+@pytest.mark.parametrize(("models", "count"), [(1, 1), (15, 1), (16, 2), (20, 2), (200, 13)])
+def test_many_models_take_several_routes_within_the_limits_of_the_first_gateway_api(
+    models: int, count: int
+) -> None:
+    router = asking(*(endpoint(f"n{n}", f"model-{n}") for n in range(models)))
+    found = facts(router, "kubernetes")
+    built = routes(router, found)
+    names = [name for name in built if name != "my-router"]
+    assert names == ["my-router-models", *(f"my-router-models-{n}" for n in range(2, count + 1))]
+    for route in built.values():
+        assert len(route["spec"]["rules"]) <= gateway_mode.RULES_LIMIT
+        assert all(
+            len(rule["matches"]) <= gateway_mode.MATCHES_LIMIT for rule in route["spec"]["rules"]
+        )
+    selected = [
+        match["headers"][0]["value"]
+        for name in names
+        for match in matches(built[name])
+        if "headers" in match
+    ]
+    assert selected == [f"model-{n}" for n in range(models)]
+    for policy in gateway.ext_proc_attachment(router, found):
+        assert [target["name"] for target in policy["spec"]["targetRefs"]] == names
 
 
 def test_section_and_host_names_are_passed_on() -> None:
@@ -141,13 +161,13 @@ def test_a_model_without_an_address_keeps_its_rule_without_a_backend() -> None:
     assert routes(router, found)["my-router-models"]["spec"]["rules"][0]["backendRefs"] == []
 
 
-def test_too_many_models_for_one_http_route_are_a_mistake() -> None:
-    most = [endpoint(f"m{number}", model=f"m{number}") for number in range(15)]
+def test_more_models_than_policies_can_name_routes_of_are_a_mistake() -> None:
+    most = [endpoint(f"m{number}", model=f"m{number}") for number in range(255)]
     assert rules.check(asking(*most), facts(asking(*most), "kubernetes")) == []
-    one_more = asking(*most, endpoint("m15", model="m15"))
+    one_more = asking(*most, endpoint("m255", model="m255"))
     (problem,) = rules.check(one_more, facts(one_more, "kubernetes"))
     assert (problem.field, problem.blocking) == ("spec.gateway.extProc", True)
-    assert "needs 17 rules" in problem.found
+    assert "needs 17 HTTPRoutes" in problem.found
 
 
 def test_envoy_gateway_asks_the_router_about_the_models_route_only() -> None:
