@@ -65,7 +65,7 @@ def _number_of_models(spec: Spec) -> Problems:
     if needed > MODEL_ROUTES_LIMIT:
         yield invalid(
             "spec.gateway.extProc",
-            f"spec.vllmEndpoints needs {needed} HTTPRoutes of {RULES_LIMIT} rules, and a policy for "
+            f"spec.vllmEndpoints needs {needed} HTTPRoutes of {RULES_LIMIT} rules; a policy for "
             f"them can name {MODEL_ROUTES_LIMIT}",
             "Spread the models over several SemanticRouters, or run standalone",
         )
