@@ -9,6 +9,11 @@ from typing import Any
 
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
+    BackendReading,
+    endpoint,
+    endpoint_entries,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
 )
@@ -74,9 +79,7 @@ def facts(found: Router, platform: str) -> Facts:
         platform=platform,
         capabilities=_CAPABILITIES,
         gateway=_gateway(found),
-        endpoints=[
-            _endpoint(entry, found.namespace) for entry in found.spec.get("vllmEndpoints", [])
-        ],
+        endpoints=[_endpoint(entry, found.namespace) for entry in endpoint_entries(found)],
     )
 
 
@@ -94,6 +97,8 @@ def _gateway(found: Router) -> dict[str, Any]:
 
 def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
     backend = entry["backend"]
+    if backend["type"] == "external":
+        return endpoint(namespace, entry, BackendReading(), {}, [])
     if backend["type"] == "kserve":
         service, port, scheme = f"{backend['inferenceServiceName']}-predictor", 8443, "https"
     elif backend["type"] == "llamastack":

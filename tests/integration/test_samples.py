@@ -84,7 +84,7 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
                     "apiVersion": "v1",
                     "spec": {"ports": [{"name": "https", "port": 8443}]},
                 }
-            else:
+            elif backend["type"] != "external":
                 service = backend.get("service", {"name": endpoint["name"], "port": 8321})
                 found["Service", service["name"]] = {
                     "apiVersion": "v1",

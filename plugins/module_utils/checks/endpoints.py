@@ -14,7 +14,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     label_problems,
     object_name_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_label
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import hosted
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_label,
+    is_subdomain,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 # What names a model or a LoRA adapter: the router says in a header which it selects.
@@ -108,11 +115,45 @@ def _service(backend: Spec, path: str) -> Problems:
     )
 
 
+def _external(backend: Spec, path: str) -> Problems:
+    external = backend.get("external")
+    if not external:
+        remedy = "Give external.url"
+        yield invalid(f"{path}.external", "type is external but it is missing", remedy)
+        return
+    if not hosted.parsed(external["url"]):
+        found = f'"{external["url"]}" is no URL of a host'
+        yield invalid(f"{path}.external.url", found, "Give one such as https://api.openai.com/v1")
+    if external.get("apiVersion") and external["provider"] != "azure-openai":
+        found = f"{external['provider']} has no versions of its API"
+        yield invalid(f"{path}.external.apiVersion", found, "Remove it")
+    secret = (external.get("apiKeySecretRef") or {}).get("name")
+    yield from object_name_problems(
+        secret, f"{path}.external.apiKeySecretRef.name", "a Secret", is_subdomain
+    )
+
+
 _BY_TYPE: Mapping[str, Callable[[Spec, str], Problems]] = {
     "kserve": _kserve,
     "llamastack": _llamastack,
     "service": _service,
+    "external": _external,
 }
+
+
+def _hosted(spec: Spec) -> Problems:
+    """The router tells models apart, not their endpoints: all of one model get the same key."""
+    entries = spec.get("vllmEndpoints") or []
+    inside = {entry["model"] for entry in entries if not hosted.is_external(entry)}
+    for index, entry in enumerate(entries):
+        path = f"spec.vllmEndpoints[{index}]"
+        if hosted.is_external(entry) and entry["model"] in inside:
+            found = f"{entry['model']} is served in the cluster too"
+            remedy = "Give the hosted one a name of its own, and let decisions choose"
+            yield invalid(f"{path}.model", found, remedy)
+        if hosted.is_external(entry) and is_gateway_mode(spec):
+            found = "behind a Gateway nothing leads out of the cluster"
+            yield invalid(f"{path}.backend.type", found, "Run standalone, or leave the entry out")
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (
@@ -120,4 +161,5 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _models,
     _adapters,
     _backends,
+    _hosted,
 )

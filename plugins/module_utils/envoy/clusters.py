@@ -26,9 +26,26 @@ ROUTER_API = "router-api"
 # No endpoints, on purpose: Envoy's "no healthy upstream" becomes the answer that names the model.
 NO_ENDPOINT = "no-endpoint"
 
+# Where the image has the certificates of public authorities.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
 
 _FAILURES_IN_A_ROW = 5
+
+# Against the authorities that the image brings, and for the name that was asked for.
+_VERIFIED = "https-verified"
+_TLS_PARAMETERS = {"tls_minimum_protocol_version": "TLSv1_2"}
+_TLS: dict[str, dict[str, Any]] = {
+    # The certificate is not verified: KServe's and most of a cluster's have no known authority.
+    "https": {"common_tls_context": {"tls_params": _TLS_PARAMETERS}},
+    _VERIFIED: {
+        "auto_sni_san_validation": True,
+        "common_tls_context": {
+            "tls_params": _TLS_PARAMETERS,
+            "validation_context": {"trusted_ca": {"filename": AUTHORITIES}},
+        },
+    },
+}
 
 Cluster = dict[str, Any]
 
@@ -124,41 +141,38 @@ def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
                     },
                 },
                 "metadata": {
-                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": endpoint.scheme}},
+                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": _transport(endpoint)}},
                 },
             },
         ],
     }
+
+
+def _transport(endpoint: Endpoint) -> str:
+    return _VERIFIED if endpoint.is_outside and endpoint.scheme == "https" else endpoint.scheme
 
 
 def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:
     """TLS for the https endpoints; what matches nothing, http, stays plain."""
-    if not any(endpoint.scheme == "https" for endpoint in endpoints):
-        return {}
-    return {
-        "transport_socket_matches": [
-            {
-                "name": "https",
-                "match": {"scheme": "https"},
-                "transport_socket": {
-                    "name": "envoy.transport_sockets.tls",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls"
-                        ".v3.UpstreamTlsContext",
-                        # The SNI of each endpoint is its own hostname. Not auto_sni, which takes
-                        # it from the request's Host before that is rewritten: from the client.
-                        "auto_host_sni": True,
-                        # No validation_context: in-cluster backends (KServe on 8443) have
-                        # certificates of a cluster-local CA, which the SemanticRouter has no field
-                        # for. So this encrypts, and does not prove who answers.
-                        "common_tls_context": {
-                            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                        },
-                    },
+    used = {_transport(endpoint) for endpoint in endpoints}
+    sockets = [
+        {
+            "name": name,
+            "match": {"scheme": name},
+            "transport_socket": {
+                "name": "envoy.transport_sockets.tls",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+                    ".UpstreamTlsContext",
+                    "auto_host_sni": True,
+                    **more,
                 },
             },
-        ],
-    }
+        }
+        for name, more in _TLS.items()
+        if name in used
+    ]
+    return {"transport_socket_matches": sockets} if sockets else {}
 
 
 def _loopback_cluster(name: str, port: int, protocol: dict[str, Any]) -> Cluster:

@@ -165,6 +165,7 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
 
 def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
     """By what the client says in the body."""
+    grouped = by_model(facts.endpoints)
     known = [
         {
             "name": f"named {name}",
@@ -183,6 +184,8 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
             **_unasked(),
         }
         for name, model in served_by(router.spec).items()
+        # The router gives a hosted model its key and its path, and is not asked here.
+        if not any(endpoint.is_outside for endpoint in grouped.get(model, []))
     ]
     return [*known, _unknown_named_model_route()] if known else []
 

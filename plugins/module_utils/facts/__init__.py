@@ -25,7 +25,8 @@ class Endpoint:
     scheme: "http" or "https".
     ready: an address stands behind it now.
     reason, message: why not, when not ready; else how that is known, and a remark.
-    server_name: what the backend wants to be called in Host and SNI, "" for its own host.
+    server_name: what the backend wants to be called in Host and SNI, "" for its own host. Without a
+        service, it is outside of the cluster at this name.
     """
 
     name: str
@@ -43,7 +44,12 @@ class Endpoint:
     @property
     def host(self) -> str:
         """DNS name of the backend, "" when there is none."""
-        return service_host(self.service, self.namespace) if self.service else ""
+        return service_host(self.service, self.namespace) if self.service else self.server_name
+
+    @property
+    def is_outside(self) -> bool:
+        """Not in the cluster, so that its certificate is one that everybody can verify."""
+        return not self.service and bool(self.server_name)
 
     @property
     def address(self) -> str:

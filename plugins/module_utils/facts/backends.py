@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, hosted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     wants_ext_proc,
@@ -73,8 +73,8 @@ class BackendReading:
 
 
 def endpoint_entries(router: Router) -> list[Entry]:
-    """spec.vllmEndpoints; [] when absent."""
-    return list(router.spec.get("vllmEndpoints") or [])
+    """spec.vllmEndpoints, and hosted models of spec.config.providers."""
+    return hosted.model_entries(router.spec)
 
 
 def endpoint(
@@ -89,12 +89,29 @@ def endpoint(
     namespace: the router's own. served: capabilities. known: status.endpoints of the previous run.
     """
     kind = entry["backend"]["type"]
+    if kind == hosted.TYPE_EXTERNAL:
+        return _external(entry)
     earlier = _earlier(entry, known)
     if kind == TYPE_KSERVE:
         return _kserve(namespace, entry, reading, served, earlier)
     if kind == TYPE_LLAMASTACK:
         return _llamastack(namespace, entry, reading, earlier)
     return _service(namespace, entry, reading)
+
+
+def _external(entry: Entry) -> Endpoint:
+    url = hosted.parsed((entry["backend"].get("external") or {}).get("url"))
+    if not url:
+        return unresolved(entry, "BackendIncomplete", "backend.external has no URL of a host")
+    message = f"{url.host} is outside of the cluster: whether it answers is not known here"
+    return replace(
+        unresolved(entry),
+        port=url.port,
+        scheme=url.scheme,
+        ready=True,
+        message=message,
+        server_name=url.host,
+    )
 
 
 def predictor_name(entry: Entry) -> str:

@@ -7,13 +7,14 @@ what is gone, and two or three functions. Nothing else changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     Model,
+    Provider,
     RouterConfig,
     Section,
 )
@@ -80,7 +81,9 @@ class Contract:
     check: Callable[[RouterConfig], list[Problem]]
 
 
-def backend_refs(endpoints: tuple[Endpoint, ...]) -> list[dict[str, Any]]:
+def backend_refs(
+    endpoints: tuple[Endpoint, ...], providers: Mapping[str, Provider]
+) -> list[dict[str, Any]]:
     """Endpoints in the words that all contracts share.
 
     One whose backend has not been found yet is left out, unless there is no other: every contract
@@ -88,7 +91,9 @@ def backend_refs(endpoints: tuple[Endpoint, ...]) -> list[dict[str, Any]]:
     """
     found = [endpoint for endpoint in endpoints if endpoint.address] or endpoints[:1]
     return [
-        {
+        _hosted_ref(endpoint, providers[endpoint.name])
+        if endpoint.name in providers
+        else {
             "name": endpoint.name,
             "endpoint": endpoint.address or UNRESOLVED_ADDRESS,
             "protocol": endpoint.scheme,
@@ -96,6 +101,18 @@ def backend_refs(endpoints: tuple[Endpoint, ...]) -> list[dict[str, Any]]:
         }
         for endpoint in found
     ]
+
+
+def _hosted_ref(endpoint: Endpoint, provider: Provider) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "provider": provider.name,
+        "base_url": provider.base_url,
+        **({"api_key_env": provider.api_key_env} if provider.api_key_env else {}),
+        **({"api_version": provider.version} if provider.version else {}),
+        **({"extra_headers": provider.headers} if provider.headers else {}),
+        "weight": endpoint.weight,
+    }
 
 
 def model_card(model: Model) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _models(config: RouterConfig) -> list[dict[str, Any]]:
         {
             "name": model.name,
             **({"reasoning_family": model.family.name} if model.family else {}),
-            "backend_refs": backend_refs(model.endpoints),
+            "backend_refs": backend_refs(model.endpoints, model.providers),
         }
         for model in config.models
     ]

@@ -103,7 +103,7 @@ def _model(model: Model, config: RouterConfig) -> dict[str, Any]:
         **({"reasoning": _reasoning(model.family, config)} if model.family else {}),
         "backend_refs": [
             {"name": ref["name"], "provider": "vllm", **ref}
-            for ref in backend_refs(_alike(model.endpoints))
+            for ref in backend_refs(_alike(model.endpoints), model.providers)
         ],
     }
 

