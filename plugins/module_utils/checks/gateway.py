@@ -11,16 +11,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     host_problems,
     object_name_problems,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    MODEL_ROUTES_LIMIT,
+    RULES_LIMIT,
+    model_routes_count,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_label,
     is_subdomain,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    MODEL_ROUTES_LIMIT,
-    RULES_LIMIT,
     is_api_open,
     is_gateway_mode,
-    model_routes_count,
     wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (

@@ -16,7 +16,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
-    model_routes_count,
     wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import selects
@@ -25,8 +24,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     Manifest,
     models_route_name,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+# What one HTTPRoute, and one rule of it, may have in the oldest Gateway API that has v1.
+RULES_LIMIT = 16
+MATCHES_LIMIT = 8
+# As many as a policy of the Gateway's controller can name.
+MODEL_ROUTES_LIMIT = 16
 
 CONTROLLER_ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
 CONTROLLER_ISTIO = "istio.io/gateway-controller"
@@ -138,6 +144,16 @@ def model_route_names(router: Router, facts: Facts) -> list[str]:
         return []
     numbers = range(1, model_routes_count(router.spec) + 1)
     return [models_route_name(router.name, number) for number in numbers]
+
+
+def _model_rules_count(spec: Mapping[str, Any]) -> int:
+    """How many rules the HTTPRoutes of the models have together; one is for the default model."""
+    return 1 + sum(-(-len(names) // MATCHES_LIMIT) for names in names_by_model(spec).values())
+
+
+def model_routes_count(spec: Mapping[str, Any]) -> int:
+    """How many HTTPRoutes that takes. A Gateway merges them."""
+    return -(-_model_rules_count(spec) // RULES_LIMIT)
 
 
 def policy_kinds(router: Router, facts: Facts) -> list[str]:

@@ -31,16 +31,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
     LABEL_GATEWAY_NAME,
+    MATCHES_LIMIT,
+    RULES_LIMIT,
     is_attachable,
     model_route_names,
     route_names,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    MATCHES_LIMIT,
-    RULES_LIMIT,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BODY_LIMIT_BYTES,
     CONNECT_TIMEOUT,

@@ -10,16 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
 
 STANDALONE = "standalone"
 GATEWAY_INTEGRATION = "gateway-integration"
-
-# What one HTTPRoute, and one rule of it, may have in the oldest Gateway API that has v1.
-RULES_LIMIT = 16
-MATCHES_LIMIT = 8
-# As many as a policy of the Gateway's controller can name.
-MODEL_ROUTES_LIMIT = 16
 
 _API_AUTH_MODE = ("config", "global", "services", "management_api", "auth", "mode")
 
@@ -46,13 +39,3 @@ def is_api_open(spec: Mapping[str, Any]) -> bool:
     configuration says so. The HTTPRoute lets the harmless paths through and no others.
     """
     return is_gateway_mode(spec) and at(spec, _API_AUTH_MODE) != "bearer"
-
-
-def model_rules_count(spec: Mapping[str, Any]) -> int:
-    """How many rules the HTTPRoutes of the models have together; one is for the default model."""
-    return 1 + sum(-(-len(names) // MATCHES_LIMIT) for names in names_by_model(spec).values())
-
-
-def model_routes_count(spec: Mapping[str, Any]) -> int:
-    """How many HTTPRoutes that takes. A Gateway merges them."""
-    return -(-model_rules_count(spec) // RULES_LIMIT)

@@ -19,7 +19,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
     openshift,
     workload,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -102,9 +101,9 @@ def test_many_models_take_several_routes_within_the_limits_of_the_first_gateway_
     names = [name for name in built if name != "my-router"]
     assert names == ["my-router-models", *(f"my-router-models-{n}" for n in range(2, count + 1))]
     for route in built.values():
-        assert len(route["spec"]["rules"]) <= gateway_mode.RULES_LIMIT
+        assert len(route["spec"]["rules"]) <= gateways.RULES_LIMIT
         assert all(
-            len(rule["matches"]) <= gateway_mode.MATCHES_LIMIT for rule in route["spec"]["rules"]
+            len(rule["matches"]) <= gateways.MATCHES_LIMIT for rule in route["spec"]["rules"]
         )
     selected = [
         match["headers"][0]["value"]
