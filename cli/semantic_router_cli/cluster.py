@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    STRICT,
     ApiError,
     Client,
 )
@@ -38,6 +39,7 @@ from semantic_router_cli.files import FileError
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _SECONDS = 10.0
+_REHEARSAL = {"dryRun": "All", **STRICT}
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Cluster:
     def rehearse_router(self, resource: Manifest) -> tuple[Manifest, Manifest | None]:
         """(as the API server would store it, as it is now). Nothing is stored.
 
-        A replacement, for what is no longer in the file to be gone.
+        A replacement, for what is no longer in the file to be gone; as strict as kubectl apply.
         """
         metadata = resource.get("metadata") or {}
         if not metadata.get("name"):
@@ -142,9 +144,9 @@ class Cluster:
         live = self.client.get(path)
         if live is None:
             collection = path.rpartition("/")[0]
-            return self.client.post(collection, body, {"dryRun": "All"}), None
+            return self.client.post(collection, body, _REHEARSAL), None
         body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-        status, text = self.raw("PUT", f"{path}?dryRun=All", body=body)
+        status, text = self.raw("PUT", f"{path}?{urlencode(_REHEARSAL)}", body=body)
         answer = json.loads(text) if text.startswith("{") else {}
         if status >= 300:
             raise ApiError(status, str(answer.get("reason", "")), str(answer.get("message", text)))

@@ -6,9 +6,11 @@ so); 2 the command line or a file cannot be used; 3 the cluster cannot be asked.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -37,7 +39,7 @@ from rich.text import Text
 from semantic_router_cli import display, files, tree, validation
 from semantic_router_cli.display import Output
 from semantic_router_cli.tree import State
-from semantic_router_cli.validation import Verdict
+from semantic_router_cli.validation import Judge, Verdict
 
 if TYPE_CHECKING:
     from semantic_router_cli.cluster import Cluster
@@ -136,7 +138,12 @@ def _told() -> Iterator[None]:
         raise typer.Exit(UNUSABLE) from error
     except RouterError as error:
         display.error(f"{error.problem.found}. {_remedy(error.problem)}.")
-        raise typer.Exit(NO if error.problem.reason == "ApplyRefused" else UNREACHABLE) from error
+        raise typer.Exit(NO if _is_an_answer(error) else UNREACHABLE) from error
+
+
+def _is_an_answer(error: RouterError) -> bool:
+    """The cluster was asked, and refuses what is in the file."""
+    return error.problem.reason == "ApplyRefused" or getattr(error, "is_a_policys", False)
 
 
 def _remedy(problem: Problem) -> str:
@@ -286,25 +293,39 @@ def validate(
         str | None, typer.Option("--vllm-sr", help="The router's validator; else on PATH.")
     ] = None,
     envoy: Annotated[str | None, typer.Option("--envoy", help="Envoy; else on PATH.")] = None,
+    require: Annotated[
+        list[Judge] | None,
+        typer.Option(
+            "--require",
+            help="Fail when this one was not asked. May be given several times.",
+            case_sensitive=False,
+        ),
+    ] = None,
     output: Form = None,
 ) -> None:
     """Hold a file against the CRD, the rules, the router's validator and Envoy. Asks no cluster."""
     with _told():
         resources = files.routers(file)
     found = validation.programs(vllm_sr, envoy)
+    required = require or []
     results = []
     failed = False
-    for resource in resources:
-        name = str((resource.get("metadata") or {}).get("name") or "without a name")
-        if not output:
-            display.show(Text.assemble("SemanticRouter ", (name, "bold")))
-        judgements = []
-        for judgement in validation.judge(resource, platform, found):
-            judgements.append(judgement)
-            failed = failed or judgement.verdict is Verdict.FAILED
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with display.waiting("the CRD and the rules look"):
+            asked = [validation.ask(resource, platform, found, pool) for resource in resources]
+        for resource, answers in zip(resources, asked, strict=True):
+            name = str((resource.get("metadata") or {}).get("name") or "without a name")
             if not output:
-                _print_judgement(judgement)
-        results.append({"name": name, "judgements": [item.as_dict() for item in judgements]})
+                display.show(Text.assemble("SemanticRouter ", (name, "bold")))
+            judgements = []
+            for judge, answer in answers.items():
+                with display.waiting(f"{name}: {judge} looks"):
+                    judgement = answer()
+                judgements.append(judgement)
+                failed = failed or judgement.fails(required)
+                if not output:
+                    _print_judgement(judgement, judgement.fails(required))
+            results.append({"name": name, "judgements": [item.as_dict() for item in judgements]})
     if output:
         display.data(results, output)
     raise typer.Exit(NO if failed else 0)
@@ -318,9 +339,10 @@ _STATE_OF = {
 }
 
 
-def _print_judgement(judgement: validation.Judgement) -> None:
+def _print_judgement(judgement: validation.Judgement, fails: bool) -> None:
     style = "bright_black" if judgement.verdict is Verdict.PASSED else ""
-    head = Text.assemble("  ", display.mark(_STATE_OF[judgement.verdict]), " ")
+    state = State.BROKEN if fails else _STATE_OF[judgement.verdict]
+    head = Text.assemble("  ", display.mark(state), " ")
     head.append(f"{judgement.judge:<8}", "bold").append(f"{judgement.verdict:<11}")
     display.show(display.beside(head, Text(judgement.said, style)))
     for problem in judgement.problems:

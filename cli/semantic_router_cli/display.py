@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
@@ -74,6 +75,17 @@ def show_unfolded(text: Text) -> None:
 def show_on_stderr(text: Text) -> None:
     """For people, where the answer itself is an error."""
     console(stderr=True).print(text)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Something moves on a terminal while something takes its time; nothing anywhere else."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield
+        return
+    with out.status(Text(what)):
+        yield
 
 
 def _whole() -> Column:

@@ -23,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     apis,
     crd,
     gateway_mode,
+    models,
     writing,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
@@ -46,7 +47,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 
 from semantic_router_cli import status
 from semantic_router_cli.cluster import Answer, Cluster
-from semantic_router_cli.tree import Backend, State, condition_of
+from semantic_router_cli.tree import Backend, State, condition_of, deletion
 
 OPERATOR = "semantic-router-operator-controller-manager"
 OPERATOR_NAMESPACE = "semantic-router-operator-system"
@@ -55,7 +56,13 @@ OLDEST_MINOR = 24
 _CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{API_GROUP}"
 _HF_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
 
-_YOU_MAY_NOT = "you may not list StorageClasses: whether this one is there stays open"
+# The operator's problems that are of whoever asks, when a person does.
+_YOU_MAY_NOT = {
+    "StorageClassesUnreadable": (
+        "you may not list StorageClasses: whether this one is there stays open"
+    ),
+    "GatewayUnreadable": "you may not read the Gateway or its class: what they lack stays open",
+}
 
 # Which chapter of the document a reason belongs to, by how it begins.
 _TOPICS = {
@@ -88,9 +95,9 @@ class Finding:
 def examine(cluster: Cluster, routers: list[Manifest]) -> Iterator[Finding]:
     """Everything, the cluster first."""
     yield from _cluster(cluster)
-    deployment = _operator(cluster)
-    yield from of_the_operator(cluster, deployment, routers)
-    yield from _platform(cluster, deployment)
+    operator = _operator(cluster)
+    yield from of_the_operator(cluster, operator, routers)
+    yield from _platform(cluster, operator.first)
     for resource in routers:
         yield from _router(cluster, Router(resource))
 
@@ -114,6 +121,10 @@ def _crd(cluster: Cluster) -> Iterator[Finding]:
         yield Finding("Cluster", State.BROKEN, "the CRD is not installed", "", where, remedy)
         return
     installed = cluster.find(_CRD_PATH)
+    if installed.denied:
+        found = "SemanticRouter is served; you may not look whether its CRD has every field"
+        yield Finding("Cluster", State.UNKNOWN, found, "", where)
+        return
     if installed.first is None:
         yield Finding("Cluster", State.OK, "SemanticRouter is served")
         return
@@ -128,27 +139,30 @@ def _crd(cluster: Cluster) -> Iterator[Finding]:
         yield Finding("Cluster", State.OK, "the CRD is installed, with every field")
 
 
-def _operator(cluster: Cluster) -> Manifest | None:
-    """Wherever it was put; who may not look everywhere looks where it belongs."""
+def _operator(cluster: Cluster) -> Answer:
+    """Its Deployment, wherever it was put; who may not look everywhere looks where it belongs."""
     by_name = f"metadata.name={OPERATOR}"
     everywhere = cluster.look("/apis/apps/v1/deployments", fieldSelector=by_name)
     if not everywhere.denied:
-        return everywhere.first
-    return cluster.find(
-        f"/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/{OPERATOR}"
-    ).first
+        return everywhere
+    usual = cluster.find(f"/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/{OPERATOR}")
+    # It may be elsewhere, where one may not look.
+    return usual if usual.first else everywhere
 
 
 def of_the_operator(
-    cluster: Cluster, deployment: Manifest | None, routers: list[Manifest]
+    cluster: Cluster, operator: Answer, routers: list[Manifest]
 ) -> Iterator[Finding]:
+    deployment = operator.first
     unseen = [
         f"{item['metadata']['namespace']}/{item['metadata']['name']}"
         for item in routers
         if int((item.get("status") or {}).get("observedGeneration") or 0)
         < int(item["metadata"].get("generation") or 0)
     ]
-    if deployment is None:
+    if deployment is None and operator.denied:
+        yield _operator_unseen(routers, unseen)
+    elif deployment is None:
         yield _operator_missing(routers, unseen)
     else:
         yield from _operator_deployment(cluster, deployment)
@@ -175,6 +189,19 @@ def _watched(deployment: Manifest) -> list[str]:
     return [name.strip() for name in str(given.get("WATCH_NAMESPACE") or "").split(",") if name]
 
 
+def _operator_unseen(routers: list[Manifest], unseen: list[str]) -> Finding:
+    """Whoever may not look for it sees its work all the same."""
+    where = f"namespace {OPERATOR_NAMESPACE}"
+    found = "you may not look for it"
+    if unseen:
+        remedy = "Ask who may: kubectl sr doctor"
+        found += f"; nobody has looked at the current spec of {', '.join(unseen)}"
+        return Finding("Operator", State.BROKEN, found, "", where, remedy)
+    if routers:
+        return Finding("Operator", State.OK, f"{found}; every router is looked after", "", where)
+    return Finding("Operator", State.UNKNOWN, found, "", where)
+
+
 def _operator_missing(routers: list[Manifest], unseen: list[str]) -> Finding:
     where = f"namespace {OPERATOR_NAMESPACE}"
     if routers and not unseen:
@@ -199,8 +226,10 @@ def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Fin
     elif live_workload.is_rolled_out(deployment):
         yield Finding("Operator", State.OK, f"{available}, image {image}", "", where)
     else:
-        troubles = live_workload.pod_troubles(list(_operator_pods(cluster, deployment).items))
-        why = " ".join(dict.fromkeys(trouble.message for trouble in troubles)) or "It starts"
+        pods = _operator_pods(cluster, deployment)
+        troubles = live_workload.pod_troubles(list(pods.items))
+        why = " ".join(dict.fromkeys(trouble.message for trouble in troubles))
+        why = why or ("You may not look at its pods" if pods.denied else "It starts")
         remedy = f"kubectl describe pods -n {namespace}"
         yield Finding("Operator", State.BROKEN, f"{available}. {why}", "", where, remedy)
     ours = client.user_agent().rpartition("/")[2]
@@ -238,13 +267,14 @@ def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
     found = examination.examine(Reads(cluster.client), router)
     problems = found.problems
     seen = status.view(cluster, router.resource)
-    unreadable = [problem for problem in problems if problem.reason == "StorageClassesUnreadable"]
+    # What the person here may not read, the operator may.
+    unreadable = [item for item in problems if found.denied or item.reason in _YOU_MAY_NOT]
     problems = [problem for problem in problems if problem not in unreadable]
     findings = [
         *_stopped(name, router),
+        *leaving(name, [router.resource, *seen.objects]),
         *_of_problems(name, router, problems),
-        # What the person here may not read, the operator may.
-        *(Finding("Access", State.UNKNOWN, _YOU_MAY_NOT, name, item.field) for item in unreadable),
+        *(_not_allowed(name, item) for item in unreadable),
         *_backends(name, router, seen.backends),
         *_gateway(name, router, problems),
         *_route(name, router, problems),
@@ -254,6 +284,12 @@ def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
     ]
     # A finding of the operator's rules and one of ours may be the same.
     yield from sorted(dict.fromkeys(findings), key=lambda item: _order(item.topic))
+
+
+def _not_allowed(router: str, problem: Problem) -> Finding:
+    found = _YOU_MAY_NOT.get(problem.reason, f"you may not look: {problem.found}")
+    remedy = "`kubectl sr status` has what the operator says"
+    return Finding("Access", State.UNKNOWN, found, router, problem.field, remedy)
 
 
 def _order(topic: str) -> int:
@@ -275,6 +311,18 @@ def _of_problems(name: str, router: Router, problems: list[Problem]) -> Iterator
         state = State.BROKEN if problem.reason in worse else State.WARNING
         topic = _topic(problem.reason)
         yield Finding(topic, state, problem.found, name, problem.field, problem.remedy)
+
+
+def leaving(name: str, objects: list[Manifest]) -> Iterator[Finding]:
+    """Which of them are being deleted, and what holds them."""
+    for manifest in objects:
+        held = deletion(manifest)
+        if held is None:
+            continue
+        where = f"{manifest['kind']} {manifest['metadata']['name']}"
+        found = f"it is being deleted{', ' if held[0] else ''}{held[0]}"
+        state = State.WARNING if held[0] else State.WAITING
+        yield Finding("Spec", state, found, name, where, held[1])
 
 
 def _stopped(name: str, router: Router) -> Iterator[Finding]:
@@ -311,12 +359,16 @@ def _backends(name: str, router: Router, found_now: list[Backend]) -> Iterator[F
             yield Finding("Backends", State.WARNING, found, name, where, remedy)
         else:
             well += 1
-    if not found_now and (router.spec.get("config") or {}).get("providers"):
-        yield Finding("Backends", State.OK, "spec.config.providers names them", name)
-    elif not found_now:
+    lost = models.without_route(router.spec)
+    if lost:
+        problem = reasons.without_route(lost)
+        yield Finding("Backends", State.BROKEN, problem.found, name, problem.field, problem.remedy)
+    if not found_now and not gateway_mode.has_routes_of_ours(router.spec):
+        yield Finding("Backends", State.OK, "the routes to them are not the operator's", name)
+    elif not found_now and not lost:
         found, remedy = "there are none", "List the model servers"
         yield Finding("Backends", State.BROKEN, found, name, "spec.vllmEndpoints", remedy)
-    elif well == len(found_now):
+    elif found_now and well == len(found_now):
         yield Finding("Backends", State.OK, f"all {well} are there, with pods behind them", name)
 
 
@@ -360,7 +412,14 @@ def _route_ready(
 
 
 def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterator[Finding]:
-    workload = read_workload(cluster.client, router, facts)
+    try:
+        workload = read_workload(cluster.client, router, facts)
+    except client.ApiError as error:
+        if error.status != 403:
+            raise
+        found = f"you may not look at its pods and objects: {error.problem.found}"
+        yield Finding("Access", State.UNKNOWN, found, name)
+        return
     troubles = live_workload.troubles_of(workload)
     for trouble in troubles:
         topic = _topic(trouble.reason)

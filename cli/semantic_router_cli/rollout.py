@@ -16,7 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
     live_workload,
 )
 
-from semantic_router_cli.tree import condition_of
+from semantic_router_cli.tree import condition_of, deletion
 
 if TYPE_CHECKING:
     # The kubernetes client behind it takes half a second to import, and Tab needs none.
@@ -101,8 +101,10 @@ def progress(resource: Manifest | None, goal: Goal, loading: str = "") -> Progre
     status = router.status
     wanted = int(status.get("replicas") or router.spec["replicas"])
     ready = int(status.get("readyReplicas") or 0)
+    held = deletion(resource)
+    leaves = f"is being deleted{', ' if held[0] else ''}{held[0]}" if held is not None else ""
     if not goal.type:
-        return Progress(False, ready, wanted, "is being deleted" if _leaves(router) else "is there")
+        return Progress(False, ready, wanted, leaves or "is there")
     condition = condition_of(router, goal.type)
     seen = condition if condition else status
     if int(seen.get("observedGeneration") or 0) < router.generation:
@@ -111,12 +113,10 @@ def progress(resource: Manifest | None, goal: Goal, loading: str = "") -> Progre
         there = ", ".join(str(item.get("type")) for item in status.get("conditions") or [])
         return Progress(False, ready, wanted, f"there is no condition {goal.type}, but {there}")
     reached = str(condition.get("status")).casefold() == goal.status.casefold()
+    if leaves and not reached:
+        return Progress(False, ready, wanted, leaves)
     said = loading if loading and not reached else str(condition.get("message") or "")
     return Progress(reached, ready, wanted, f"{condition.get('reason')}: {said}")
-
-
-def _leaves(router: Router) -> bool:
-    return bool(router.resource["metadata"].get("deletionTimestamp"))
 
 
 def loading(cluster: Cluster, resource: Manifest) -> str:

@@ -58,7 +58,18 @@ def view(cluster: Cluster, resource: Manifest) -> View:
         events=list(events.result().items),
         backends=behind.result(),
         denied=list(dict.fromkeys(answer.denied for answer in every if answer.denied)),
+        hidden=frozenset(
+            kind.kind for kind, answer in zip(kinds, answers, strict=True) if answer.denied
+        ),
+        nodes=_nodes(cluster, list(pods.result().items)),
     )
+
+
+def _nodes(cluster: Cluster, pods: list[Manifest]) -> list[Manifest]:
+    """Those of the pods. That one may not read them is no news: most people may not."""
+    names = dict.fromkeys(pod["spec"].get("nodeName") for pod in pods)
+    found = (cluster.find(f"/api/v1/nodes/{name}").first for name in names if name)
+    return [node for node in found if node is not None]
 
 
 def _in_order(objects: chain[Manifest]) -> list[Manifest]:

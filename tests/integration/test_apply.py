@@ -493,6 +493,19 @@ def test_a_selector_that_cannot_change_says_so_and_how_to_go_on(applied: Cluster
     assert f"delete Deployment {NAME}" in problem.remedy
 
 
+def test_an_edited_service_is_blamed_and_not_the_router(applied: Cluster) -> None:
+    renamed = {"name": "renamed", "port": 50051, "targetPort": "grpc"}
+    taken = {"name": "grpc", "port": 9999}
+    edit = json.dumps({"spec": {"ports": [renamed, taken]}})
+    applied.kubectl("patch", "service", NAME, "--type=merge", f"--patch={edit}")
+    (problem,) = applied.apply(applied.objects()).problems
+    assert (problem.reason, problem.field, problem.retry) == ("ApplyRefused", "", True)
+    assert problem.found.startswith(f"Service {NAME}, as it is now, does not go with")
+    assert "Duplicate value" in problem.found
+    applied.kubectl("delete", "service", NAME)
+    assert settled(applied) == {"created", "unchanged"}
+
+
 def test_check_mode_tells_what_would_happen_and_does_nothing(applied: Cluster) -> None:
     wanted = applied.objects()
     of_kind(wanted, "ConfigMap")["data"]["config.yaml"] = "threshold: 0.7\n"

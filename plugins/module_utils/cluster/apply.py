@@ -21,6 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster impor
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import prune as pruning
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    STRICT,
     ApiError,
     Client,
 )
@@ -31,6 +32,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
+    applied,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import provenance
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
@@ -45,6 +49,8 @@ CREATED, CHANGED, UNCHANGED, PRUNED = "created", "changed", "unchanged", "pruned
 # Server-side apply with a version that no object has makes a new object or fails: it never touches
 # one that is there. (The API server compares versions where there is an object, and only there.)
 _OF_NOTHING = "1"
+# Of the object that is rehearsed, and never made, to know whether a new one would be taken.
+_NAME_OF_NOTHING = "semantic-router-rehearsal"
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
@@ -307,14 +313,34 @@ class _Requests:
 
     def _failed(self, step: _Step, error: ApiError) -> _Step:
         source = provenance.source_of(self._router, self._facts, step.desired)
-        found = refusal.problems(error, step.desired, step.live, source)
+        found = refusal.problems(
+            error,
+            step.desired,
+            step.live,
+            source,
+            is_live_to_blame=not error.problem.retry and self._is_live_to_blame(step, error),
+        )
         return replace(step, problems=tuple(found))
+
+    def _is_live_to_blame(self, step: _Step, error: ApiError) -> bool:
+        """What is asked for would be taken, were it not for what others made of the live object."""
+        if step.live is None:
+            return False
+        if refusal.is_about_what_cannot_change(error):
+            # A new object is taken too when the SemanticRouter has changed what may not change.
+            return compare.is_what_was_applied(step.desired, step.live) or not applied(step.live)
+        given = {**step.desired["metadata"], "name": _NAME_OF_NOTHING}
+        try:
+            self._patch({**step.desired, "metadata": given}, {"dryRun": "All"})
+        except ApiError:
+            return False
+        return True
 
     def _patch(self, manifest: Manifest, params: dict[str, str]) -> Manifest:
         return self._client.patch(
             resources.path(manifest),
             manifest,
-            params={"fieldManager": metadata.FIELD_MANAGER, "force": "true", **params},
+            params={"fieldManager": metadata.FIELD_MANAGER, "force": "true", **STRICT, **params},
         )
 
     def _each(self, function: Callable[[_Item], _Answer], items: Iterable[_Item]) -> list[_Answer]:

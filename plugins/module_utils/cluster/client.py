@@ -39,12 +39,19 @@ JSON = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
+# As kubectl asks since 1.25: a field that the API server does not know is refused. Without, it is
+# dropped from objects of a CRD, and nobody hears of it.
+STRICT = {"fieldValidation": "Strict"}
 
 _VERSION = re.compile(r'^\s*"?version"?:\s*"?([\w.+-]+)', re.MULTILINE)
 
 # What server-side apply says, with HTTP 500, to a manifest that does not fit the kind's schema:
 # the request's fault, and no more to be tried again than any other refusal.
 _NOT_OF_THE_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
+# Whatever HTTP status and reason a policy gives its no: they are its author's choice.
+_POLICY = re.compile(
+    r"admission webhook \"[^\"]*\" denied the request|ValidatingAdmissionPolicy '[^']*'"
+)
 _SCHEMA_CAUSE = re.compile(r"(?:\): |^\s*)\.(?P<field>[^\s:]+): (?P<message>.+)$", re.MULTILINE)
 
 # POST is not here: creating twice is not creating once. A PATCH of ours is (apply, merge).
@@ -84,8 +91,13 @@ class ApiError(RouterError):
         self.causes = causes
         super().__init__(self._problem())
 
+    @property
+    def is_a_policys(self) -> bool:
+        """The no of an admission policy or webhook, and not of the API server itself."""
+        return 400 <= self.status < 500 and bool(_POLICY.search(self.message))
+
     def _problem(self) -> Problem:
-        reason, remedy, retry = _advice(self.status)
+        reason, remedy, retry = _OF_A_POLICY if self.is_a_policys else _advice(self.status)
         return Problem(
             reason=reason,
             field="",
@@ -93,6 +105,10 @@ class ApiError(RouterError):
             remedy=remedy,
             retry=retry,
         )
+
+
+# Somebody may lift it; whether the SemanticRouter or the policy is wrong is not for us to say.
+_OF_A_POLICY = ("Forbidden", "Do as the policy in the message says, or have it changed", True)
 
 
 def _advice(status: int) -> tuple[str, str, bool]:

@@ -39,11 +39,16 @@ def stamped(manifest: Manifest, router: Router) -> Manifest:
 
 def is_untouched(desired: Manifest, live: Manifest) -> bool:
     """We have applied exactly this, and nobody has changed any of it since."""
-    annotations = live["metadata"].get("annotations") or {}
-    wanted = desired["metadata"]["annotations"][ANNOTATION_APPLIED_HASH]
-    if annotations.get(ANNOTATION_APPLIED_HASH) != wanted:
+    if not is_what_was_applied(desired, live):
         return False
     return any(fields.covers(owned, desired) for owned in applied(live))
+
+
+def is_what_was_applied(desired: Manifest, live: Manifest) -> bool:
+    """The last that we have applied is exactly this, whatever has become of it."""
+    annotations = live["metadata"].get("annotations") or {}
+    wanted = desired["metadata"]["annotations"][ANNOTATION_APPLIED_HASH]
+    return bool(annotations.get(ANNOTATION_APPLIED_HASH) == wanted)
 
 
 def is_same(rehearsed: Manifest, live: Manifest) -> bool:

@@ -76,6 +76,7 @@ class Discovery:
 
     live: the router's own objects and some others; None when not all of them could be listed.
     failed: the cluster could not be read; the facts are empty and mean nothing.
+    denied: it was, because whoever asked may not read what is needed.
     """
 
     facts: Facts
@@ -83,6 +84,7 @@ class Discovery:
     messages: list[str]
     live: list[Manifest] | None = None
     failed: bool = False
+    denied: bool = False
 
 
 def discover(
@@ -338,7 +340,8 @@ def _failed(error: ApiError) -> Discovery:
         remedy=error.problem.remedy,
         retry=True,
     )
-    return Discovery(Facts(), [problem], [str(problem)], failed=True)
+    denied = error.problem.reason == "Forbidden"
+    return Discovery(Facts(), [problem], [str(problem)], failed=True, denied=denied)
 
 
 def _router_missing(name: str, namespace: str) -> Problem:

@@ -7,6 +7,7 @@ A place that comes from no field is reported by its place alone: better than a g
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import place
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
@@ -35,17 +36,31 @@ _FIXED = re.compile(r"immutable|may not change once set|can not be less than", r
 
 
 def problems(
-    error: ApiError, manifest: Manifest, live: Manifest | None, source: Source
+    error: ApiError,
+    manifest: Manifest,
+    live: Manifest | None,
+    source: Source,
+    *,
+    is_live_to_blame: bool = False,
 ) -> list[Problem]:
     """One Problem for each cause the API server gives, or one for all if it gives none.
 
     source: of the manifest, provenance.source_of().
+    is_live_to_blame: what others made of the live object is in the way of a manifest that is right.
     """
     if error.problem.retry:
         return [_of_the_cluster(error, manifest, source)]
     causes = error.causes[:_MOST] or (Cause(reason="", message=error.message, field=""),)
+    if is_live_to_blame:
+        return [_of_the_live_object(causes, manifest)]
     # The API server repeats itself.
     return list(dict.fromkeys(_of_the_spec(cause, manifest, live, source) for cause in causes))
+
+
+def is_about_what_cannot_change(error: ApiError) -> bool:
+    """A field that was set once has another value now, in the manifest or in the live object."""
+    told = [error.message, *(cause.message for cause in error.causes)]
+    return any(_FIXED.search(text) for text in told)
 
 
 def _of_the_cluster(error: ApiError, manifest: Manifest, source: Source) -> Problem:
@@ -86,6 +101,25 @@ def _of_the_spec(
         field=field,
         found=f"{described(manifest)} is refused: {where}{_short(cause.message)}",
         remedy=remedy,
+    )
+
+
+def _of_the_live_object(causes: Iterable[Cause], manifest: Manifest) -> Problem:
+    told = dict.fromkeys(
+        f"{cause.field}: {_short(cause.message)}" if cause.field else _short(cause.message)
+        for cause in causes
+    )
+    remedy = "Take back what others have changed in it"
+    if manifest["kind"] != "PersistentVolumeClaim":
+        remedy += ", or delete it: the operator creates it anew"
+    return Problem(
+        reason="ApplyRefused",
+        field="",
+        found=f"{described(manifest)}, as it is now, does not go with what the operator would "
+        f"write: {'; '.join(told)}",
+        remedy=remedy,
+        # Without an edit of the SemanticRouter: whoever changed it may change it back.
+        retry=True,
     )
 
 

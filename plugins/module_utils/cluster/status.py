@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster impor
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     APPLY_PATCH,
     MERGE_PATCH,
+    STRICT,
     ApiError,
     Client,
 )
@@ -238,6 +239,7 @@ def _write(client: Client, live: Manifest, status: dict[str, Any]) -> bool:
     }
     path = f"{router_path(metadata['name'], metadata['namespace'])}/status"
     try:
+        # Not strict: an older CRD lacks fields of this status, and is to have the others.
         client.patch(path, patch, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
     except ApiError as error:
         if error.status in (404, 409):
@@ -269,7 +271,7 @@ def _tell(client: Client, router: Router, worth: list[conditions.Condition], now
         try:
             # Not a POST: the proxy of ansible-operator would make the router the Event's owner,
             # start to watch Events, and reconcile for each one.
-            client.patch(path, event, APPLY_PATCH, {"fieldManager": FIELD_MANAGER})
+            client.patch(path, event, APPLY_PATCH, {"fieldManager": FIELD_MANAGER, **STRICT})
         except ApiError:
             # Events are a courtesy: the status, which is written by now, says the same.
             return

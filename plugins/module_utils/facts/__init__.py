@@ -24,7 +24,8 @@ class Endpoint:
     port: 1..65535, 0 when there is no backend.
     scheme: "http" or "https".
     ready: an address stands behind it now.
-    reason, message: why not, when not ready; else how that is known, and a remark.
+    reason, message: why not, when not ready; else how that is known.
+    remark: what its user may want to know all the same (several Services matched).
     server_name: what the backend wants to be called in Host and SNI, "" for its own host. Without a
         service, it is outside of the cluster at this name.
     """
@@ -39,6 +40,7 @@ class Endpoint:
     ready: bool
     reason: str = ""
     message: str = ""
+    remark: str = ""
     server_name: str = ""
 
     @property

@@ -257,8 +257,7 @@ def _llamastack(
         scheme=_scheme(entry, usable[chosen]),
     )
     proven = _proven(found, matching[chosen], reading.slices)
-    remark = _ambiguity(chosen, sorted(usable))
-    return replace(proven, message="; ".join(filter(None, [proven.message, remark])))
+    return replace(proven, remark=_ambiguity(chosen, sorted(usable)))
 
 
 def _proven(found: Endpoint, service: Manifest, slices: Sighting) -> Endpoint:

@@ -54,7 +54,7 @@ _RELEASE_0_4 = "use an image of release 0.4 or later"
 
 def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Problem]:
     """All problems, those that a user can act on first."""
-    config = spec.get("config") or {}
+    config = sections.given(spec)
     found = [
         *_unknown_keys(config, contract),
         *shapes.mistakes(config),

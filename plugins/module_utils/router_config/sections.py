@@ -55,9 +55,24 @@ FLAT_KEYS = frozenset(
 )
 
 
+def given(spec: dict[str, Any]) -> dict[str, Any]:
+    """spec.config without its nulls: a key with nothing behind it, or only comments, asks for
+    nothing. The API server keeps them, and the router reads them as left out."""
+    config: dict[str, Any] = _without_nulls(spec.get("config") or {})
+    return config
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+
+
 def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
     """The neutral model of one router."""
-    config = spec.get("config") or {}
+    config = given(spec)
     return RouterConfig(
         listener_port=ports.pod_ports(spec).listener,
         looper_endpoint=_looper_endpoint(spec),
@@ -67,11 +82,7 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
         default_reasoning_effort=config.get("default_reasoning_effort") or "",
         sections=_sections(config),
         canonical=credentials.without_credentials(
-            {
-                key: value
-                for key, value in config.items()
-                if key not in FLAT_KEYS and value is not None
-            }
+            {key: value for key, value in config.items() if key not in FLAT_KEYS}
         ),
     )
 

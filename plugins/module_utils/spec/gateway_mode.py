@@ -32,6 +32,11 @@ def wants_ext_proc(spec: Mapping[str, Any]) -> bool:
     return is_gateway_mode(spec) and bool(spec["gateway"].get("extProc"))
 
 
+def has_routes_of_ours(spec: Mapping[str, Any]) -> bool:
+    """The routes to the models are the operator's: in Envoy, or of the Gateway that asks."""
+    return not is_gateway_mode(spec) or wants_ext_proc(spec)
+
+
 def is_api_open(spec: Mapping[str, Any]) -> bool:
     """Whoever reaches the Service's API port is the router's administrator.
 

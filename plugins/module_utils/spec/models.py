@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    has_routes_of_ours,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import model_entries
 
 # Contract 0.4 and contract 0.3; each of them refuses the other's key.
@@ -32,6 +35,24 @@ def names_by_model(spec: Mapping[str, Any]) -> dict[str, list[str]]:
     for name, model in served_by(spec).items():
         grouped.setdefault(model, []).append(name)
     return grouped
+
+
+def without_route(spec: Mapping[str, Any]) -> list[str]:
+    """Models that the router may select and the operator builds no way to: requests get a 503.
+
+    spec.config.providers names them without saying where they are, and no entry of
+    spec.vllmEndpoints serves them. None where the routes to all models are somebody else's.
+    """
+    if not has_routes_of_ours(spec):
+        return []
+    listed = at(spec, ("config", "providers", "models"))
+    named = [at(item, ("name",)) for item in listed] if isinstance(listed, list) else []
+    known = served_by(spec)
+    return [name for name in dict.fromkeys(filter(_is_text, named)) if name not in known]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def default_model(spec: Mapping[str, Any]) -> str:

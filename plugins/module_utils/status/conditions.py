@@ -3,12 +3,18 @@
 
 - **Ready** is about this generation: rolled out, no blocking problem, and at least one backend
   resolved. Some unresolved backends leave it True, because the other models are served.
-- **Available** is about who answers now: the Deployment's own word, also while a bad edit waits.
-- **BackendsResolved** without any entry in spec.vllmEndpoints is False (NoBackends), which is a
-  fact and not a fault: the router's own API works without, so Ready and Degraded do not care.
-- **ConfigValid** is False for what only an edit of the SemanticRouter can cure. A field that is
-  ignored because no router of this contract reads it leaves it True (FieldsIgnored) and names it;
-  so does a password in plain text (PlainTextCredential), which is in effect.
+- **Available** is about who answers now, also while a bad edit waits: the Deployment's own word,
+  and at least one ready pod. Its word alone is that no more pods are missing than a rollout may
+  take away, which of one or two pods may be all of them.
+- **BackendsResolved** speaks of the models that requests can get to. Without any entry in
+  spec.vllmEndpoints it is False (NoBackends), which is a fact and not a fault: the router's own API
+  works without, so Ready and Degraded do not care. A model of spec.config.providers that there is
+  no route to (ModelsWithoutRoute) is a fault.
+- **ConfigValid** is False for what only an edit of the SemanticRouter can cure, whether or not a
+  field is known to be to blame. It is True when something else is in the way: the cluster, a
+  policy, an object that somebody has changed. A field that is ignored because no router of this
+  contract reads it leaves it True (FieldsIgnored) and names it; so does a password in plain text
+  (PlainTextCredential), which is in effect.
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
@@ -30,7 +36,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
     wanted_replicas,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode, writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_DRY_RUN,
     ANNOTATION_PAUSED,
@@ -52,6 +59,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_w
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.reasons import (
     REASONS,
     backend_problem,
+    without_route,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
     Situation,
@@ -105,6 +113,12 @@ _NO_MISTAKES = (
     # Understood and in effect, but not to the end that it is meant for.
     "AutoscalerBlind",
     "DrainBlocked",
+    "ReconcileFailed",
+)
+
+_UNDERSTOOD = (
+    "Every field of the spec is understood. "
+    "Ready and Degraded say what keeps it from being in effect."
 )
 
 Condition = dict[str, Any]
@@ -158,6 +172,8 @@ def _ready(situation: Situation) -> Condition:
         return condition(READY, FALSE, "RolloutInProgress", live_workload.rollout(deployment))
     if facts.endpoints and len(facts.unresolved) == len(facts.endpoints):
         return condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
+    if not facts.endpoints and situation.without_route:
+        return condition(READY, FALSE, "ModelsWithoutRoute", str(_unreachable(situation)))
     if wanted_replicas(deployment) == 0:
         return condition(READY, TRUE, "ScaledToZero")
     return condition(READY, TRUE, "RouterReady", live_workload.rollout(deployment))
@@ -225,7 +241,7 @@ def _available(situation: Situation) -> Condition:
         return condition(AVAILABLE, FALSE, "ScaledToZero")
     conditions = live_workload.status_of(deployment).get("conditions") or []
     available = any(item["type"] == "Available" and item["status"] == TRUE for item in conditions)
-    if available:
+    if available and live_workload.status_of(deployment).get("readyReplicas"):
         return condition(
             AVAILABLE,
             TRUE,
@@ -270,6 +286,8 @@ def _degraded(situation: Situation) -> Condition:
     ]
     if facts.unresolved:
         causes.append((_unresolved_reason(facts), _explained(facts)))
+    if situation.without_route and not situation.is_blind:
+        causes.append(("ModelsWithoutRoute", str(_unreachable(situation))))
     admission = admission_of(situation)
     if admission and admission.failing and admission.reason not in dict(causes):
         causes.append((admission.reason, admission.message))
@@ -282,16 +300,25 @@ def _backends_resolved(situation: Situation) -> Condition:
     facts = situation.facts
     if situation.is_blind:
         return condition(BACKENDS_RESOLVED, UNKNOWN, "DiscoveryFailed")
+    unreachable = str(_unreachable(situation)) if situation.without_route else ""
+    if facts.unresolved:
+        message = f"{_explained(facts)} {unreachable}"
+        return condition(BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), message)
+    if unreachable:
+        return condition(BACKENDS_RESOLVED, FALSE, "ModelsWithoutRoute", unreachable)
     if not facts.endpoints:
-        if (situation.router.spec.get("config") or {}).get("providers"):
+        listed = at(situation.router.spec, ("config", "providers", "models"))
+        if listed and not gateway_mode.has_routes_of_ours(situation.router.spec):
             return condition(BACKENDS_RESOLVED, TRUE, "BackendsInConfig")
         message = f"{discovery.NO_BACKENDS_MESSAGE}: spec.vllmEndpoints is empty."
         return condition(BACKENDS_RESOLVED, FALSE, "NoBackends", message)
-    if facts.unresolved:
-        return condition(BACKENDS_RESOLVED, FALSE, _unresolved_reason(facts), _explained(facts))
-    remarks = [f"{item.name}: {item.message}." for item in facts.endpoints if item.message]
+    remarks = [f"{item.name}: {item.remark}." for item in facts.endpoints if item.remark]
     message = " ".join([f"{len(facts.endpoints)} of {len(facts.endpoints)} resolved.", *remarks])
     return condition(BACKENDS_RESOLVED, TRUE, "AllBackendsResolved", message)
+
+
+def _unreachable(situation: Situation) -> Problem:
+    return without_route(situation.without_route)
 
 
 def _config_valid(situation: Situation) -> Condition:
@@ -305,16 +332,18 @@ def _config_valid(situation: Situation) -> Condition:
         found = {problem.reason for problem in mistakes}
         reason = next((item for item in WARNINGS if item in found), "FieldsIgnored")
         return condition(CONFIG_VALID, TRUE, reason, joined(mistakes))
-    return condition(CONFIG_VALID, TRUE, "ConfigAccepted")
+    is_in_effect = situation.may_write and not situation.problems
+    return condition(CONFIG_VALID, TRUE, "ConfigAccepted", "" if is_in_effect else _UNDERSTOOD)
 
 
 def _is_mistake(problem: Problem) -> bool:
     """Only an edit of the SemanticRouter cures it.
 
     A feature that this version lacks, or leaves out for safety, is no mistake of the user's:
-    Degraded says it.
+    Degraded says it. A mistake need not have a field: what the API server refuses may be made of
+    several.
     """
-    return bool(problem.field) and not problem.retry and problem.reason not in _NO_MISTAKES
+    return not problem.retry and problem.reason not in _NO_MISTAKES
 
 
 def degrading(problems: list[Problem]) -> list[Problem]:

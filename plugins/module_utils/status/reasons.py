@@ -19,7 +19,7 @@ REASONS = {
     "RolloutComplete": "Every pod runs the current configuration.",
     "ScaledToZero": "spec.replicas is 0: no pod runs, as asked.",
     "AllBackendsResolved": "Every entry of spec.vllmEndpoints is resolved.",
-    "BackendsInConfig": "spec.config is a whole document that names the backends itself.",
+    "BackendsInConfig": "spec.config.providers names the backends, to which routes of yours lead.",
     "ConfigAccepted": "Every field of the spec is understood and in effect.",
     "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
@@ -49,6 +49,7 @@ REASONS = {
     "NoBackends": "spec.vllmEndpoints is empty.",
     "NoBackendsResolved": "No entry of spec.vllmEndpoints is resolved.",
     "SomeBackendsUnresolved": "Some entries of spec.vllmEndpoints are not resolved.",
+    "ModelsWithoutRoute": "spec.config.providers names models that no request can get to.",
     "BackendIncomplete": "An entry lacks what its backend type needs.",
     "BackendUnreadable": "The operator may not read the objects of a backend.",
     "KServeNotInstalled": "The API server does not serve KServe's InferenceService.",
@@ -127,6 +128,20 @@ _BACKEND_REMEDIES = {
 }
 
 # A reason's and a message's bounds in metav1.Condition; an Event's note holds less.
+
+
+def without_route(models: list[str]) -> Problem:
+    """No request gets to these models, which spec.config.providers names."""
+    plural = len(models) > 1
+    return Problem(
+        reason="ModelsWithoutRoute",
+        field="spec.config.providers.models",
+        found=f"there is no route to {', '.join(models)}, so requests for "
+        f"{'them' if plural else 'it'} are answered with 503",
+        remedy=f"Give {'each' if plural else 'it'} an entry in spec.vllmEndpoints, or backend_refs "
+        "with a base_url",
+        blocking=False,
+    )
 
 
 def backend_problem(number: int, endpoint: Endpoint) -> Problem:

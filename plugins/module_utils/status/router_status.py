@@ -12,8 +12,8 @@ Degraded        a blocking problem: the spec is not in effect, the last good obj
 Pending         no Deployment yet, or no pod available because the volume claim is not bound
 Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
 Progressing     the Deployment is not yet what was asked for
-Degraded        all pods run, but a backend is unresolved, something asked for was left out, or a
-                Route or HTTPRoute is refused
+Degraded        all pods run, but a backend is unresolved, a model has no route, something asked for
+                was left out, or a Route or HTTPRoute is refused
 Progressing     all pods run, but the Route or HTTPRoute is not admitted yet
 Running         all pods run and nothing is missing
 ==============  ===================================================================================
@@ -93,7 +93,8 @@ def phase(situation: Situation) -> str:
         return PHASE_PROGRESSING
     admission = admission_of(situation)
     is_refused = admission is not None and admission.failing
-    if conditions.degrading(situation.problems) or situation.facts.unresolved or is_refused:
+    lacks_backends = situation.facts.unresolved or situation.without_route
+    if conditions.degrading(situation.problems) or lacks_backends or is_refused:
         return PHASE_DEGRADED
     return PHASE_PROGRESSING if admission and not admission.ready else PHASE_RUNNING
 
@@ -161,7 +162,7 @@ def _endpoints(situation: Situation, previous: Mapping[str, Any]) -> list[dict[s
             "model": endpoint.model,
             "address": endpoint.address,
             "ready": endpoint.ready,
-            "message": sanitized(endpoint.message),
+            "message": sanitized("; ".join(filter(None, (endpoint.message, endpoint.remark)))),
         }
         for endpoint in situation.facts.endpoints
     ]

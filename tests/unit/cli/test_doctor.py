@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import user_agent
 from semantic_router_cli.cluster import Answer, Cluster
-from semantic_router_cli.doctor import Finding, of_the_operator
+from semantic_router_cli.doctor import Finding, leaving, of_the_operator
 from semantic_router_cli.tree import State
 
 UNSEEN = {"metadata": {"namespace": "models", "name": "my-router", "generation": 1}}
@@ -30,7 +31,32 @@ def found(replicas: int = 1, watched: str = "", tag: str = "") -> list[Finding]:
             "availableReplicas": replicas,
         },
     }  # fmt: skip
-    return list(of_the_operator(cast("Cluster", NoPods()), deployment, [UNSEEN]))
+    answer = Answer((deployment,))
+    return list(of_the_operator(cast("Cluster", NoPods()), answer, [UNSEEN]))
+
+
+SEEN = {**UNSEEN, "status": {"observedGeneration": 1}}
+
+
+@pytest.mark.parametrize(
+    ("routers", "state", "words"),
+    [
+        ([UNSEEN], State.BROKEN, "nobody has looked at the current spec of models/my-router"),
+        ([SEEN], State.OK, "every router is looked after"),
+        ([], State.UNKNOWN, "you may not look for it"),
+    ],
+)
+def test_who_may_not_look_for_the_operator_is_not_told_that_there_is_none(
+    routers: list[Any], state: State, words: str
+) -> None:
+    hidden = Answer(denied="deployments.apps is forbidden")
+    (said,) = of_the_operator(cast("Cluster", NoPods()), hidden, routers)
+    (gone,) = of_the_operator(cast("Cluster", NoPods()), Answer(), routers)
+
+    assert said.state is state
+    assert words in said.found
+    assert "you may not look" in said.found
+    assert "you may not look" not in gone.found
 
 
 def test_an_operator_that_has_not_looked_sends_to_its_log() -> None:
@@ -59,3 +85,16 @@ def test_an_operator_of_another_release_than_the_plugin_is_a_warning() -> None:
     _, other, _ = found(tag="99.0.0")
 
     assert (other.state, "99.0.0" in other.found) == (State.WARNING, True)
+
+
+def test_what_holds_a_deletion_is_named() -> None:
+    def claim(*finalizers: str, **more: str) -> dict[str, Any]:
+        metadata = {"name": "my-router-models", "finalizers": list(finalizers), **more}
+        return {"kind": "PersistentVolumeClaim", "metadata": metadata}
+
+    leaves = {"deletionTimestamp": "2026-01-01T11:00:00Z"}
+    held, going = leaving("", [claim("a/b"), claim("a/b", **leaves), claim(**leaves)])
+
+    assert (held.state, held.where) == (State.WARNING, "PersistentVolumeClaim my-router-models")
+    assert held.found == "it is being deleted, held by finalizer a/b"
+    assert (going.state, going.found) == (State.WAITING, "it is being deleted")

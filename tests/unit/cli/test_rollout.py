@@ -65,6 +65,15 @@ def test_a_router_that_is_not_there_is_gone_or_not_yet_there() -> None:
     assert not progress(router("True"), Goal("")).reached
 
 
+@pytest.mark.parametrize("goal", [Goal(""), Goal("Ready")])
+def test_what_holds_a_deletion_is_named(goal: Goal) -> None:
+    found = router()
+    found["metadata"] |= {"deletionTimestamp": "2026-01-01T11:00:00Z", "finalizers": ["a/b", "c"]}
+    said = progress(found, goal)
+
+    assert (said.reached, said.step) == (False, "is being deleted, held by finalizers a/b, c")
+
+
 @pytest.mark.parametrize(
     ("said", "line"),
     [

@@ -68,6 +68,46 @@ def test_a_router_that_is_well_has_no_word_of_trouble() -> None:
     assert not any(node.reason or node.remedy for node in root.all())
 
 
+def test_the_root_is_marked_as_its_worst_link() -> None:
+    lost = endpoint(ready=False, reason="ServiceNotFound", message="Service a/b does not exist")
+    for backend, state in (
+        (Backend(lost, "service"), State.BROKEN),
+        (Backend(endpoint(), "service", pods=0), State.WARNING),
+        (Backend(endpoint(), "service", pods=1), State.OK),
+    ):
+        assert tree(View(router(), [deployment()], backends=[backend]), NOW).state is state
+
+
+def test_every_link_is_marked_as_its_worst_link_below() -> None:
+    event = {
+        "type": "Warning", "reason": "Failed", "message": "no", "metadata": {},
+        "involvedObject": {"kind": "Service", "name": "my-router"},
+    }  # fmt: skip
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "my-router"}, "spec": {}}
+    root = tree(View(router(), [service, deployment(0)], pods=[pod("ErrImagePull")]), NOW)
+    noted = tree(View(router(), [service, deployment()], events=[event]), NOW)
+
+    order = [State.BROKEN, State.WARNING, State.WAITING, State.UNKNOWN, State.OK]
+    for node in (*root.all(), *noted.all()):
+        for child in node.children:
+            assert order.index(node.state) <= order.index(child.state)
+    assert link(noted, "Service").state is State.WARNING
+
+
+def test_pods_that_are_simulated_are_said_to_be() -> None:
+    running = pod("")
+    running["spec"]["nodeName"] = "node-1"
+    running["status"] = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    node = {"metadata": {"name": "node-1", "annotations": {"kwok.x-k8s.io/node": "fake"}}}
+    view = View(router(), objects=[deployment()], pods=[running], nodes=[node])
+    simulated = tree(view, NOW)
+    real = tree(View(router(), objects=[deployment()], pods=[running]), NOW)
+
+    assert "simulated pods" in simulated.said
+    assert "simulated" in link(simulated, "Pod").said
+    assert "simulated" not in real.said + link(real, "Pod").said
+
+
 def test_a_lost_backend_names_field_and_remedy() -> None:
     lost = endpoint(ready=False, reason="ServiceNotFound", message="Service a/b does not exist")
     backend = link(tree(View(router(), backends=[Backend(lost, "service")]), NOW), "backend")
@@ -98,6 +138,17 @@ def test_of_what_one_may_not_look_at_the_operators_word_counts() -> None:
         view = View(router(), backends=[Backend(unread, "kserve", told=told)])
         found = link(tree(view, NOW), "backend")
         assert (found.state, found.found.endswith(told or "ready")) == (state, True)
+
+
+def test_a_model_without_a_route_is_a_broken_link() -> None:
+    named = {**resource(), "status": {"phase": "Running"}}
+    models = [{"name": "gpt-4o-mini"}]
+    named["spec"] = {**named["spec"], "config": {"providers": {"models": models}}}
+    root = tree(View(Router(named), backends=[Backend(endpoint(), "service", pods=1)]), NOW)
+
+    broken = link(root, "backend", "gpt-4o-mini")
+    assert (broken.state, broken.reason) == (State.BROKEN, "ModelsWithoutRoute")
+    assert link(root, "backends").state is State.BROKEN
 
 
 def test_a_pause_that_somebody_asked_for_is_a_warning_and_nothing_broken() -> None:
@@ -163,6 +214,34 @@ def test_a_status_of_an_earlier_generation_is_told_apart() -> None:
     said["metadata"]["generation"] = 2
 
     assert link(tree(View(Router(said)), NOW), "status").reason == "Stale"
+
+
+def test_a_deployment_that_one_may_not_read_is_not_said_to_be_missing() -> None:
+    hidden = link(tree(View(router(), hidden=frozenset({"Deployment"})), NOW), "Deployment")
+    missing = link(tree(View(router()), NOW), "Deployment")
+
+    assert (hidden.state, hidden.said) == (State.UNKNOWN, "you may not look")
+    assert missing.reason == "DeploymentMissing"
+
+
+def test_what_holds_a_deletion_is_named() -> None:
+    leaving = {"deletionTimestamp": "2026-01-01T11:00:00Z", "finalizers": ["vllm.ai/cleanup"]}
+    named = {**resource(), "status": {"phase": "Running"}}
+    named["metadata"] = {**named["metadata"], **leaving}
+    claim = {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": {},
+        "metadata": {
+            **leaving, "name": "my-router-models", "finalizers": ["kubernetes.io/pvc-protection"],
+        },
+    }  # fmt: skip
+    root = tree(View(Router(named), objects=[claim, deployment()]), NOW)
+
+    held = link(root, "PersistentVolumeClaim")
+    assert root.said.startswith("is being deleted")
+    assert root.found == "held by finalizer vllm.ai/cleanup"
+    assert "takes it off" in root.remedy
+    assert held.found == "held by finalizer kubernetes.io/pvc-protection"
+    assert held.remedy == "It goes with the last pod that uses it"
 
 
 def test_what_one_may_not_read_is_said_and_left_out() -> None:

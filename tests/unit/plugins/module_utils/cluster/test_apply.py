@@ -384,6 +384,38 @@ class TestWhatIsThereAlready:
         assert set(actions(result).values()) == {"unchanged"}
         assert set(actions(result)) == set(KINDS) - {kind, "Deployment", "ServiceMonitor"}
 
+    def test_a_refusal_that_a_new_object_would_not_get_is_no_mistake_of_the_routers(
+        self, applied: Cluster
+    ) -> None:
+        before = deepcopy(applied.server.objects)
+        applied.server.refuse(is_of("Service"))
+        (problem,) = applied.apply(edited("Service")).problems
+        assert (problem.reason, problem.field, problem.retry) == ("ApplyRefused", "", True)
+        assert "as it is now" in problem.found
+        assert applied.server.objects == before
+        assert applied.server.writes() == []
+
+    def test_a_refusal_that_a_new_object_would_get_too_is_one(self, applied: Cluster) -> None:
+        applied.server.refuse(lambda item: "/services/" in item.path)
+        (problem,) = applied.apply(edited("Service")).problems
+        assert (problem.reason, problem.retry) == ("ApplyRefused", False)
+        assert "as it is now" not in problem.found
+
+    @pytest.mark.parametrize("is_edited", [True, False])
+    def test_what_cannot_change_is_a_mistake_unless_the_router_asks_for_what_it_always_did(
+        self, applied: Cluster, is_edited: bool
+    ) -> None:
+        def look(request: Request) -> None:
+            if is_of("Service")(request):
+                raise Refusal(422, "Invalid", "spec.clusterIP: field is immutable")
+
+        # Somebody took a field.
+        entries = applied.live("Service")["metadata"]["managedFields"]
+        entries[0]["fieldsV1"]["f:metadata"] = {}
+        applied.server.looks.append(look)
+        (problem,) = applied.apply(edited("Service") if is_edited else None).problems
+        assert problem.retry is not is_edited
+
     @pytest.mark.parametrize("kind", KINDS)
     def test_somebody_elses_object_keeps_all_others_from_being_written(
         self, applied: Cluster, kind: str
@@ -635,6 +667,15 @@ def test_a_result_crosses_from_task_to_task_without_the_live_objects(applied: Cl
         "diff": [],
         "plan": {},
     }
+
+
+def test_every_write_and_rehearsal_is_strict_about_fields(cluster: Cluster) -> None:
+    cluster.apply()
+    made = list(cluster.server.log)
+    cluster.apply(edited())
+    patches = [item for item in (*made, *cluster.server.log) if item.verb == "PATCH"]
+    assert len(patches) == 3 * len(KINDS)
+    assert {item.params.get("fieldValidation") for item in patches} == {"Strict"}
 
 
 def test_a_refusal_names_what_the_server_said(cluster: Cluster) -> None:

@@ -182,6 +182,26 @@ def test_a_refusal_says_whether_waiting_helps(
     assert caught.value.reason == "Whatever"
 
 
+@pytest.mark.parametrize("code", [400, 403, 422])
+@pytest.mark.parametrize(
+    "message",
+    [
+        'admission webhook "validate.kyverno.svc-fail" denied the request: no latest tags',
+        "services \"my-router\" is forbidden: ValidatingAdmissionPolicy 'ports' with binding 'all' "
+        "denied request: no node ports",
+    ],
+)
+def test_the_no_of_a_policy_is_no_mistake_whatever_its_code(
+    server: Server, code: int, message: str
+) -> None:
+    server.says(code, status(code, "Invalid", message))
+    with pytest.raises(ApiError) as caught:
+        server.client().patch(PATH, SERVICE)
+    problem = caught.value.problem
+    assert (problem.reason, problem.retry, problem.found) == ("Forbidden", True, message)
+    assert "have it changed" in problem.remedy
+
+
 def test_a_refusal_carries_its_causes(server: Server) -> None:
     cause = {"reason": "FieldValueInvalid", "message": "too big", "field": "spec.ports[0].port"}
     server.says(422, status(422, "Invalid", "wrong", details={"causes": [cause]}))

@@ -276,6 +276,25 @@ def test_a_policy_that_forbids_a_place_names_the_field_too() -> None:
     assert (problem.reason, problem.field) == ("Forbidden", "spec.service.type")
 
 
+def test_what_others_made_of_an_object_is_blamed_on_no_field() -> None:
+    cause = Cause("FieldValueDuplicate", 'Duplicate value: "api"', "spec.ports[1].name")
+    sent = manifest("Service")
+    (problem,) = refusal.problems(
+        invalid(cause, cause), sent, sent, lambda _: "spec.service", is_live_to_blame=True
+    )
+    assert (problem.reason, problem.field, problem.retry) == ("ApplyRefused", "", True)
+    assert problem.found.endswith('spec.ports[1].name: Duplicate value: "api"')
+    assert "delete it: the operator creates it anew" in problem.remedy
+
+
+def test_nobody_is_told_to_delete_the_models() -> None:
+    sent = manifest("PersistentVolumeClaim")
+    (problem,) = refusal.problems(
+        invalid(), sent, sent, lambda _: "spec.persistence", is_live_to_blame=True
+    )
+    assert "delete" not in problem.remedy
+
+
 @pytest.mark.parametrize("status", [0, 401, 403, 409, 429, 500, 503])
 def test_what_may_pass_by_itself_is_tried_again(status: int) -> None:
     (problem,) = problems(ApiError(status, "", "busy"), "Service")

@@ -202,9 +202,8 @@ class TestLlamaStack:
         )
         assert found.ready
         assert found.address == "alpha.apps.svc:2"
-        assert found.message == (
-            "Service apps/alpha has ready addresses; 3 Services match: uses alpha, not beta, zeta"
-        )
+        assert found.message == "Service apps/alpha has ready addresses"
+        assert found.remark == "3 Services match: uses alpha, not beta, zeta"
 
     def test_it_stays_with_the_service_that_it_has_while_that_one_matches(self) -> None:
         services = (service("alpha", {"port": 2}), service("zeta", {"port": 1}))

@@ -39,10 +39,25 @@ def test_threshold_is_a_number_however_it_was_written(
     assert isinstance(guard["threshold"], float)
 
 
-@pytest.mark.parametrize("given", ["high", "1.5", -0.1, True, "0,7", [0.5], None])
+@pytest.mark.parametrize("given", ["high", "1.5", -0.1, True, "0,7", [0.5]])
 def test_bad_threshold_is_told_with_its_field(given: Any, make_router: MakeRouter) -> None:
     router = make_router({"classifier": {"category_model": {"threshold": given}}})
     assert fields(router) == {"spec.config.classifier.category_model.threshold"}
+
+
+def test_a_key_with_nothing_behind_it_asks_for_nothing(make_router: MakeRouter) -> None:
+    decision: dict[str, Any] = {
+        "name": "all", "rules": {"operator": "OR", "conditions": []},
+        "modelRefs": [{"model": "llama3-8b"}],
+    }  # fmt: skip
+    asked: dict[str, Any] = {
+        "prompt_guard": {"enabled": True, "threshold": None},
+        "routing": {"decisions": [{**decision, "plugins": None}], "signals": None},
+        "global": None,
+    }
+    plain = {"prompt_guard": {"enabled": True}, "routing": {"decisions": [decision]}}
+    assert problems(make_router(asked), Facts()) == problems(make_router(plain), Facts())
+    assert rendered(make_router(asked)) == rendered(make_router(plain))
 
 
 def test_threshold_inside_an_algorithm_may_be_negative(make_router: MakeRouter) -> None:

@@ -9,6 +9,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models i
     default_model,
     names_by_model,
     served_by,
+    without_route,
 )
 
 
@@ -60,3 +61,24 @@ def test_models_come_before_adapters_and_win_over_them() -> None:
     spec = {"vllmEndpoints": [entry("a", 1, "b", "x"), entry("b", 1, "x", "y")]}
     assert list(served_by(spec).items()) == [("a", "a"), ("b", "b"), ("x", "a"), ("y", "b")]
     assert names_by_model(spec) == {"a": ["a", "x"], "b": ["b", "y"]}
+
+
+def with_providers(*names: Any, **spec: Any) -> dict[str, Any]:
+    models = [{"name": name} for name in names]
+    return {"vllmEndpoints": LIGHT_AND_HEAVY, "config": {"providers": {"models": models}}, **spec}
+
+
+def test_a_model_that_only_the_routers_configuration_names_has_no_route() -> None:
+    assert without_route(with_providers("light", "adapter", "hosted", "hosted")) == ["hosted"]
+    asked = {"existingRef": {"name": "edge", "namespace": "edge"}, "extProc": True}
+    assert without_route(with_providers("hosted", gateway=asked)) == ["hosted"]
+
+
+def test_of_routes_that_others_build_nothing_is_said() -> None:
+    theirs = {"existingRef": {"name": "edge", "namespace": "edge"}, "extProc": False}
+    assert without_route(with_providers("hosted", gateway=theirs)) == []
+
+
+@pytest.mark.parametrize("models", [None, {}, ["hosted"], [{"name": 1}], "hosted"])
+def test_a_configuration_of_another_shape_names_no_model(models: Any) -> None:
+    assert without_route({"config": {"providers": {"models": models}}}) == []

@@ -31,6 +31,11 @@ from seen import (
     verdict,
 )
 
+HOSTED = {"providers": {"models": [{"name": "gpt-4o-mini"}]}}
+WITHOUT_ROUTE = (
+    "spec.config.providers.models: there is no route to gpt-4o-mini, so requests for it are "
+    "answered with 503. Give it an entry in spec.vllmEndpoints."
+)
 EARLIER = "2026-11-22T10:00:00Z"
 
 
@@ -63,6 +68,13 @@ def test_available_is_the_deployments_word_while_a_bad_edit_waits() -> None:
     assert said["observedGeneration"] == 3
 
 
+def test_nothing_is_available_without_a_ready_pod_though_all_may_be_missing_in_a_rollout() -> None:
+    workload = Workload(deployment(1, existing=1, updated=1, ready=0, available="True"))
+    said = status(workload=workload)
+    assert verdict(said, "Available") == ("False", "MinimumReplicasUnavailable")
+    assert condition(said, "Available")["message"] == "0 of 1 pods available."
+
+
 def test_every_problem_is_told_and_the_first_blocking_one_gives_the_reason() -> None:
     said = status(problems=[NOT_BUILT, INVALID])
     assert verdict(said, "Degraded") == ("True", "InvalidSpec")
@@ -72,9 +84,42 @@ def test_every_problem_is_told_and_the_first_blocking_one_gives_the_reason() -> 
     assert condition(said, "Ready")["message"] == "spec.replicas: found -1. Give 0 or more."
 
 
-@pytest.mark.parametrize("problem", [NO_CLASS, NOT_BUILT])
-def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
-    assert verdict(status(problems=[problem]), "ConfigValid") == ("True", "ConfigAccepted")
+REFUSED = Problem("ApplyRefused", "", "Ingress my-router is refused: no", "Correct it")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        NO_CLASS,
+        NOT_BUILT,
+        replace(REFUSED, retry=True),
+        Problem("Forbidden", "spec.replicas", "a policy says no", "Ask", retry=True),
+        Problem("ReconcileFailed", "", "a defect", "Report it"),
+    ],
+)
+def test_config_is_valid_when_no_edit_is_needed_and_is_not_said_to_be_in_effect(
+    problem: Problem,
+) -> None:
+    said = status(problems=[problem])
+    assert verdict(said, "ConfigValid") == ("True", "ConfigAccepted")
+    assert condition(said, "ConfigValid")["message"] == (
+        "Every field of the spec is understood. "
+        "Ready and Degraded say what keeps it from being in effect."
+    )
+
+
+def test_config_is_in_effect_when_nothing_is_in_the_way() -> None:
+    assert condition(status(), "ConfigValid")["message"] == reasons.REASONS["ConfigAccepted"]
+    paused = router()
+    paused.resource["metadata"]["annotations"] = {"vllm.ai/paused": "true"}
+    message = condition(status(owner=paused), "ConfigValid")["message"]
+    assert message != reasons.REASONS["ConfigAccepted"]
+
+
+def test_config_is_not_valid_when_an_edit_is_needed_and_no_field_is_known_to_be_wrong() -> None:
+    said = status(problems=[REFUSED])
+    assert verdict(said, "ConfigValid") == ("False", "ApplyRefused")
+    assert condition(said, "ConfigValid")["message"] == str(REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +127,7 @@ def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
     [
         (ALL_FOUND, {}, ("True", "AllBackendsResolved"), "1 of 1 resolved."),
         (
-            Facts(endpoints=[replace(FOUND, message="2 Services match: uses a, not b")]),
+            Facts(endpoints=[replace(FOUND, remark="2 Services match: uses a, not b")]),
             {},
             ("True", "AllBackendsResolved"),
             "1 of 1 resolved. first: 2 Services match: uses a, not b.",
@@ -104,7 +149,32 @@ def test_config_is_valid_when_no_edit_is_needed(problem: Problem) -> None:
         (Facts(), {}, ("False", "NoBackends"), "No backends found: spec.vllmEndpoints is empty."),
         (
             Facts(),
-            {"config": {"providers": {"models": []}}},
+            {"config": {"providers": {"defaults": {"model": "hosted"}}}},
+            ("False", "NoBackends"),
+            "No backends found: spec.vllmEndpoints is empty.",
+        ),
+        (
+            ALL_FOUND,
+            {"config": HOSTED},
+            ("False", "ModelsWithoutRoute"),
+            WITHOUT_ROUTE,
+        ),
+        (
+            Facts(),
+            {"config": HOSTED},
+            ("False", "ModelsWithoutRoute"),
+            WITHOUT_ROUTE,
+        ),
+        (
+            Facts(endpoints=[FOUND, LOST]),
+            {"config": HOSTED},
+            ("False", "SomeBackendsUnresolved"),
+            "spec.vllmEndpoints[1].backend.service (second): no such Service. "
+            f"Create it, or correct name and namespace. {WITHOUT_ROUTE}",
+        ),
+        (
+            Facts(),
+            {"config": HOSTED, "gateway": {"existingRef": {"name": "a", "namespace": "b"}}},
             ("True", "BackendsInConfig"),
             reasons.REASONS["BackendsInConfig"],
         ),
@@ -116,6 +186,15 @@ def test_backends_resolved_tells_which_are_not(
     said = status(facts, owner=router(**spec))
     assert verdict(said, "BackendsResolved") == expected
     assert condition(said, "BackendsResolved")["message"] == message
+
+
+def test_a_model_without_a_route_degrades_and_alone_it_makes_no_router_ready() -> None:
+    beside = status(ALL_FOUND, owner=router(config=HOSTED))
+    assert beside["phase"] == "Degraded"
+    assert verdict(beside, "Degraded") == ("True", "ModelsWithoutRoute")
+    assert verdict(beside, "Ready")[0] == "True"
+    alone = status(Facts(), owner=router(config=HOSTED))
+    assert verdict(alone, "Ready") == ("False", "ModelsWithoutRoute")
 
 
 def test_no_backends_at_all_is_a_fact_and_not_a_fault() -> None:
