@@ -163,7 +163,7 @@ endpoints:
       type: str
       sample: https
     ready:
-      description: The Service, or a ready InferenceService, is there.
+      description: An address stands behind the Service, or the InferenceService is Ready.
       type: bool
       sample: true
     reason:
@@ -171,7 +171,15 @@ endpoints:
       type: str
       sample: ""
     message:
-      description: Why not, or a remark.
+      description: Why not, or who says that it is.
+      type: str
+      sample: InferenceService default/llama-3-8b is Ready
+    remark:
+      description: What is worth knowing all the same, such as that several Services match.
+      type: str
+      sample: ""
+    server_name:
+      description: What a backend outside of the cluster, or behind an ExternalName, is called in Host and SNI.
       type: str
       sample: ""
 """
