@@ -98,6 +98,10 @@ NEAREST = {
         _FILE,
     ),
     r"spec\.vllmEndpoints\[\]\.(reasoningFamily|loras\[\]\.description)": ("spec.config", _FILE),
+    r"spec\.vllmEndpoints\[\]\.backend\.external\.(url|provider|apiVersion|headers\.\*)": (
+        "spec.config",
+        _FILE,
+    ),
     r"(spec\.(?!config).*)\.enabled": (r"\1", _SWITCH),
     r"(spec\.serviceAccount)\.create": (r"\1", _SWITCH),
     r"(spec\.gateway)\.extProc": (r"\1", _SWITCH),

@@ -411,7 +411,7 @@ class TestWhatIsThereAlready:
 
         # Somebody took a field.
         entries = applied.live("Service")["metadata"]["managedFields"]
-        entries[0]["fieldsV1"]["f:metadata"] = {}
+        entries[0]["fieldsV1"]["f:metadata"] = {"f:labels": {}}
         applied.server.looks.append(look)
         (problem,) = applied.apply(edited("Service") if is_edited else None).problems
         assert problem.retry is not is_edited

@@ -34,7 +34,7 @@ from seen import (
 HOSTED = {"providers": {"models": [{"name": "gpt-4o-mini"}]}}
 WITHOUT_ROUTE = (
     "spec.config.providers.models: there is no route to gpt-4o-mini, so requests for it are "
-    "answered with 503. Give it an entry in spec.vllmEndpoints."
+    "answered with 503. Give it an entry in spec.vllmEndpoints, or backend_refs with a base_url."
 )
 EARLIER = "2026-11-22T10:00:00Z"
 
