@@ -179,7 +179,7 @@ endpoints:
       type: str
       sample: ""
     server_name:
-      description: What a backend outside of the cluster, or behind an ExternalName, is called in Host and SNI.
+      description: What it wants to be called in Host and SNI, when that is not its host.
       type: str
       sample: ""
 """
