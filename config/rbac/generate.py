@@ -50,28 +50,31 @@ OWN = (
     Rule(API_GROUP, f"{PLURAL}/finalizers", ("update",), "to be the owner of what is created"),
 )
 
-# Neither list nor watch where one object is asked for by its name: no copy of all of a kind is
-# kept, and watches.yaml keeps ansible-operator's cache from making one.
+# What runs read is watched, by name where few are named and without contents: a watch begins with a
+# list. No copy of all of a kind is kept, and watches.yaml keeps ansible-operator's cache from
+# making one.
+WATCHED = ("list", "watch")
 READ = (
     Rule("", "pods", ("list",), "why a rollout does not come to its end"),
-    Rule("", "namespaces", ("get",), "whether a Gateway admits the namespace", namespaced=False),
-    Rule("storage.k8s.io", "storageclasses", ("list",), "spec.persistence", namespaced=False),
     Rule(
-        "discovery.k8s.io",
-        "endpointslices",
-        ("list",),
-        "who answers behind a Service",
+        "",
+        "namespaces",
+        ("get", *WATCHED),
+        "whether a Gateway admits the namespace",
+        namespaced=False,
     ),
-    Rule("serving.kserve.io", "inferenceservices", ("get",), "backends of type kserve"),
-    Rule("gateway.networking.k8s.io", "gateways", ("get", "list"), "spec.gateway.existingRef"),
+    Rule("storage.k8s.io", "storageclasses", WATCHED, "spec.persistence", namespaced=False),
+    Rule("discovery.k8s.io", "endpointslices", WATCHED, "who answers behind a Service"),
+    Rule("serving.kserve.io", "inferenceservices", ("get", *WATCHED), "backends of type kserve"),
+    Rule("gateway.networking.k8s.io", "gateways", ("get", *WATCHED), "spec.gateway.existingRef"),
     Rule(
         "gateway.networking.k8s.io",
         "gatewayclasses",
-        ("get",),
+        ("get", *WATCHED),
         "which controller a Gateway has",
         namespaced=False,
     ),
-    Rule("gateway.networking.k8s.io", "referencegrants", ("list",), "backends elsewhere"),
+    Rule("gateway.networking.k8s.io", "referencegrants", WATCHED, "backends elsewhere"),
 )
 
 TOLD = (Rule("events.k8s.io", "events", ("create", "patch"), "Events of a condition's change"),)

@@ -132,6 +132,36 @@ problems:
   type: list
   elements: dict
   sample: []
+reads:
+  description:
+    - What was read of other people's objects, for the engine to watch. Names and versions, no
+      contents.
+    - Without C(selector), those that C(seen) names; an empty version is that of an object that is
+      not there.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - collection: /api/v1/namespaces/default/services
+      seen:
+        vllm-qwen: "1234"
+    - collection: /apis/policy/v1/namespaces/default/poddisruptionbudgets
+      selector: ""
+      part: spec
+      seen: {}
+reads_suffice:
+  description: Only news of these and of the SemanticRouter's own objects are worth another look.
+  returned: success
+  type: bool
+  sample: true
+doorbell:
+  description:
+    - For who watches RV(reads) for the stock engine. Another value of this annotation of this
+      object makes it run.
+    - Empty without that engine.
+  returned: success
+  type: dict
+  sample: {}
 requeue_after:
   description:
     - When to look again, as a Go duration. Soon while waiting may cure something.

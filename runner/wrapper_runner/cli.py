@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from wrapper_runner import environment, flags, logs, platform, stock, warm
+from wrapper_runner import companion, environment, flags, logs, platform, stock, warm
 from wrapper_runner.handed import HandOver
 from wrapper_runner.problems import StartError
 
@@ -50,7 +50,8 @@ def _become_stock(binary: str, arguments: list[str], options: argparse.Namespace
     watches_file = options.watches_file.resolve()
     log.info("Handing over to the stock engine", program=binary, watches_file=str(watches_file))
     platform.announce_within(PLATFORM_SECONDS, environment.kubeconfig(os.environ))
-    stock.become(binary, arguments, watches_file, os.environ)
+    variables = companion.start(os.environ)
+    stock.become(binary, arguments, watches_file, {**os.environ, **variables})
 
 
 def _run_embedded(options: argparse.Namespace, hand_over: HandOver | None) -> bool:

@@ -96,8 +96,9 @@ class Cluster:
     def replace(self, path: str, body: Json) -> Json:
         return self._json("PUT", path, body=body)
 
-    def merge(self, path: str, patch: Json) -> Json:
-        return self._json("PATCH", path, body=patch, content="application/merge-patch+json")
+    def merge(self, path: str, patch: Json, query: Mapping[str, str] | None = None) -> Json:
+        content = "application/merge-patch+json"
+        return self._json("PATCH", path, query=query, body=patch, content=content)
 
     def resource(self, kind: Kind) -> Resource | None:
         """Where a kind lives; None when the cluster does not serve it (yet)."""

@@ -16,6 +16,7 @@ from wrapper_runner.leader import LeaderElection
 from wrapper_runner.listing import Change, concerns_itself, owners_concerned
 from wrapper_runner.metrics import CONTENT_TYPE, Metrics
 from wrapper_runner.objects import Gone
+from wrapper_runner.observer import Observer
 from wrapper_runner.playing import Player, PlayError
 from wrapper_runner.reconciler import Isolate, ReconcileError, Reconciler, Result
 from wrapper_runner.schedule import Key
@@ -57,10 +58,13 @@ class Controller:
         self._queue = WorkQueue()
         self._threads: list[threading.Thread] = []
         self._itself: list[Informer] = []
+        self._observer: Observer
 
     def start(self, namespaces: Sequence[str]) -> None:
         """Look at what is there, then work; `namespaces` [""] = all."""
         watch = self._watch
+        everywhere = list(namespaces) == [""]
+        self._observer = Observer(self._cluster, self._queue.hear, everywhere)
         self._itself = [
             Informer(self._cluster, watch.kind, namespace, watch.selector, self._itself_changed)
             for namespace in namespaces
@@ -83,6 +87,7 @@ class Controller:
 
     def close(self) -> None:
         self._queue.close()
+        self._observer.stop()
 
     def join(self, deadline: float) -> bool:
         """Wait for running reconciles; whether all have ended."""
@@ -144,6 +149,7 @@ class Controller:
             self._queue.isolate(key)
         elif isinstance(result, Gone):
             self._reconciler.forget(key)
+            self._observer.forget(key)
             self._queue.forget(key)
             self._metrics.reconciled(kind, seconds)
             self._metrics.tell(kind, key, ())
@@ -151,7 +157,11 @@ class Controller:
             self._metrics.reconciled(kind, seconds, result)
             self._retry(key, result)
         else:
-            self._queue.succeeded(key, result.after)
+            is_watched = self._observer.follow(key, result.reads)
+            after = result.after_if_watched if is_watched else result.after
+            self._queue.succeeded(key, after, result.changed)
+            # While it ran, nothing of this has woken it.
+            self._observer.check(key)
             self._metrics.reconciled(kind, seconds)
             self._metrics.tell(kind, key, result.conditions)
 

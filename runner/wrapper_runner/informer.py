@@ -6,22 +6,15 @@ permission or an API server that is away are reasons to look again later, with g
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
-from wrapper_runner import logs
-from wrapper_runner.cluster import METADATA_ONLY, Cluster, ClusterError, Resource
+from wrapper_runner import logs, metadata
+from wrapper_runner.cluster import Cluster, ClusterError, Resource
 from wrapper_runner.listing import Change, Listing
+from wrapper_runner.metadata import BOOKMARK, GONE, LONGEST_RETRY, NOT_SERVED_RETRY
 from wrapper_runner.selectors import Selector
 from wrapper_runner.watches import Kind
-
-# Bookmarks come about once a minute, so silence of two means that nobody is there any more.
-SILENCE = 120.0
-LONGEST_RETRY = 30.0
-NOT_SERVED_RETRY = 30.0
-GONE = 410
 
 log = logs.Log("informer")
 
@@ -65,8 +58,7 @@ class Informer:
                 self._log.exception("This kind's watch broke down; it starts again", mistake)
                 pause = LONGEST_RETRY
             self.looked.set()
-            # Jitter, or all the watches that one outage ended would come back at one moment.
-            stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311 no secret depends on it
+            stop.wait(metadata.spread(pause))
 
     def _keep_up(self, stop: threading.Event) -> float:
         """List, then watch for as long as it lasts; the seconds to pause before the next time."""
@@ -86,35 +78,21 @@ class Informer:
         return 0
 
     def _list(self, resource: Resource) -> str:
-        accept = METADATA_ONLY.format(list="List")
-        listed = self._cluster.items(resource.path(self._namespace), self._selection, accept)
-        self._tell(self._listing.replace(item["metadata"] for item in listed.items))
+        listed = metadata.listed(self._cluster, resource.path(self._namespace), self._selection)
+        self._tell(self._listing.replace(listed.items))
         return listed.version
 
     def _watch(self, resource: Resource, version: str, stop: threading.Event) -> str:
         """Until the server ends the watch; the resourceVersion to go on from."""
-        for event in self._events(resource, version):
+        path = resource.path(self._namespace)
+        for event in metadata.watched(self._cluster, path, self._selection, version):
             if stop.is_set():
                 break
-            metadata = event["object"].get("metadata", {})
-            if event["type"] == "ERROR":
-                status = event["object"]
-                raise ClusterError(status.get("code", 0), status.get("message", "watch failed"))
-            version = metadata["resourceVersion"]
-            if event["type"] != "BOOKMARK":
-                change = self._listing.update(event["type"], metadata)
+            version = event.metadata["resourceVersion"]
+            if event.type != BOOKMARK:
+                change = self._listing.update(event.type, event.metadata)
                 self._tell([change] if change else [])
         return version
-
-    def _events(self, resource: Resource, version: str) -> Iterator[dict[str, Any]]:
-        query = {
-            "resourceVersion": version,
-            "allowWatchBookmarks": "true",
-            # Spread, so that a restarted API server does not get all watches anew at one moment.
-            "timeoutSeconds": str(random.randint(240, 480)),  # noqa: S311 as above
-            **self._selection,
-        }
-        return self._cluster.watch(resource.path(self._namespace), query, SILENCE)
 
     @property
     def _selection(self) -> dict[str, str]:
@@ -136,8 +114,7 @@ class Informer:
             self._log.debug("The watch is too far behind; listing again")
             return 0
         self._failures += 1
-        pause = min(0.5 * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY)
         # A watch that is cut off is everyday life; only when listing fails too is it worth a line.
         if self._failures > 1 or error.status:
             self._log.error("Cannot watch this kind; trying again", error=str(error))
-        return pause
+        return metadata.patience(self._failures)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wrapper_runner import durations
+from wrapper_runner import durations, interests
 
 # The two spellings that ansible-operator knows; one more here would hide a mistake until the pod.
 REQUEUE_ACTIONS = ("requeue_after", "operator_sdk.util.requeue_after")
@@ -33,6 +33,8 @@ class Outcome:
     messages: what results say to the operator's log, in the key `messages`.
     conditions: of the watched object, as results say in `status.conditions`.
     changed: objects that were written, as results say in `objects`; None when none of them does.
+    reads: what of others was read, as results say in `reads` (interests.py has its form).
+    reads_suffice: news of them and of the object's own are all that is waited for.
     busy: a task has begun and not ended, by what has been told so far.
     """
 
@@ -41,6 +43,8 @@ class Outcome:
     conditions: list[Mapping[str, str]] = field(default_factory=list)
     requeue_after: float | None = None
     changed: int | None = None
+    reads: interests.Reads = interests.NOTHING
+    reads_suffice: bool = False
     stats: Mapping[str, Any] | None = None
     bad_period: str = ""
     busy: bool = False
@@ -97,6 +101,10 @@ class Outcome:
         status = result.get("status")
         if isinstance(status, Mapping) and isinstance(found := status.get("conditions"), list):
             self.conditions = [item for item in found if isinstance(item, Mapping)]
+        reads = result.get("reads")
+        if isinstance(reads, list):
+            self.reads = interests.parse(reads)
+            self.reads_suffice = result.get("reads_suffice") is True
         objects = result.get("objects")
         if isinstance(objects, list):
             self.changed = (self.changed or 0) + sum(map(_was_written, objects))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from wrapper_runner import durations, logs
 from wrapper_runner.cluster import Cluster, Json
 from wrapper_runner.inputdir import InputDirectory
+from wrapper_runner.interests import NOTHING, Reads
 from wrapper_runner.objects import Objects, Population, annotations_of, finalizers_of, is_deleted
 from wrapper_runner.outcome import Outcome, Outcomes
 from wrapper_runner.parameters import ALL, HOSTS, extra_vars, host_name, host_vars
@@ -50,11 +51,15 @@ class Reconciled(NamedTuple):
     """after: seconds until the next time, None = when something happens.
 
     conditions: what the playbook said of the object; as it has just written them, nobody has to
-    read them again.
+    read them again. reads: of others' objects. after_if_watched: as after, where all of these are
+    watched. changed: the run has written something.
     """
 
     after: float | None
     conditions: Sequence[Mapping[str, str]] = ()
+    reads: Reads = NOTHING
+    after_if_watched: float | None = None
+    changed: bool = True
 
 
 # Not raised: each of several objects has a result of its own.
@@ -148,7 +153,7 @@ class Reconciler:
         finally:
             self._repeat_messages(key, outcome.messages, entry)
         self._report(outcome, time.monotonic() - started, entry)
-        return Reconciled(self._next_time(key, cr, finalizing, outcome, entry), outcome.conditions)
+        return self._reconciled(key, cr, finalizing, outcome, entry)
 
     def _play(
         self, key: Key, cr: Json, job: str, finalizing: bool, entry: logs.Log, outcome: Outcome
@@ -230,7 +235,7 @@ class Reconciler:
         self._repeat_messages(key, outcome.messages, entry)
         try:
             self._report(outcome, seconds, entry)
-            return Reconciled(self._next_time(key, cr, False, outcome, entry), outcome.conditions)
+            return self._reconciled(key, cr, False, outcome, entry)
         except Exception as error:
             return error
 
@@ -260,6 +265,24 @@ class Reconciler:
             if message not in said_before:
                 entry.info(message)
         self._said[key] = messages
+
+    def _reconciled(
+        self, key: Key, cr: Json, finalizing: bool, outcome: Outcome, entry: logs.Log
+    ) -> Reconciled:
+        after = self._next_time(key, cr, finalizing, outcome, entry)
+        return Reconciled(
+            after,
+            outcome.conditions,
+            outcome.reads,
+            self._watched_period(cr, outcome) or after,
+            outcome.changed_something,
+        )
+
+    def _watched_period(self, cr: Json, outcome: Outcome) -> float | None:
+        if not outcome.reads_suffice or ANNOTATION_PERIOD in annotations_of(cr):
+            return None
+        # Jitter, or what one restart has looked at together would be looked at together for ever.
+        return _period(self._watch.watched_period * random.uniform(0.8, 1))  # noqa: S311 no secret
 
     def _next_time(
         self, key: Key, cr: Json, finalizing: bool, outcome: Outcome, entry: logs.Log

@@ -18,6 +18,10 @@ LONGEST_RETRY = 300.0
 BURST = 0.1
 # A rollout goes on after the run that began it; its first steps are looked at together as well.
 SETTLE = 0.5
+# Others' objects may change all the time. A run for their sake waits so long after the one before,
+# and after each that has changed nothing twice as long.
+FIRST_PATIENCE = 2.0
+LONGEST_PATIENCE = 60.0
 # A look that only time calls for may come this part of its delay early, to share another's run.
 SLACK = 0.1
 
@@ -49,6 +53,8 @@ class Schedule:
         self._heap: list[tuple[float, Key]] = []  # may hold stale entries; _due is the truth
         self._failures: dict[Key, int] = {}
         self._ended: dict[Key, float] = {}  # when the last run did
+        self._heard: set[Key] = set()  # what others' objects have a run for
+        self._patience: dict[Key, float] = {}  # with news of those
 
     def add(self, key: Key) -> None:
         """Something about the object itself: run as soon as possible, failed before or not."""
@@ -71,6 +77,21 @@ class Schedule:
             if key not in self._due or moment < self._due[key].moment:
                 self._at(key, moment)
 
+    def hear(self, key: Key, now: float) -> None:
+        """Something of others that its last run has read has changed: look soon.
+
+        Not while it runs: what that run has seen is compared afterwards.
+        """
+        if key in self._running or key in self._waiting or key in self._failures:
+            return
+        ended = self._ended.get(key, -math.inf)
+        if now - ended > LONGEST_PATIENCE:
+            self._patience.pop(key, None)
+        moment = max(now + BURST, ended + self._patience.get(key, SETTLE))
+        self._heard.add(key)
+        if key not in self._due or moment < self._due[key].moment:
+            self._at(key, moment)
+
     def take(self, now: float, most: int = 1) -> list[Key]:
         """The next keys to run, together, at most so many: all that are ready, never more waiting.
 
@@ -87,10 +108,17 @@ class Schedule:
         self._collect_due(now)
         return [self._handed_out(self._ready_isolated)] if self._ready_isolated else []
 
-    def succeeded(self, key: Key, now: float, after: float | None) -> None:
-        """Run again after so many seconds; None = only when something happens."""
+    def succeeded(self, key: Key, now: float, after: float | None, changed: bool = True) -> None:
+        """Run again after so many seconds; None = only when something happens.
+
+        changed: the run has written something.
+        """
         self._failures.pop(key, None)
         self._isolated.discard(key)
+        if key in self._heard:
+            self._heard.discard(key)
+            longer = min(2 * self._patience.get(key, FIRST_PATIENCE / 2), LONGEST_PATIENCE)
+            self._patience[key] = FIRST_PATIENCE if changed else longer
         if key in self._nudged and (after is None or after > SETTLE):
             self._at(key, now + SETTLE)
         elif after is not None:
@@ -111,6 +139,8 @@ class Schedule:
         self._failures.pop(key, None)
         self._isolated.discard(key)
         self._ended.pop(key, None)
+        self._heard.discard(key)
+        self._patience.pop(key, None)
         self._stop_running(key)
 
     def isolate(self, key: Key) -> None:

@@ -1,8 +1,8 @@
 """watches.yaml: what to watch, what to run for it, and how often.
 
 The same file drives the stock ansible-operator, which silently ignores keys that it does not know:
-that makes room for `dependents` and `batch`, the keys that are ours, and is also why a misspelt key
-is an error here instead of a setting that quietly has no effect.
+that makes room for `dependents`, `batch` and `watchedPeriod`, the keys that are ours, and is also
+why a misspelt key is an error here instead of a setting that quietly has no effect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WATCH_KEYS = {
     *("group", "version", "kind", "playbook", "role", "vars", "maxRunnerArtifacts"),
     *("reconcilePeriod", "manageStatus", "watchDependentResources", "watchClusterScopedResources"),
     *("snakeCaseParameters", "watchAnnotationsChanges", "markUnsafe", "blacklist", "finalizer"),
-    *("selector", "dependents", "batch"),
+    *("selector", "dependents", "batch", "watchedPeriod"),
 }
 _FINALIZER_KEYS = {"name", "playbook", "role", "vars"}
 _KIND_KEYS = {"group", "version", "kind"}
@@ -62,6 +62,7 @@ class Watch:
     """One entry of the file, with ansible-operator's own defaults.
 
     period: seconds between runs when nothing happens; 0 = the command line's.
+    watched_period: the same where all that a run has read is watched; 0 = no other.
     dependents: the kinds whose changes wake up their owner.
     batch: how many objects may share a run, each a host of its play.
     """
@@ -71,6 +72,7 @@ class Watch:
     vars: Mapping[str, Any] = field(default_factory=dict)
     artifacts: int = DEFAULT_ARTIFACTS
     period: float = 0
+    watched_period: float = 0
     finalizer: Finalizer | None = None
     annotations_matter: bool = False
     mark_unsafe: bool = False
@@ -135,6 +137,7 @@ class _Entry:
             vars=self._typed("vars", dict, {}),
             artifacts=self._typed("maxRunnerArtifacts", int, 0) or DEFAULT_ARTIFACTS,
             period=self._duration("reconcilePeriod"),
+            watched_period=self._duration("watchedPeriod"),
             finalizer=self._finalizer(playbook),
             annotations_matter=self._typed("watchAnnotationsChanges", bool, False),
             mark_unsafe=self._typed("markUnsafe", bool, False),

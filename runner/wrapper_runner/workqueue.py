@@ -26,6 +26,11 @@ class WorkQueue:
             self._schedule.nudge(key, self._clock())
             self._changed.notify_all()
 
+    def hear(self, key: Key) -> None:
+        with self._changed:
+            self._schedule.hear(key, self._clock())
+            self._changed.notify_all()
+
     def take(self, most: int) -> list[Key]:
         """Wait for keys to run together; none once the queue is closed."""
         return self._wait_for(lambda now: self._schedule.take(now, most))
@@ -34,9 +39,9 @@ class WorkQueue:
         """Wait for one to run by itself; none once the queue is closed."""
         return self._wait_for(self._schedule.take_isolated)
 
-    def succeeded(self, key: Key, after: float | None) -> None:
+    def succeeded(self, key: Key, after: float | None, changed: bool = True) -> None:
         with self._changed:
-            self._schedule.succeeded(key, self._clock(), after)
+            self._schedule.succeeded(key, self._clock(), after, changed)
             self._changed.notify_all()
 
     def failed(self, key: Key) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import yaml
-from control_plane import Kubectl
+from control_plane import ControlPlane, Kubectl, audit
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
+
+# Five seconds, and a machine that does other things too; sooner than any look that time calls for.
+SOON = 10.0
 
 
 def router_config(router: SemanticRouter) -> dict[str, object]:
@@ -40,11 +43,88 @@ def test_a_backend_that_is_lost_changes_a_condition_and_not_the_pods(
     router.wait_for("Ready")
     before = router.read("deployment", router.name)
     kubectl("delete", "service", "vllm-qwen", "-n", router.namespace)
-    # Nothing watches other people's Services: an annotation asks for a look now.
-    kubectl("annotate", "semanticrouter", router.name, "look=now", "-n", router.namespace)
-    router.wait_for("BackendsResolved", "False")
+    router.wait_for("BackendsResolved", "False", timeout=SOON)
     after = router.read("deployment", router.name)
     assert before["metadata"]["generation"] == after["metadata"]["generation"]
+
+
+def settled(router: SemanticRouter) -> None:
+    """From now on nothing but news starts a run, for a long time."""
+    router.wait_for_phase("Running")
+    eventually(lambda: router.get()["status"].get("fingerprint"), 60, "a run to find it settled")
+
+
+def test_a_backend_that_goes_comes_back_and_moves_is_in_the_status_within_seconds(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    router.create_service()
+    router.apply()
+    settled(router)
+    kubectl("delete", "service", "vllm-qwen", "-n", router.namespace)
+    router.wait_for("BackendsResolved", "False", timeout=SOON)
+    router.create_service()
+    router.wait_for("BackendsResolved", timeout=SOON)
+    router.wait_for_phase("Running", timeout=SOON)
+    router.create_service(port=9000)
+    moved = router.wait_for("BackendsResolved", "False", timeout=SOON)
+    assert "9000" in moved["message"]
+
+
+def test_an_inference_service_that_is_not_ready_any_more_is_in_the_status_within_seconds(
+    operator: Operator, router: SemanticRouter
+) -> None:
+    router.create_inference_service()
+    backend = {"type": "kserve", "inferenceServiceName": "llama-3-8b"}
+    router.spec["vllmEndpoints"][0]["backend"] = backend
+    router.apply()
+    settled(router)
+    router.create_inference_service(ready=False)
+    router.wait_for("BackendsResolved", "False", timeout=SOON)
+
+
+def test_a_thousand_services_that_nobody_names_start_no_run_and_no_write(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl, control_plane: ControlPlane
+) -> None:
+    endpoint = router.spec["vllmEndpoints"][0]
+    names = [f"named-{number}" for number in range(6)]
+    # So many that the operator does not watch each by its name.
+    router.spec["vllmEndpoints"] = [
+        {
+            **endpoint,
+            "name": name,
+            "backend": {"type": "service", "service": {"name": name, "port": 8000}},
+        }
+        for name in names
+    ]
+    for name in names:
+        router.create_service(name)
+    router.apply()
+    settled(router)
+    offset = control_plane.audit_log.stat().st_size
+    jobs = operator.jobs(router.namespace)
+    unnamed = [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": f"unnamed-{number}"},
+            "spec": {"clusterIP": "None", "selector": {"app": "none"}},
+        }
+        for number in range(1000)
+    ]
+    create = ("create", "-n", router.namespace, "-f", "-")
+    kubectl(*create, stdin=yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": unnamed}))
+    assert operator.jobs(router.namespace) == jobs
+    # It comes after all of them, so they have been seen by now.
+    kubectl("delete", "service", names[0], "-n", router.namespace)
+    router.wait_for("BackendsResolved", "False", timeout=SOON)
+    assert len(operator.jobs(router.namespace) - jobs) == 1
+    written = {
+        request.resource
+        for request in audit.writes(control_plane.audit_log, offset)
+        if request.namespace == router.namespace
+        and request.agent.startswith("semantic-router-operator")
+    }
+    assert written == {"semanticrouters/status", "events"}
 
 
 def test_a_lost_backend_is_found_as_soon_as_the_annotation_of_the_router_wants(
@@ -115,11 +195,11 @@ def test_a_llama_stack_backend_stays_with_the_service_it_chose(
     ]
     router.apply()
     router.wait_for("BackendsResolved")
+    settled(router)
     router.create_service("stack-a", 8321, labels={"app": "llama-stack"})
-    kubectl("annotate", "semanticrouter", router.name, "look=now", "-n", router.namespace)
     eventually(
         lambda: "stack-a" in router.get()["status"]["endpoints"][0].get("message", ""),
-        30,
+        SOON,
         "the remark that several Services match",
     )
     address = router.get()["status"]["endpoints"][0]["address"]

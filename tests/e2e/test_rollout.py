@@ -68,8 +68,6 @@ def test_a_changed_config_map_of_the_users_own_replaces_the_pods(
     assert before["metadata"]["annotations"]["vllm.ai/config-maps-hash"]
 
     settings("debug")
-    # Nobody tells the operator of it: the next run, whatever starts it, finds it.
-    kubectl("annotate", "sr", router.name, "-n", router.namespace, "example.com/look=now")
     eventually(lambda: template(router) != before, 60, "new pods")
 
     kubectl("delete", "configmap", "settings", "-n", router.namespace)

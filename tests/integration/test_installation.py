@@ -39,10 +39,12 @@ from e2e.operator_process import ENGINES, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 from olm_bundle import CHANNEL, PACKAGE, validator
-from wrapper_runner import watches
+from wrapper_runner import interests, watches
 from wrapper_runner.cluster import Cluster, connect
 from wrapper_runner.informer import Informer
 from wrapper_runner.leader import LeaderElection
+from wrapper_runner.observer import Observer
+from wrapper_runner.schedule import Key
 from wrapper_runner.selectors import EVERYTHING
 from wrapper_runner.watches import Kind
 
@@ -64,6 +66,10 @@ READ_KINDS = (
     Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways", 0),
     Resource("gateway.networking.k8s.io/v1", "GatewayClass", "gatewayclasses", 0, namespaced=False),
     Resource("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "referencegrants", 0),
+)
+CLUSTER_KINDS = (
+    Resource("v1", "Namespace", "namespaces", 0, namespaced=False),
+    Resource("storage.k8s.io/v1", "StorageClass", "storageclasses", 0, namespaced=False),
 )
 LABELS = {"app": "any"}
 POD = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "any", "image": "any"}]}}
@@ -327,6 +333,8 @@ def runner_at_work(cluster: Cluster) -> None:
     (watch,) = watches.load(CHECKOUT / "watches.yaml")
     for kind in (watch.kind, *watch.dependents):
         keep_up(cluster, kind)
+    for resource in (*READ_KINDS, *CLUSTER_KINDS):
+        observe(cluster, resources.collection_path(resource))
     election = LeaderElection(cluster, NAMESPACE, "semantic-router-operator", 15, 10)
     assert election.attempt()
     assert election.attempt()
@@ -344,6 +352,19 @@ def keep_up(cluster: Cluster, kind: Kind) -> None:
     for _ in cluster.watch(resource.path(), query, 10):
         break
     stop.set()
+
+
+def observe(cluster: Cluster, collection: str) -> None:
+    """As keep_up, of what runs read of others."""
+    reads = interests.parse([{"collection": collection, "selector": "", "seen": {"gone": "1"}}])
+    heard = threading.Event()
+    observer = Observer(cluster, lambda _: heard.set())
+    assert observer.follow(Key("work", "any"), reads)
+    assert heard.wait(30), collection
+    observer.stop()
+    query = {"resourceVersion": "0", "timeoutSeconds": "1"}
+    for _ in cluster.watch(collection, query, 10):
+        break
 
 
 def kinds() -> tuple[Resource, ...]:

@@ -644,3 +644,41 @@ def test_what_shared_runs_leave_on_disk_is_bounded_and_holds_no_object(
     assert 1 <= len(kept) <= 2
     assert all((run / "stdout").read_text() for run in kept)
     assert not list(operator.runner_dir.rglob("env/objects"))
+
+
+def services(namespace: str, **seen: str) -> list[dict[str, Any]]:
+    return [{"collection": f"/api/v1/namespaces/{namespace}/services", "seen": seen}]
+
+
+def create_service(cluster: Cluster, name: str) -> None:
+    cluster("create", "service", "clusterip", name, "--tcp=80")
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_object_runs_when_something_changes_that_its_last_run_has_read(
+    start: StartOperator, cluster: Cluster, namespace: str, execution: str
+) -> None:
+    cluster.widget("rita", reads=services(namespace, vllm=""))
+    cluster.widget("rosa", reads=services(namespace, other=""))
+    operator = start_together(start, execution)
+    for name in ("rita", "rosa"):
+        eventually(lambda name=name: operator.lines("Reconciled", name=name), message=name)
+    before = len(operator.lines("Reconciled", name="rosa"))
+    create_service(cluster, "vllm")
+    eventually(
+        lambda: len(operator.lines("Reconciled", name="rita")) > 1, timeout=10, message="a run"
+    )
+    assert len(operator.lines("Reconciled", name="rosa")) == before
+
+
+def test_object_all_of_whose_reads_are_watched_is_not_looked_at_soon(
+    start: StartOperator, cluster: Cluster, namespace: str
+) -> None:
+    unwatched = [{**services(namespace, vllm="")[0], "watch": False}]
+    cluster.widget("told", after="300ms", reads=services(namespace, vllm=""))
+    cluster.widget("untold", after="300ms", reads=unwatched)
+    cluster.widget("asked", {"ansible.sdk.operatorframework.io/reconcile-period": "1s"}, reads=[])
+    operator = start_together(start, watchedPeriod="10h")
+    for name in ("untold", "asked"):
+        eventually(lambda name=name: len(operator.lines("Reconciled", name=name)) > 3, message=name)
+    assert len(operator.lines("Reconciled", name="told")) == 1

@@ -59,12 +59,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-GROUPS_PATH = "/apis"
 STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
 _CLAIM = resources.named("v1", "PersistentVolumeClaim")
 _DEPLOYMENT = resources.named("apps/v1", "Deployment")
 _BUDGET = resources.named("policy/v1", "PodDisruptionBudget")
+_AUTOSCALER = resources.named("autoscaling/v2", "HorizontalPodAutoscaler")
 
 # Enough to ask for everything of a usual router at once, and no more TLS handshakes than that.
 _PARALLEL_READS = 4
@@ -135,6 +135,9 @@ def read(
         existing_claim = (
             pool.submit(_read_claim, reads, router.namespace, named_claim) if named_claim else None
         )
+        if router.spec["autoscaling"]["enabled"]:
+            # Its status moves every 15 seconds.
+            reads.leave_to_the_period(resources.collection_path(_AUTOSCALER, router.namespace))
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
@@ -212,7 +215,7 @@ def resolve(
 
 def read_groups(reads: Reads) -> list[Manifest]:
     """The API groups that the API server serves."""
-    return list((reads.get(GROUPS_PATH) or {}).get("groups") or [])
+    return reads.groups(discovery.CAPABILITY_GROUPS)
 
 
 def read_router(client: Client, name: str, namespace: str) -> Router:
@@ -248,13 +251,12 @@ def _read_deployment(reads: Reads, router: Router) -> Sighting:
     # By the verb that apply needs too: who may not read it, and would take it for missing, cannot
     # write it either.
     path = f"/apis/apps/v1/namespaces/{router.namespace}/deployments"
-    selector = {"fieldSelector": f"metadata.name={router.name}"}
-    return _seen(lambda: reads.list(path, params=selector))
+    return _seen(lambda: reads.own_named(path, router.name))
 
 
 def _read_budgets(reads: Reads, router: Router) -> Sighting:
     path = f"/apis/policy/v1/namespaces/{router.namespace}/poddisruptionbudgets"
-    return _seen(lambda: reads.list(path))
+    return _seen(lambda: reads.list_with_own(path))
 
 
 def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> BackendReading:
@@ -289,7 +291,9 @@ def _with_slices(reads: Reads, namespace: str, services: Sighting) -> BackendRea
     names = sorted(item["metadata"]["name"] for item in services.objects)
     if not names:
         return BackendReading(services)
-    selector = f"{backends.LABEL_SERVICE_NAME} in ({','.join(names)})"
+    # By equality where it can be: such a watch is shared with others.
+    wanted = f"={names[0]}" if len(names) == 1 else f" in ({','.join(names)})"
+    selector = f"{backends.LABEL_SERVICE_NAME}{wanted}"
     path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     return BackendReading(services, slices=_seen(lambda: reads.list(path, selector)))
 
@@ -299,7 +303,8 @@ def _read_config_map(reads: Reads, namespace: str, name: str) -> Sighting:
 
 
 def _read_claim(reads: Reads, namespace: str, name: str) -> Sighting:
-    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/persistentvolumeclaims/{name}")))
+    path = resources.collection_path(_CLAIM, namespace)
+    return _seen(lambda: reads.own_named(path, name))
 
 
 def _read_secret_version(reads: Reads, namespace: str, name: str) -> Sighting:

@@ -31,13 +31,15 @@ def read_gateway(reads: Reads, router: Router, backend_namespaces: list[str]) ->
     reference = router.spec["gateway"]["existingRef"]
     name, namespace = reference["name"], reference["namespace"]
     gateway, denied = _asked(
-        lambda: reads.get(f"{_API}/namespaces/{namespace}/gateways/{name}"), None
+        # Its status counts the routes of all.
+        lambda: reads.get(f"{_API}/namespaces/{namespace}/gateways/{name}", spec_only=True),
+        None,
     )
     if gateway is None:
         return GatewayReading(denied=denied, namesakes=_namesakes(reads, name, denied))
     class_name = gateway["spec"]["gatewayClassName"]
     gateway_class, class_denied = _asked(
-        lambda: reads.get(f"{_API}/gatewayclasses/{class_name}"), None
+        lambda: reads.get(f"{_API}/gatewayclasses/{class_name}", spec_only=True), None
     )
     return GatewayReading(
         gateway=gateway,

@@ -17,6 +17,10 @@ def described(manifest: Mapping[str, Any]) -> str:
     return f"{manifest['kind']} {manifest['metadata']['name']}"
 
 
+# Selects what no router has.
+OTHERS = f"{metadata.LABEL_MANAGED_BY}!={metadata.FIELD_MANAGER}"
+
+
 def label_selector(router_names: Sequence[str]) -> str:
     """Selects all objects of these routers."""
     instance = (
@@ -25,6 +29,12 @@ def label_selector(router_names: Sequence[str]) -> str:
         else f"{metadata.LABEL_INSTANCE} in ({','.join(router_names)})"
     )
     return f"{instance},{metadata.LABEL_MANAGED_BY}={metadata.FIELD_MANAGER}"
+
+
+def is_of_a_router(live: Manifest) -> bool:
+    """Of whichever."""
+    labels = live["metadata"].get("labels") or {}
+    return bool(labels.get(metadata.LABEL_MANAGED_BY) == metadata.FIELD_MANAGER)
 
 
 def is_controlled_by(live: Manifest, router: Router) -> bool:

@@ -1,13 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the API server is asked in one go: each question once, however many routers have it.
 
-A batch of routers shares one of these. So an answer may be as old as the batch; what changes
-meanwhile wakes its router again.
+A batch of routers shares the answers. So an answer may be as old as the batch; what changes
+meanwhile wakes its router again: each router notes what it has read of others, and in which version
+(docs/adr/0019-reads-are-watched.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Lock
 from typing import Any, TypeVar
@@ -28,7 +30,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
+# Inside Reads, `list` is a method.
 Manifests = list[Manifest]
+Notes = list[dict[str, Any]]
+
+GROUPS_PATH = "/apis"
 
 # Fewer are asked for one by one: a list for all has the objects of each, and all run at a time.
 _MANY = 4
@@ -51,19 +57,73 @@ class Reads:
         }
         self._answers: dict[Hashable, Future[Any]] = {}
         self._lock = Lock()
+        self._notes: dict[Hashable, dict[str, Any]] = {}
 
-    def get(self, path: str) -> Manifest | None:
-        """One object, None when there is none of that name (or kind)."""
-        return self._once(("get", path), lambda: self._client.get(path))
+    def of_one_router(self) -> Reads:
+        """The same answers, and notes of its own."""
+        its_own = copy.copy(self)
+        its_own._notes = {}
+        return its_own
+
+    @property
+    def notes(self) -> Notes:
+        """What has been read of others, as the engine takes it: names and versions."""
+        with self._lock:
+            return list(self._notes.values())
+
+    def get(self, path: str, spec_only: bool = False) -> Manifest | None:
+        """One object, None when there is none of that name (or kind).
+
+        spec_only: nothing in its status matters.
+        """
+        found = self._once(("get", path), lambda: self._client.get(path))
+        self._note_named(path, found, _part(spec_only))
+        return found
 
     def get_metadata(self, path: str) -> Manifest | None:
-        """The metadata of one object."""
-        return self._once(("metadata", path), lambda: self._client.get_metadata(path))
+        """The metadata of one object; nobody watches it, as that takes the right to read it all."""
+        found = self._once(("metadata", path), lambda: self._client.get_metadata(path))
+        self._note_named(path, found, {"watch": False})
+        return found
 
-    def list(self, path: str, label_selector: str = "", params: Params | None = None) -> Manifests:
+    def list(self, path: str, label_selector: str = "") -> Manifests:
         """All objects of a collection; ApiError with status 404 for a kind that is not served."""
-        asked = ("list", path, label_selector, tuple(sorted((params or {}).items())))
-        return self._once(asked, lambda: self._client.list(path, label_selector, params))
+        how = {"selector": label_selector}
+        try:
+            found = self._listed(path, label_selector)
+        except ApiError as error:
+            if error.status == 404:
+                # It may be served one day.
+                self._note(path, {}, how)
+            raise
+        self._note(path, _versions(found), how)
+        return found
+
+    def list_with_own(self, path: str) -> Manifests:
+        """All objects of a collection, of which only others' and only their spec are noted."""
+        found = self._listed(path)
+        others = [item for item in found if not ownership.is_of_a_router(item)]
+        how = {"selector": ownership.OTHERS, **_part(True)}
+        self._note(path, _versions(others, spec_only=True), how)
+        return found
+
+    def groups(self, wanted: Collection[str]) -> Manifests:
+        """All API groups that are served; `wanted` are those that matter."""
+        answer = self._once(("get", GROUPS_PATH), lambda: self._client.get(GROUPS_PATH))
+        found = list((answer or {}).get("groups") or [])
+        served = {group["name"]: group.get("versions") or [] for group in found}
+        for name in wanted:
+            versions = ",".join(item["version"] for item in served.get(name, ()))
+            self._note(GROUPS_PATH, {name: versions}, {})
+        return found
+
+    def own_named(self, path: str, name: str) -> Manifests:
+        """The object of a router's own that has a name, be it somebody else's: not noted."""
+        return self._listed(path, params={"fieldSelector": f"metadata.name={name}"})
+
+    def leave_to_the_period(self, path: str) -> None:
+        """Note a collection whose changes are too many to hear of each."""
+        self._note(path, {}, {"watch": False})
 
     def is_in_batch(self, router: Router) -> bool:
         """Its own objects come with those of others."""
@@ -73,19 +133,36 @@ class Reads:
         """The objects of one kind that have the router's labels."""
         path = resources.collection_path(kind, router.namespace)
         if not self.is_in_batch(router):
-            return self._listed(path, ownership.label_selector([router.name]))
+            return self._own(path, ownership.label_selector([router.name]))
         selector = ownership.label_selector(sorted(self._batch[router.namespace]))
-        found = self._once(("own", path), lambda: _by_router(self._listed(path, selector)))
+        found = self._once(("own", path), lambda: _by_router(self._own(path, selector)))
         return found.get(router.name, [])
 
-    def _listed(self, path: str, selector: str) -> Manifests:
+    def _own(self, path: str, selector: str) -> Manifests:
         try:
-            return self.list(path, selector)
+            return self._listed(path, selector)
         except ApiError as error:
             # An optional kind that this cluster does not serve.
             if error.status == 404:
                 return []
             raise
+
+    def _listed(
+        self, path: str, label_selector: str = "", params: Params | None = None
+    ) -> Manifests:
+        asked = ("list", path, label_selector, tuple(sorted((params or {}).items())))
+        return self._once(asked, lambda: self._client.list(path, label_selector, params))
+
+    def _note_named(self, path: str, found: Manifest | None, how: Mapping[str, Any]) -> None:
+        collection, _, name = path.rpartition("/")
+        seen = {name: _version(found, how == _part(True)) if found else ""}
+        self._note(collection, seen, how)
+
+    def _note(self, collection: str, seen: Mapping[str, str], how: Mapping[str, Any]) -> None:
+        noted = (collection, *sorted(how.items()))
+        with self._lock:
+            note = self._notes.setdefault(noted, {"collection": collection, **how, "seen": {}})
+            note["seen"].update(seen)
 
     def _once(self, asked: Hashable, ask: Callable[[], _Answer]) -> _Answer:
         with self._lock:
@@ -104,6 +181,21 @@ class Reads:
                 del self._answers[asked]
             answer.set_exception(error)
         return answer.result()
+
+
+def _part(spec_only: bool) -> dict[str, Any]:
+    return {"part": "spec"} if spec_only else {}
+
+
+def _versions(found: Manifests, spec_only: bool = False) -> dict[str, str]:
+    return {item["metadata"]["name"]: _version(item, spec_only) for item in found}
+
+
+def _version(found: Manifest, spec_only: bool = False) -> str:
+    metadata = found["metadata"]
+    if spec_only and metadata.get("generation"):
+        return f"{metadata['uid']}/{metadata['generation']}"
+    return str(metadata.get("resourceVersion", ""))
 
 
 def _by_router(objects: Manifests) -> dict[str, Manifests]:

@@ -46,6 +46,8 @@ class Reconciled:
     """What became of a router.
 
     settled: all was as the last complete run has left it; nothing was built, written or reported.
+    reads: what of others was read, as Reads.notes. reads_suffice: news of them and of the router's
+    own objects are all that is worth another look. doorbell: by which the stock engine is woken.
     objects: what was done to each. requeue_after: a Go duration; "" = as long as the engine waits
     by itself. messages: for the log. summary: one line of them, without text of the router.
     """
@@ -55,6 +57,9 @@ class Reconciled:
     status: dict[str, Any]
     messages: list[str]
     problems: list[Problem]
+    reads: list[dict[str, Any]] = field(default_factory=list)
+    reads_suffice: bool = False
+    doorbell: dict[str, str] = field(default_factory=dict)
     objects: list[dict[str, str]] = field(default_factory=list)
     diff: list[dict[str, Any]] = field(default_factory=list)
     requeue_after: str = ""
@@ -83,10 +88,20 @@ def reconcile(
     collection. concerns: of objects/registry.py; what the router owns of others is removed.
     RouterError when the status could not be written.
     """
+    reads = reads.of_one_router()
     found, failure = _tried(lambda: examine(reads, router, secret_versions=secret_versions))
     if found and _is_settled(router, found, code):
         watching.ask_for(client, router, found.live or [])
-        return Reconciled(True, False, router.status, found.messages, found.problems)
+        return Reconciled(
+            settled=True,
+            changed=False,
+            status=router.status,
+            messages=found.messages,
+            problems=found.problems,
+            reads=reads.notes,
+            reads_suffice=True,
+            doorbell=watching.doorbell(client, router, found.live or []),
+        )
     applied: ApplyResult | None = None
     if found and writing.mode(router) != writing.PAUSED and not _is_blocked(found):
         applied, failure = _tried(
@@ -120,6 +135,9 @@ def reconcile(
         status=said.status,
         messages=[*(found.messages if found else []), *written(objects), *said.messages],
         problems=problems,
+        reads=reads.notes,
+        reads_suffice=said.reads_suffice,
+        doorbell=watching.doorbell(client, router, known or []),
         objects=objects,
         diff=applied.diff if applied else [],
         requeue_after=said.requeue_after,

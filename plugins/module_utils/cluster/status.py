@@ -81,6 +81,7 @@ class Report:
     requeue_after: str
     messages: list[str]
     summary: str
+    reads_suffice: bool = False
 
 
 def report(
@@ -105,6 +106,7 @@ def report(
     # The stock engine's DependentPredicate ignores an update of values in the status.
     is_told_of_status = not client.is_ansible_operators
     period = requeue_after.period(situation, is_told_of_status)
+    reads_suffice = requeue_after.reads_suffice(situation)
     seconds = f"{now[:19]}Z"
     live: Manifest | None = router.resource
     for attempt in range(_ATTEMPTS):
@@ -121,13 +123,14 @@ def report(
             _tell(client, router, transitions.between(previous, status), now)
             break
     else:
-        period = requeue_after.RETRY
+        period, reads_suffice = requeue_after.RETRY, False
     return Report(
         changed=changed,
         status=status,
         requeue_after=period,
         messages=router_status.messages(situation, status),
         summary=router_status.summary(situation.facts, status),
+        reads_suffice=reads_suffice,
     )
 
 

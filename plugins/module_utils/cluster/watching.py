@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes the stock ansible-operator watch what a router owns.
+"""Makes the stock ansible-operator watch what a router owns, and says how to wake it by that.
 
 Its proxy begins to watch a kind when an object of it is created with POST, or when it answers a GET
 of one with an ownerReference from its memory. A run patches and lists, so of most kinds it would
@@ -22,7 +22,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     CONNECTIONS,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_DOORBELL,
+    Manifest,
+    config_map_name,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
@@ -40,6 +44,26 @@ def ask_for(client: Client, router: Router, live: Iterable[Manifest]) -> None:
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         for manifest in of_each_kind.values():
             threads.submit(_read, client, resources.path(manifest))
+
+
+def doorbell(client: Client, router: Router, live: Iterable[Manifest]) -> dict[str, str]:
+    """An object of the router's own and an annotation of it that nobody reads.
+
+    The stock engine hears of no objects of others. Who watches these for it, makes it run the
+    router by another value there: no right is needed for that which the operator has not.
+    """
+    if not client.is_ansible_operators:
+        return {}
+    its_own = ("ConfigMap", config_map_name(router.name))
+    return next(
+        (
+            {"path": resources.path(item), "annotation": ANNOTATION_DOORBELL}
+            for item in live
+            if (item["kind"], item["metadata"]["name"]) == its_own
+            and ownership.is_controlled_by(item, router)
+        ),
+        {},
+    )
 
 
 def _read(client: Client, path: str) -> None:

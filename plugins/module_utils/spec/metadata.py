@@ -37,6 +37,11 @@ ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
 # On the Deployment: the spec.replicas that an autoscaler has replaced, see objects/scaling.py.
 ANNOTATION_REPLICAS_SET_ASIDE = "vllm.ai/replicas-set-aside"
 
+# On the router's ConfigMap: another value, and the stock engine runs it. See cluster/watching.py.
+ANNOTATION_DOORBELL = "vllm.ai/doorbell"
+# Who writes it, in managedFields: runner/.
+DOORBELL_MANAGER = "wrapper-runner"
+
 # On the SemanticRouter, by its user; see writing.py.
 ANNOTATION_PAUSED = "vllm.ai/paused"
 ANNOTATION_DRY_RUN = "vllm.ai/dry-run"

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_DOORBELL,
     API_VERSION,
+    DOORBELL_MANAGER,
     Manifest,
     selector,
 )
@@ -62,13 +64,22 @@ def _switches(router: Router) -> dict[str, str]:
 
 
 def _readable(manifest: Manifest) -> Manifest:
-    """What a run may go by: all but versions and times, and the status that nobody here reads.
+    """What a run may go by: all but versions, times, doorbells, and a status that nobody reads.
 
     Whoever repeats its verdict on a Route, and an autoscaler that measures, changes only these.
     """
     metadata = {**manifest["metadata"]}
     metadata.pop("resourceVersion", None)
-    metadata["managedFields"] = _timeless(metadata.get("managedFields"))
+    metadata["managedFields"] = [
+        _timeless(entry)
+        for entry in metadata.get("managedFields") or []
+        if entry.get("manager") != DOORBELL_MANAGER
+    ]
+    metadata["annotations"] = {
+        key: value
+        for key, value in (metadata.get("annotations") or {}).items()
+        if key != ANNOTATION_DOORBELL
+    }
     readable = {**manifest, "metadata": metadata}
     status = readable.pop("status", None)
     if manifest["kind"] != _MEASURES:

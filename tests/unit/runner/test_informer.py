@@ -98,7 +98,7 @@ class Played:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wrapper_runner.informer.random.uniform", lambda *_: 0)
+    monkeypatch.setattr("wrapper_runner.metadata.random.uniform", lambda *_: 0)
 
 
 def test_list_then_watch_tells_everything_in_order() -> None:

@@ -180,3 +180,19 @@ def test_host_is_busy_from_the_beginning_of_a_task_to_its_end() -> None:
         outcomes.take(on(host, start))
     outcomes.take(on("anna", ok()))
     assert [outcome.busy for outcome in outcomes.of.values()] == [False, True, False]
+
+
+READS = [{"collection": "/api/v1/namespaces/ai/services", "seen": {"vllm": "7"}}]
+
+
+def test_what_was_read_is_taken_from_the_result() -> None:
+    result = outcome(ok(reads=READS, reads_suffice=True), ok("debug"), STATS)
+    [interest] = result.reads.interests
+    assert interest.seen == {"vllm": "7"}
+    assert result.reads.complete
+    assert result.reads_suffice
+
+
+@pytest.mark.parametrize("more", [{}, {"reads_suffice": "yes"}])
+def test_reads_alone_do_not_say_that_they_suffice(more: dict[str, Any]) -> None:
+    assert not outcome(ok(reads=READS, **more), STATS).reads_suffice

@@ -85,6 +85,8 @@ TOLD: dict[str, Any] = {
     "messages": ["one"],
     "objects": WRITTEN,
     "status": READY,
+    "reads": [{"collection": "/api/v1/namespaces/ai/services", "seen": {"vllm": "7"}}],
+    "reads_suffice": True,
     "changed": True,
     "token": "hunter2",
 }
@@ -188,4 +190,5 @@ def test_run_without_ansible_runner_has_the_same_outcome(
         }
     assert handed == cold
     assert handed.succeeded is (tasks is GOES_WELL)
+    assert handed.reads_suffice is (tasks is not UNREACHABLE)
     assert "hunter2" not in (tmp_path / "handed/artifacts/job/events").read_text()

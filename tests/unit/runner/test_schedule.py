@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from wrapper_runner.schedule import BURST, LONGEST_RETRY, SETTLE, Key, Schedule
+from wrapper_runner.schedule import (
+    BURST,
+    FIRST_PATIENCE,
+    LONGEST_PATIENCE,
+    LONGEST_RETRY,
+    SETTLE,
+    Key,
+    Schedule,
+)
 
 ANNA, BEN = Key("ai", "anna"), Key("ai", "ben")
 
@@ -280,3 +288,61 @@ def test_object_that_is_made_again_is_not_isolated_any_more(schedule: Schedule) 
     schedule.add(ANNA)
     schedule.forget(ANNA)
     assert schedule.take(0, 2) == [ANNA]
+
+
+def hear_and_run(schedule: Schedule, now: float, changed: bool) -> float:
+    """Let ANNA hear news the moment its last run has ended, and run; when that run began."""
+    schedule.hear(ANNA, now)
+    due = schedule.next_due(now)
+    assert due is not None
+    assert schedule.take(now + due - 0.001) == []
+    assert schedule.take(now + due) == [ANNA]
+    schedule.succeeded(ANNA, now + due, 600, changed)
+    return now + due
+
+
+def test_first_news_of_others_does_not_wait(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.succeeded(ANNA, 0, 600)
+    assert hear_and_run(schedule, 100, changed=True) == pytest.approx(100 + BURST)
+
+
+def test_patience_with_news_that_change_nothing_doubles_up_to_a_limit(schedule: Schedule) -> None:
+    now = hear_and_run(schedule, 100, changed=False)
+    gaps = []
+    for _ in range(7):
+        began = hear_and_run(schedule, now, changed=False)
+        gaps.append(began - now)
+        now = began
+    assert gaps == pytest.approx([2, 4, 8, 16, 32, LONGEST_PATIENCE, LONGEST_PATIENCE])
+
+
+def test_news_that_changed_something_restores_the_patience(schedule: Schedule) -> None:
+    now = 100.0
+    for _ in range(5):
+        now = hear_and_run(schedule, now, changed=False)
+    now = hear_and_run(schedule, now, changed=True)
+    assert hear_and_run(schedule, now, changed=True) - now == pytest.approx(FIRST_PATIENCE)
+
+
+def test_news_after_a_quiet_time_does_not_wait(schedule: Schedule) -> None:
+    now = 100.0
+    for _ in range(5):
+        now = hear_and_run(schedule, now, changed=False)
+    quiet = now + LONGEST_PATIENCE + 1
+    assert hear_and_run(schedule, quiet, changed=False) == pytest.approx(quiet + BURST)
+
+
+def test_news_during_a_run_is_left_to_the_comparison_after_it(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.take(0)
+    schedule.hear(ANNA, 0)
+    schedule.succeeded(ANNA, 1, 600)
+    assert schedule.take(500) == []
+
+
+def test_news_of_others_does_not_shorten_a_retry(schedule: Schedule) -> None:
+    now = fail(schedule, 5)
+    schedule.hear(ANNA, now - 10)
+    assert schedule.take(now - 1) == []

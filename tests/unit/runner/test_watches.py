@@ -55,6 +55,7 @@ def test_defaults_are_those_of_ansible_operator(directory: Path) -> None:
     assert watch == Watch(WIDGET, watch.playbook)
     assert watch.artifacts == 20
     assert watch.period == 0
+    assert watch.watched_period == 0
     assert not watch.annotations_matter
     assert not watch.mark_unsafe
     assert watch.finalizer is None
@@ -68,6 +69,7 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
             "vars": {"greeting": "hello"},
             "maxRunnerArtifacts": 2,
             "reconcilePeriod": "1m30s",
+            "watchedPeriod": "10h",
             "watchAnnotationsChanges": True,
             "watchClusterScopedResources": True,
             "markUnsafe": True,
@@ -86,6 +88,7 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
     assert watch.vars == {"greeting": "hello"}
     assert watch.artifacts == 2
     assert watch.period == 90
+    assert watch.watched_period == 36000
     assert watch.annotations_matter
     assert watch.cluster_scoped_dependents
     assert watch.mark_unsafe

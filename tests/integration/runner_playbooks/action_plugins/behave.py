@@ -41,4 +41,6 @@ class ActionModule(ActionBase):
             "messages": [said],
             "objects": [{"action": "created"}] * whole["spec"].get("objects", 0),
             "status": {"conditions": [ready]},
+            "reads": whole["spec"].get("reads", []),
+            "reads_suffice": True,
         }

@@ -55,3 +55,17 @@ def test_an_api_server_is_asked_for_nothing() -> None:
     client = Proxy("https://127.0.0.1:6443")
     watching.ask_for(client, ROUTER, OBJECTS)
     assert client.asked == []
+
+
+BELL = manifest("ConfigMap", "my-router-config")
+
+
+def test_the_doorbell_is_the_routers_own_config_map_and_there_for_the_stock_engine_only() -> None:
+    stock = Proxy(f"http://{OWNER}@localhost:8888")
+    assert watching.doorbell(stock, ROUTER, [*OBJECTS, BELL]) == {
+        "path": "/api/v1/namespaces/default/configmaps/my-router-config",
+        "annotation": "vllm.ai/doorbell",
+    }
+    taken = manifest("ConfigMap", "my-router-config", owner="2")
+    assert watching.doorbell(stock, ROUTER, [*OBJECTS, taken]) == {}
+    assert watching.doorbell(Proxy("https://127.0.0.1:6443"), ROUTER, [BELL]) == {}

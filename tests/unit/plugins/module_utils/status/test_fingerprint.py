@@ -95,6 +95,12 @@ def _set(path: str, value: Any) -> Callable[[Seen], None]:
     return change
 
 
+def _ring(seen: Seen) -> None:
+    metadata = seen.live[0]["metadata"]
+    metadata["annotations"] = {"vllm.ai/doorbell": "7"}
+    metadata["managedFields"].append({"manager": "wrapper-runner", "time": NOW})
+
+
 CHANGES = {
     "other code": _set("code", "two"),
     "an edited spec": _set("router.metadata.generation", 4),
@@ -102,6 +108,7 @@ CHANGES = {
     "an annotation of ours": _set("router.metadata.annotations", {"vllm.ai/paused": "true"}),
     "another platform": _set("facts.platform", "openshift"),
     "a remark about the spec": _set("problems", [Problem("InvalidSpec", "spec.x", "y", "z")]),
+    "an annotation of an object": _set("live.0.metadata.annotations", {"team": "a"}),
     "an edited object": _set("live.0.data.time", "midnight"),
     "another owner of a field": _set("live.0.metadata.managedFields.0.manager", "kubectl"),
     "another verdict": _set("live.1", judged("HostAlreadyClaimed")),
@@ -131,6 +138,7 @@ NO_CHANGES = {
     "a write of the status alone": _set("router.metadata.resourceVersion", "71"),
     "another version of the same object": _set("live.0.metadata.resourceVersion", "9"),
     "the same object written again": _set("live.0.metadata.managedFields.0.time", "now"),
+    "a ring at the doorbell": _ring,
     "the same verdict again": _set("live.1", judged("Admitted", "2026-11-23T11:00:00Z")),
     "what an autoscaler measures": _set("live.2", measured(70)),
     "the fingerprint in the status": _set("status.fingerprint", "0" * 32),

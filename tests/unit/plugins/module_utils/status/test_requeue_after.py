@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.reasons import REASONS
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
     Situation,
 )
@@ -52,6 +54,43 @@ def test_what_waiting_may_cure_is_looked_at_soon(
     facts: Facts, problems: list[Problem], workload: Workload, after: str
 ) -> None:
     assert requeue_after.period(Situation(router(), facts, problems, workload)) == after
+
+
+UNREAD = replace(LOST, reason="BackendUnreadable")
+FORBIDDEN = Problem("Forbidden", "", "no right", "Grant it", retry=True)
+OTHERS_CLAIM = replace(ROLLED_OUT, claim_name="of-the-user")
+
+
+@pytest.mark.parametrize(
+    ("facts", "problems", "workload", "enough"),
+    [
+        (ALL_FOUND, [], ROLLED_OUT, True),
+        # The Service that is missing has been read, and it comes before anybody looks again.
+        (Facts(endpoints=[FOUND, LOST]), [], ROLLED_OUT, True),
+        (ALL_FOUND, [INVALID], Workload(), True),
+        (Facts(endpoints=[UNREAD]), [], ROLLED_OUT, False),
+        (ALL_FOUND, [], STARTING, False),
+        # So has the list of StorageClasses.
+        (ALL_FOUND, [NO_CLASS], Workload(), True),
+        (ALL_FOUND, [NO_CLASS, FORBIDDEN], Workload(), False),
+        (Facts(), [UNREADABLE], ROLLED_OUT, False),
+        (ALL_FOUND, [], OTHERS_CLAIM, False),
+    ],
+)
+def test_news_of_what_was_read_is_enough_where_nothing_else_is_waited_for(
+    facts: Facts, problems: list[Problem], workload: Workload, enough: bool
+) -> None:
+    situation = Situation(router(), facts, problems, workload)
+    assert requeue_after.reads_suffice(situation) is enough
+
+
+def test_every_problem_that_is_of_reads_is_one_that_there_is() -> None:
+    assert set(REASONS) >= requeue_after.OF_READS
+
+
+def test_whoever_annotates_the_router_has_it_looked_at_whatever_is_watched() -> None:
+    situation = Situation(annotated("1h"), ALL_FOUND, [], ROLLED_OUT)
+    assert not requeue_after.reads_suffice(situation)
 
 
 def annotated(period: str) -> Router:

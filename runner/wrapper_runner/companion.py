@@ -1,0 +1,132 @@
+"""Watches for the stock engine what its runs have read: `python -m wrapper_runner.companion`.
+
+That engine hears of a router's own objects only. So its runs tell this process what they have read
+(plugins/callback/runner_reads.py) and which object of the router's own is its doorbell: another
+value of an annotation there, and the engine runs the router. docs/adr/0019 says why so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wrapper_runner import environment, interests, logs
+from wrapper_runner.cluster import Cluster, ClusterError, connect
+from wrapper_runner.handed import CALLBACK_PLUGINS
+from wrapper_runner.inputdir import PLUGINS
+from wrapper_runner.observer import Observer
+from wrapper_runner.schedule import Key
+from wrapper_runner.workqueue import WorkQueue
+
+SOCKET = "WRAPPER_RUNNER_READS"
+FIELD_MANAGER = "wrapper-runner"
+LARGEST_MESSAGE = 1 << 20
+PARENT_PERIOD = 1.0
+
+log = logs.Log("companion")
+
+
+def start(given: environment.Environment) -> dict[str, str]:
+    """Of the process that is about to become the engine; what its runs need to know."""
+    directory = tempfile.mkdtemp(prefix="wrapper-runner-reads-")
+    path = os.path.join(directory, "socket")
+    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), directory]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(path)
+        subprocess.Popen(command, stdin=listener, stdout=subprocess.DEVNULL, env=dict(given))
+    plugins = filter(None, (str(PLUGINS / "callback"), given.get(CALLBACK_PLUGINS, "")))
+    return {SOCKET: path, CALLBACK_PLUGINS: os.pathsep.join(plugins)}
+
+
+class Companion:
+    def __init__(self, cluster: Cluster, everywhere: bool) -> None:
+        """everywhere: the engine is there for all namespaces."""
+        self._cluster = cluster
+        self._queue = WorkQueue()
+        self._observer = Observer(cluster, self._queue.hear, everywhere)
+        self._doorbells: dict[Key, Mapping[str, str]] = {}
+        # Whether the run that a ring was for has changed something.
+        self._changed: dict[Key, bool] = {}
+
+    def take(self, message: bytes) -> None:
+        """What a run has told."""
+        told: dict[str, Any] = json.loads(message)
+        key = Key(told["object"]["namespace"], told["object"]["name"])
+        self._doorbells[key] = told.get("doorbell") or {}
+        self._changed[key] = bool(told.get("changed"))
+        self._observer.follow(key, interests.parse(told["reads"]))
+        self._observer.check(key)
+
+    def work(self) -> None:
+        """Ring for whom there is news, until closed."""
+        while keys := self._queue.take(1):
+            for key in keys:
+                self._ring(key)
+                self._queue.succeeded(key, None, self._changed.pop(key, False))
+
+    def close(self) -> None:
+        self._queue.close()
+        self._observer.stop()
+
+    def _ring(self, key: Key) -> None:
+        doorbell = self._doorbells.get(key)
+        if not doorbell:
+            return
+        patch = {"metadata": {"annotations": {doorbell["annotation"]: str(time.time_ns())}}}
+        try:
+            self._cluster.merge(doorbell["path"], patch, {"fieldManager": FIELD_MANAGER})
+        except ClusterError as error:
+            if error.status == 404:
+                # It went with its router.
+                self._doorbells.pop(key)
+                self._observer.forget(key)
+                return
+            log.error(
+                "Cannot tell the engine of a change; it looks by itself, later",
+                name=key.name,
+                namespace=key.namespace,
+                error=str(error),
+            )
+
+
+def main(parent: int, directory: str) -> None:
+    """As long as the parent lives, whichever program it has become."""
+    logs.start("info", "json")
+    try:
+        companion = Companion(
+            connect(environment.kubeconfig(os.environ)),
+            environment.namespaces(os.environ) == [""],
+        )
+    except ClusterError as error:
+        log.error("Others' objects are not watched", error=str(error))
+        return
+    listener = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    for work in (companion.work, lambda: _listen(listener, companion)):
+        threading.Thread(target=work, daemon=True).start()
+    while os.getppid() == parent:
+        time.sleep(PARENT_PERIOD)
+    companion.close()
+    shutil.rmtree(Path(directory), ignore_errors=True)
+
+
+def _listen(listener: socket.socket, companion: Companion) -> None:
+    while True:
+        message = listener.recv(LARGEST_MESSAGE)
+        try:
+            companion.take(message)
+        except Exception as mistake:
+            log.exception("What a run has told is not understood", mistake)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
