@@ -271,6 +271,10 @@ sanity-2.18: $(READY_2_18)
 bench: $(READY) ## Measure reconciles beside a conventional playbook (25 minutes on a quiet machine)
 	@PYTHONPATH=hack:runner:. $(BIN)/python -m benchmarks
 
+.PHONY: mutants
+mutants: $(READY) ## Change the code a little, again and again: which changes does no unit test notice? (PARTS="apply checks")
+	@PYTHONPATH=hack nice $(BIN)/python -m mutants $(PARTS)
+
 ##@ Clean up
 
 .PHONY: clean

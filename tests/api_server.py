@@ -58,7 +58,7 @@ class Request:
 
     @property
     def object(self) -> str:
-        """Of a write: plural and name."""
+        """What a write is about: plural and name."""
         *_, plural, name = self.path.removesuffix("/status").split("/")
         return f"{plural}/{name}"
 
@@ -189,7 +189,7 @@ class ApiServer:
             and _is_named(item, str(request.params.get("fieldSelector", "")))
         ]
         head = found[0] if found else {"apiVersion": "v1", "kind": ""}
-        # Of an item of a list, a real one leaves them out too.
+        # A real one leaves these out of a list's items too.
         items = [
             {k: v for k, v in item.items() if k not in ("apiVersion", "kind")} for item in found
         ]
@@ -303,9 +303,9 @@ def _is_named(item: Manifest, selector: str) -> bool:
 def _applied(before: Manifest | None, wanted: Manifest, manager: str) -> Manifest:
     """Server-side apply, of which every list is one value."""
     after = deepcopy(before or {key: wanted[key] for key in ("apiVersion", "kind")})
-    described = after.setdefault("metadata", {})
-    described |= {key: wanted["metadata"][key] for key in _NAMES if key in wanted["metadata"]}
-    entries = described.pop("managedFields", [])
+    metadata = after.setdefault("metadata", {})
+    metadata |= {key: wanted["metadata"][key] for key in _NAMES if key in wanted["metadata"]}
+    entries = metadata.pop("managedFields", [])
     others = [entry for entry in entries if not _is_of(entry, manager)]
     mine = [entry for entry in entries if _is_of(entry, manager)]
     asked = dict(_leaves(wanted))
@@ -317,7 +317,7 @@ def _applied(before: Manifest | None, wanted: Manifest, manager: str) -> Manifes
         _set(after, path, value)
     applied = {"manager": manager, "operation": "Apply", "fieldsV1": _fields(asked)}
     taken = [_taken(before, asked)] * len(others)
-    described["managedFields"] = [applied, *_left(others, taken)]
+    metadata["managedFields"] = [applied, *_left(others, taken)]
     return after
 
 

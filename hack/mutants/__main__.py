@@ -1,4 +1,4 @@
-"""`python -m mutants`: which mutants of the named parts live, and how many do not."""
+"""`python -m mutants`: changes of the named parts that no unit test notices, and how many do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,23 +18,27 @@ from mutants import FILE, TEXT
 from mutants.operators import Mutation, mutated, mutations
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-UNIT = "tests/unit"
-CLUSTER = f"{UNIT}/plugins/module_utils/cluster"
-# What is changed, by globs, and the tests that should notice.
-PARTS: dict[str, tuple[list[str], list[str]]] = {
-    "apply": (["plugins/module_utils/cluster/apply.py"], [f"{CLUSTER}/test_apply.py"]),
-    "status": (["plugins/module_utils/cluster/status.py"], [f"{CLUSTER}/test_status.py"]),
-    "reconcile": (["plugins/module_utils/cluster/reconcile.py"], [f"{CLUSTER}/test_reconcile.py"]),
-    "engine": (
-        [
-            f"runner/wrapper_runner/{name}.py"
-            for name in ("schedule", "reconciler", "outcome", "workqueue")
-        ],
-        [f"{UNIT}/runner"],
-    ),
-    "checks": (["plugins/module_utils/checks/*.py"], [f"{UNIT}/plugins/module_utils/checks"]),
+UNIT = CHECKOUT / "tests" / "unit"
+OURS, RUNNER, WARM = "plugins/module_utils", "runner/wrapper_runner", "warm/warm_runner"
+# What is changed, by globs.
+PARTS: dict[str, list[str]] = {
+    "apply": [f"{OURS}/cluster/{name}.py" for name in ("apply", "reads", "reconcile", "discover")],
+    "status": [f"{OURS}/status/*.py", f"{OURS}/cluster/status.py"],
+    "engine": [
+        f"{RUNNER}/{name}.py"
+        for name in ("schedule", "workqueue", "reconciler", "outcome", "objects", "handed")
+    ],
+    "in-process": [f"{WARM}/in_process.py"],
+    "checks": [f"{OURS}/checks/*.py"],
 }
-# A mutant that makes a loop endless, or a wait, is noticed as well.
+# A part's tests beside those that have the name of the changed module.
+MORE_TESTS = {
+    "apply": ["plugins/module_utils/cluster/test_reconcile.py"],
+    "status": ["plugins/module_utils/status", "plugins/module_utils/cluster/test_reconcile.py"],
+    "engine": ["runner/test_reconciler.py", "runner/test_schedule.py"],
+    "checks": ["plugins/module_utils/checks"],
+}
+# A change that makes a loop endless, or a wait, is noticed as well.
 PATIENCE = 10
 KILLED, ENDLESS, SURVIVED = "killed", "endless", "survived"
 
@@ -46,80 +50,97 @@ class Mutant:
     mutation: Mutation
 
     def __str__(self) -> str:
-        where = f"{self.file.relative_to(CHECKOUT)}:{self.mutation.line}"
-        before, after = (
-            " ".join(text.split()) for text in (self.mutation.before, self.mutation.after)
-        )
-        return f"{where}  [{before}] -> [{after}]"
+        name = self.file.relative_to(CHECKOUT)
+        return f"{name}:{self.mutation.line}  [{self._told[0]}] -> [{self._told[1]}]"
+
+    @property
+    def _told(self) -> tuple[str, str]:
+        before, after = self.mutation.before, self.mutation.after
+        return " ".join(before.split()), " ".join(after.split())
+
+    @property
+    def tests(self) -> tuple[Path, ...]:
+        mirror = self.file.relative_to(CHECKOUT).parent / f"test_{self.file.name}"
+        own = UNIT / str(mirror).replace(RUNNER, "runner").replace(WARM, "warm")
+        more = [UNIT / name for name in MORE_TESTS.get(self.part, [])]
+        return tuple(path for path in dict.fromkeys([own, *more]) if path.exists())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--count", type=int, default=200, help="over all parts; 0 = every one")
-    parser.add_argument("--seed", type=int, default=1, help="another number, other mutants")
+    parser.add_argument("--count", type=int, default=60, help="of each part; 0 = every one")
+    parser.add_argument("--seed", type=int, default=1, help="another number, other changes")
     given = parser.parse_args()
-    limits = {part: _seconds_unchanged(part) * PATIENCE for part in given.parts}
-    chosen = list(_sample(given.parts, given.count, given.seed))
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        outcomes = threads.map(lambda mutant: _outcome(mutant, limits[mutant.part]), chosen)
-        found = Counter[tuple[str, str]]()
-        for mutant, outcome in zip(chosen, outcomes, strict=True):
-            found[mutant.part, outcome] += 1
-            if outcome == SURVIVED:
-                print(mutant, flush=True)
+    found = Counter[tuple[str, str]]()
+    for mutant, outcome in _outcomes(_sample(given.parts, given.count, given.seed)):
+        found[mutant.part, outcome] += 1
+        if outcome == SURVIVED:
+            print(mutant, flush=True)
     for part in given.parts:
-        print(_score(part, {state: found[part, state] for state in (KILLED, ENDLESS, SURVIVED)}))
-    states = {
-        state: sum(found[part, state] for part in given.parts)
-        for state in (KILLED, ENDLESS, SURVIVED)
-    }
-    print(_score(f"seed {given.seed}, all", states))
+        print(_score(part, found, [part]))
+    print(_score(f"seed {given.seed}, all", found, given.parts))
     return 0
 
 
-def _score(what: str, states: dict[str, int]) -> str:
+def _score(what: str, found: Counter[tuple[str, str]], parts: Iterable[str]) -> str:
+    states = Counter[str]()
+    for (part, state), count in found.items():
+        states[state] += count if part in parts else 0
     total = sum(states.values())
     noticed = total - states[SURVIVED]
     return f"{what}: {noticed} of {total} noticed, {100 * noticed // max(total, 1)} %"
 
 
-def _sample(parts: list[str], count: int, seed: int) -> Iterator[Mutant]:
-    """As many of each part, for a small one is not less worth."""
-    for part in parts:
-        everything = [
-            Mutant(part, file, mutation)
-            for glob in PARTS[part][0]
-            for file in sorted(CHECKOUT.glob(glob))
-            for mutation in mutations(file.read_text())
-        ]
-        wanted = min(len(everything), count // len(parts)) if count else len(everything)
-        chosen = random.Random(seed).sample(range(len(everything)), wanted)  # noqa: S311
-        yield from (everything[index] for index in sorted(chosen))
+def _sample(parts: Iterable[str], count: int, seed: int) -> list[Mutant]:
+    """As many of each part, for a small one is not worth less; the same for the same seed."""
+    return [mutant for part in parts for mutant in _of_part(part, count, seed)]
 
 
-def _seconds_unchanged(part: str) -> float:
+def _of_part(part: str, count: int, seed: int) -> Iterator[Mutant]:
+    everything = [
+        Mutant(part, file, mutation)
+        for glob in PARTS[part]
+        for file in sorted(CHECKOUT.glob(glob))
+        for mutation in mutations(file.read_text("utf-8"))
+    ]
+    wanted = min(len(everything), count) if count else len(everything)
+    chosen = random.Random(seed).sample(range(len(everything)), wanted)  # noqa: S311
+    yield from (everything[index] for index in sorted(chosen))
+
+
+def _outcomes(chosen: list[Mutant]) -> Iterator[tuple[Mutant, str]]:
+    limits = {
+        tests: _seconds_unchanged(tests) * PATIENCE
+        for tests in dict.fromkeys(mutant.tests for mutant in chosen)
+    }
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        outcomes = threads.map(lambda mutant: _outcome(mutant, limits[mutant.tests]), chosen)
+        yield from zip(chosen, outcomes, strict=True)
+
+
+def _seconds_unchanged(tests: Iterable[Path]) -> float:
     started = time.monotonic()
-    if not _passes(part, {}, None):
-        raise SystemExit(f"The tests of {part} fail without any change: make them pass first.")
+    if not _passes(tests, {}, None):
+        raise SystemExit(f"{tests} fail without any change: make them pass first.")
     return time.monotonic() - started
 
 
 def _outcome(mutant: Mutant, limit: float) -> str:
-    text = mutated(mutant.file.read_text(), mutant.mutation)
+    text = mutated(mutant.file.read_text("utf-8"), mutant.mutation)
     try:
-        passes = _passes(mutant.part, {FILE: str(mutant.file), TEXT: text}, limit)
+        passes = _passes(mutant.tests, {FILE: str(mutant.file), TEXT: text}, limit)
     except subprocess.TimeoutExpired:
         return ENDLESS
     return SURVIVED if passes else KILLED
 
 
-def _passes(part: str, variables: dict[str, str], limit: float | None) -> bool:
+def _passes(tests: Iterable[Path], variables: dict[str, str], limit: float | None) -> bool:
     options = ["-q", "-x", "--no-header", "-p", "no:cacheprovider"]
     if variables:
         options += ["-p", "mutants.plugin"]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *PARTS[part][1]],
+        [sys.executable, "-m", "pytest", *options, *map(str, tests)],
         cwd=CHECKOUT,
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,

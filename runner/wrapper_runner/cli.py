@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from wrapper_runner import companion, environment, flags, logs, platform, stock, warm
 from wrapper_runner.handed import HandOver
@@ -17,6 +19,10 @@ PLATFORM_SECONDS = 5.0
 log = logs.Log("cmd")
 
 
+class _Signalled(BaseException):
+    """Asked to end; no failure, so nothing on the way may take it for one."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = flags.parser().parse_args(given)
@@ -25,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     _export_ansible_paths(options)
     try:
+        _end_on_signals()
         binary = None if options.engine == "embedded" else stock.find(os.environ)
         if options.engine == "stock" and not binary:
             raise StartError(f"there is no ansible-operator on PATH; set {stock.VARIABLE}")
@@ -35,6 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartError as error:
         log.error("Cannot start", error=str(error))
         return 1
+    except _Signalled:
+        log.info("Stopped before the start was over")
+        return 0
+
+
+def _end_on_signals() -> None:
+    """Until the engine has signal handlers of its own: nothing is under way that could finish.
+
+    A rollout may end a pod that has just started, which is no failure of it.
+    """
+
+    def end(*_: object) -> NoReturn:
+        raise _Signalled
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
 def _export_ansible_paths(options: argparse.Namespace) -> None:

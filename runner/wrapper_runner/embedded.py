@@ -27,7 +27,7 @@ log = logs.Log("cmd")
 def run(options: argparse.Namespace, hand_over: HandOver | None = None) -> bool:
     """Until a signal (True) or until leadership is lost (False)."""
     _refuse_unprotected_metrics(options)
-    watched = _watched(options)
+    watched = watches_of(options)
     cluster = _connect()
     election = _election(cluster, options)
     player = Player(environment.with_absolute_paths(os.environ), hand_over)
@@ -65,9 +65,10 @@ def _refuse_unprotected_metrics(options: argparse.Namespace) -> None:
         )
 
 
-def _watched(options: argparse.Namespace) -> list[Watch]:
+def watches_of(options: argparse.Namespace) -> list[Watch]:
+    """What watches.yaml has, without what the environment leaves no room for."""
     found = watches.load(options.watches_file.resolve())
-    if "ANSIBLE_INVENTORY" in os.environ and any(watch.batch > 1 for watch in found):
+    if os.environ.get("ANSIBLE_INVENTORY") and any(watch.batch > 1 for watch in found):
         log.info("Each object has a run by itself, as ANSIBLE_INVENTORY says which hosts there are")
         return [replace(watch, batch=1) for watch in found]
     return found

@@ -117,7 +117,7 @@ class Outcome:
 
 
 class Outcomes:
-    """Of the hosts of one run: each gets its own events, and its own share of the closing one."""
+    """What became of each host of a run: by its own events and its share of the closing one."""
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self.of = {host: Outcome() for host in hosts}

@@ -31,7 +31,8 @@ ANNOTATION_VERBOSITY = f"{_PREFIX}/verbosity"
 ANNOTATION_ARTIFACTS = f"{_PREFIX}/max-runner-artifacts"
 # The object was deleted while its playbook ran: the finalizer's turn comes soon.
 FINALIZE_SOON = 5.0
-# Of a run of several. Who needs more has a run by itself afterwards, and --run-timeout for it.
+# The time for a run of several. Who needs more has a run by itself afterwards, and --run-timeout
+# for it.
 SECONDS_FOR_EACH = 15.0
 # No namespace has such a name.
 BATCHES = "_batches"
@@ -228,7 +229,7 @@ class Reconciler:
     def _result(
         self, key: Key, cr: Json, outcome: Outcome, seconds: float, entry: logs.Log
     ) -> Result:
-        """Of an object whose run with others has come to its end."""
+        """What became of an object whose run with others has come to its end."""
         if not outcome.took_place:
             entry.error("The play has left this one out; now it has a run by itself")
             return Isolate()

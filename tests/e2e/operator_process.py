@@ -81,11 +81,11 @@ class Operator:
                 start_new_session=True,
             )
 
-    def start_again(self) -> None:
-        """Until it watches: one that is stopped before just ends."""
+    def start_until_it_watches(self, **extra_env: str) -> None:
+        """Not only until it is there: while Python starts, it would die of the signal."""
         starts = self.text.count(WATCHING)
-        self.start()
-        eventually(lambda: self.text.count(WATCHING) > starts, 60, "the operator to watch again")
+        self.start(**extra_env)
+        eventually(lambda: self.text.count(WATCHING) > starts, 60, "the operator to watch")
 
     def stop(self) -> int:
         """SIGTERM, as a kubelet does; the exit code."""
@@ -213,4 +213,4 @@ def making_room(operator: Operator, engine: str) -> Iterator[None]:
     finally:
         _stock_operators.remove(operator)
         if other:
-            other.start_again()
+            other.start_until_it_watches()

@@ -238,7 +238,7 @@ def start(
     if any_user:
         for path in (home, kubeconfig):
             os.chown(path, UID, 0)
-    operator.start(
+    operator.start_until_it_watches(
         **environment,
         KUBECONFIG=str(kubeconfig),
         K8S_AUTH_KUBECONFIG=str(kubeconfig),

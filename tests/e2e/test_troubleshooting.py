@@ -28,9 +28,9 @@ PODS = "kubectl describe pod -l app.kubernetes.io/instance=my-router"
 def empty_class(kubectl: Kubectl) -> Iterator[str]:
     """A StorageClass that nobody provides volumes for."""
     name = f"nobody-{uuid.uuid4().hex[:8]}"
-    described = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"}
-    described |= {"metadata": {"name": name}, "provisioner": "example.com/nobody"}  # type: ignore[dict-item]
-    kubectl("apply", "-f", "-", stdin=json.dumps(described))
+    manifest = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"}
+    manifest |= {"metadata": {"name": name}, "provisioner": "example.com/nobody"}  # type: ignore[dict-item]
+    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
     yield name
     kubectl("delete", "storageclass", name)
 

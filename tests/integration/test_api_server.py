@@ -88,8 +88,8 @@ class Teller:
 
 def config_map(name: str = "one", **more: Any) -> Manifest:
     data = more.pop("data", {"a": "1", "b": "2"})
-    described = {"name": name, "labels": {"team": "search"}, **more}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": described, "data": data}
+    metadata = {"name": name, "labels": {"team": "search"}, **more}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 def router(**spec: Any) -> Manifest:

@@ -104,7 +104,7 @@ def semantic_router(namespace: str, name: str = NAME) -> Manifest:
 def objects(namespace: str) -> list[Manifest]:
     """One object of each kind, full of values that the API server spells in its own way."""
 
-    def described(name: str = NAME) -> Manifest:
+    def metadata_of(name: str = NAME) -> Manifest:
         return metadata.metadata(NAME, namespace, name)
 
     container = {
@@ -128,7 +128,7 @@ def objects(namespace: str) -> list[Manifest]:
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": described(),
+            "metadata": metadata_of(),
             "spec": {
                 "replicas": 1,
                 "selector": {"matchLabels": metadata.selector(NAME)},
@@ -141,7 +141,7 @@ def objects(namespace: str) -> list[Manifest]:
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": described(),
+            "metadata": metadata_of(),
             "spec": {
                 "selector": metadata.selector(NAME),
                 "ports": [{"name": "grpc", "port": 50051, "targetPort": "grpc"}],
@@ -150,7 +150,7 @@ def objects(namespace: str) -> list[Manifest]:
         {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": described(f"{NAME}-models"),
+            "metadata": metadata_of(f"{NAME}-models"),
             "spec": {
                 "accessModes": ["ReadWriteOnce"],
                 "resources": {"requests": {"storage": "1024Mi"}},
@@ -159,10 +159,10 @@ def objects(namespace: str) -> list[Manifest]:
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": described(f"{NAME}-config"),
+            "metadata": metadata_of(f"{NAME}-config"),
             "data": {"config.yaml": "threshold: 0.6\n", "empty": ""},
         },
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": described()},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata_of()},
     ]
 
 

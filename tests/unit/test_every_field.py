@@ -250,7 +250,7 @@ def test_who_refuses_what_the_field_makes_names_the_field(field: str):
         for place in values(read(document, whole), whole)
     )
 
-    # Of Kubernetes' own types each value; of the others one of its entries in the sample.
+    # Each value of Kubernetes' own types; one of the sample's entries of the others.
     assert all(outcomes) if "$core" in node else any(outcomes)
 
 

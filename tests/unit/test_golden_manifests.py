@@ -79,7 +79,7 @@ def base_of(name: str, manifests: str) -> str:
 
 
 def content_hashes(manifests: str) -> Iterator[str]:
-    """Of each ConfigMap, as YAML has it in the pods' annotations."""
+    """What the pods' annotations say of each ConfigMap, as YAML has it."""
     for manifest in yaml.load_all(manifests, Loader=yaml.CSafeLoader):
         if manifest["kind"] == "ConfigMap":
             content = json.dumps(manifest["data"], sort_keys=True)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
@@ -70,74 +71,59 @@ def _adapters(spec: Spec) -> Problems:
             yield replace(invalid(path, found, "Give the adapter another name"), blocking=False)
 
 
+class _Needed(NamedTuple):
+    """What a backend of a type must have: the field, how it is said to lack it, what is in it."""
+
+    field: str
+    lack: str
+    remedy: str
+    check: Callable[[Any, str], Problems]
+
+
 def _backends(spec: Spec) -> Problems:
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
-        path = f"spec.vllmEndpoints[{index}].backend"
-        yield from _BY_TYPE[endpoint["backend"]["type"]](endpoint["backend"], path)
+        backend = endpoint["backend"]
+        needed = _BY_TYPE[backend["type"]]
+        path = f"spec.vllmEndpoints[{index}].backend.{needed.field}"
+        given = backend.get(needed.field)
+        if given:
+            yield from needed.check(given, path)
+        else:
+            found = f"type is {backend['type']} but it is {needed.lack}"
+            yield invalid(path, found, needed.remedy)
 
 
-def _kserve(backend: Spec, path: str) -> Problems:
-    name = backend.get("inferenceServiceName")
-    if not name:
-        yield invalid(
-            f"{path}.inferenceServiceName",
-            "type is kserve but it is missing",
-            "Name the InferenceService",
-        )
+def _kserve(name: str, path: str) -> Problems:
+    yield from object_name_problems(name, path, "an InferenceService", is_label)
+
+
+def _service(service: Spec, path: str) -> Problems:
+    yield from object_name_problems(service["name"], f"{path}.name", "a Service", is_label)
     yield from object_name_problems(
-        name, f"{path}.inferenceServiceName", "an InferenceService", is_label
+        service.get("namespace"), f"{path}.namespace", "a namespace", is_label
     )
 
 
-def _llamastack(backend: Spec, path: str) -> Problems:
-    labels = backend.get("discoveryLabels")
-    if not labels:
-        yield invalid(
-            f"{path}.discoveryLabels",
-            "type is llamastack but it is empty",
-            "Give the labels of the Service",
-        )
-    yield from label_problems(labels or {}, f"{path}.discoveryLabels")
-
-
-def _service(backend: Spec, path: str) -> Problems:
-    service = backend.get("service")
-    if not service:
-        yield invalid(
-            f"{path}.service",
-            "type is service but it is missing",
-            "Give service.name and service.port",
-        )
-        return
-    yield from object_name_problems(service["name"], f"{path}.service.name", "a Service", is_label)
-    yield from object_name_problems(
-        service.get("namespace"), f"{path}.service.namespace", "a namespace", is_label
-    )
-
-
-def _external(backend: Spec, path: str) -> Problems:
-    external = backend.get("external")
-    if not external:
-        remedy = "Give external.url"
-        yield invalid(f"{path}.external", "type is external but it is missing", remedy)
-        return
+def _external(external: Spec, path: str) -> Problems:
     if not hosted.parsed(external["url"]):
         found = f'"{external["url"]}" is no URL of a host'
-        yield invalid(f"{path}.external.url", found, "Give one such as https://api.openai.com/v1")
+        yield invalid(f"{path}.url", found, "Give one such as https://api.openai.com/v1")
     if external.get("apiVersion") and external["provider"] != "azure-openai":
         found = f"{external['provider']} has no versions of its API"
-        yield invalid(f"{path}.external.apiVersion", found, "Remove it")
+        yield invalid(f"{path}.apiVersion", found, "Remove it")
     secret = (external.get("apiKeySecretRef") or {}).get("name")
     yield from object_name_problems(
-        secret, f"{path}.external.apiKeySecretRef.name", "a Secret", is_subdomain
+        secret, f"{path}.apiKeySecretRef.name", "a Secret", is_subdomain
     )
 
 
-_BY_TYPE: Mapping[str, Callable[[Spec, str], Problems]] = {
-    "kserve": _kserve,
-    "llamastack": _llamastack,
-    "service": _service,
-    "external": _external,
+_BY_TYPE = {
+    "kserve": _Needed("inferenceServiceName", "missing", "Name the InferenceService", _kserve),
+    "llamastack": _Needed(
+        "discoveryLabels", "empty", "Give the labels of the Service", label_problems
+    ),
+    "service": _Needed("service", "missing", "Give service.name and service.port", _service),
+    "external": _Needed("external", "missing", "Give external.url", _external),
 }
 
 

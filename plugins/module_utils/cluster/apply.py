@@ -287,9 +287,9 @@ class _Requests:
         return replace(step, live=live, problems=(objection,) if objection else ())
 
     def _create(self, step: _Step) -> _Step:
-        described = {**step.desired["metadata"], "resourceVersion": _OF_NOTHING}
+        given = {**step.desired["metadata"], "resourceVersion": _OF_NOTHING}
         try:
-            made = self._patch({**step.desired, "metadata": described}, {})
+            made = self._patch({**step.desired, "metadata": given}, {})
         except ApiError as error:
             refused = self._refused(step, error)
             made_before = error.status == 409 and refused.live
@@ -413,10 +413,9 @@ def _plan(steps: list[_Step], unwanted: list[Manifest]) -> dict[str, Any]:
 
 
 def _entry(manifest: Manifest, action: str) -> dict[str, str]:
-    described = manifest["metadata"]
     return {
         "kind": manifest["kind"],
-        "name": described["name"],
-        "namespace": described["namespace"],
+        "name": manifest["metadata"]["name"],
+        "namespace": manifest["metadata"]["namespace"],
         "action": action,
     }

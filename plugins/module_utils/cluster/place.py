@@ -22,7 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 _WHOLE = ("[]", "<nil>")
 _IN_BRACKETS = re.compile(r'\[((?:[^\]"]|"(?:[^"\\]|\\.)*")*)\]')
 _NAME = re.compile(r"[^.\[\]]+")
-# Of the item of a list, by server-side apply: [containerPort=80,protocol="TCP"], ["text"].
+# How server-side apply names an item of a list: [containerPort=80,protocol="TCP"], ["text"].
 _KEYS = re.compile(r'([^=,]*)=("(?:[^"\\]|\\.)*"|[^,]*)')
 
 # In the middle of a sentence, which may end there.

@@ -136,7 +136,7 @@ def _too_much_text(cause: Cause, manifest: Manifest, path: Path, source: Source)
 
 
 def _named_field(message: str, manifest: Manifest, source: Source) -> str:
-    """Of the first place in a message without a field that comes from one."""
+    """The field that the first place in a message comes from which has one."""
     fields = (source(named) for named in place.named_in(message, manifest))
     return next((field for field in fields if field), "")
 

@@ -121,8 +121,8 @@ class _Asked:
     def is_named_after_router(self, place: Path) -> bool:
         """The place changes with the router's name."""
         resource = self.router.resource
-        described = {**resource["metadata"], "name": f"{self.router.name}x"}
-        made = self._made_of(Router({**resource, "metadata": described}), self.facts)
+        metadata = {**resource["metadata"], "name": f"{self.router.name}x"}
+        made = self._made_of(Router({**resource, "metadata": metadata}), self.facts)
         return bool(look_up(made, place) != look_up(self.made, place))
 
     def _fields(
@@ -150,7 +150,7 @@ class _Asked:
         return path if found else None
 
     def _largest_part(self, place: Path) -> Path | None:
-        """Of a text, the part of spec that says most; to build a long one often would be slow."""
+        """The part of spec that says most of a text; to build a long one often would be slow."""
         defaults = crd.with_defaults({})
         parts = sorted(
             self._parts(()),

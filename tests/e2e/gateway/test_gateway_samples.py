@@ -68,8 +68,8 @@ def histories(
     references = [router.spec["gateway"]["existingRef"] for router in routers]
     gateways = {(found["namespace"], found["name"]) for found in references}
     for namespace, name in gateways:
-        described = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-        kubectl("apply", "-f", "-", stdin=json.dumps(described))
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
         everyone = {"from": "All"}
         create_gateway(routers[0], "eg", namespace, name=name, namespaces=everyone)
     for router in routers:

@@ -33,7 +33,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmServer]:
 
 
 def results(server: WarmServer, playbook: str, hosts: int, *more: str) -> list[tuple[str, Any]]:
-    """Of a verbose run, in their order."""
+    """What a verbose run says, in its order."""
     inventory = "".join(f"host-{number}," for number in range(hosts))
     arguments = ["ansible-playbook", "-v", "-i", inventory, "-c", "local", *more]
     done = run([*arguments, str(PLAYBOOKS / playbook)], server.environment, PLAYBOOKS)

@@ -105,15 +105,18 @@ CASES = [
 
 
 def in_process(make: Callable[..., Case]) -> Iterator[Case]:
-    """Of actions that need no process, which a cold run gives one all the same."""
+    """Cases with actions that need no process, which a cold run gives one all the same."""
 
     def one(name: str, hosts: int = 1, **keywords: Any) -> Case:
-        inventory = "\n".join(f"host-{number} {LOCAL}" for number in range(hosts))
+        own = [f"host-{number}" for number in range(hosts)]
+        lines = [f"{host} of_host=of-{host} {LOCAL}" for host in own]
+        inventory = "\n".join([*lines, "[some]", *own])
         keywords |= {"files": {"inventory/hosts": inventory}, "orderless": hosts > 1}
         return make(f"{name}, {hosts} hosts", f"in_process/{name}.yml", "-v", **keywords)
 
     yield one("outcomes")
     yield one("outcomes", 3)
+    yield one("own", 3, fails=True)
     yield one("failure", 3, fails=True)
     yield one("lost", 3, fails=True)
     yield one("crash", fails=True)
@@ -226,7 +229,7 @@ def artifacts(directory: Path, data: Path, own: tuple[str, ...]) -> dict[str, An
 
 
 def without_order(seen: dict[str, Any]) -> dict[str, Any]:
-    """Of hosts: of each of them, all is there in its order, or a line or an event differs."""
+    """Without the order among hosts: each one's own lines and events are there in their order."""
     events, others = [], {}
     for name, (mode, text) in seen["artifacts"].items():
         if "/job_events/" in name:

@@ -137,7 +137,7 @@ def with_annotation(manifest: Manifest, asked: str | None) -> Manifest:
 
 
 def kinds(requests: list[audit.Request], verb: str) -> list[str]:
-    """Of the objects that were asked for with this verb and success."""
+    """The kinds of what was asked for with this verb and success."""
     return [
         _KIND_BY_PLURAL[request.resource]
         for request in requests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,35 @@ def test_hosts_have_their_objects_and_no_text_of_these_is_a_template(tmp_path: P
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "WARNING" not in answer.stderr
     assert not mark.exists()
+
+
+def test_objects_of_a_run_are_read_once_for_all_its_hosts_and_tasks(tmp_path: Path) -> None:
+    playbook = tmp_path / "play.yml"
+    check = {"ansible.builtin.assert": {"that": "colour == inventory_hostname"}}
+    tasks = [{"name": "Check", **check}, {"name": "Check again", **check, "delegate_to": "a.c"}]
+    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    hosts = {name: {"colour": name} for name in ("a.b", "a.c", "a.d")}
+    directory = InputDirectory(tmp_path / "input")
+    variables = directory.write_objects(hosts, {})
+    directory.write(playbook, {}, variables, "", {}, hosts=hosts)
+    objects = directory.path / "env" / "objects"
+    text = objects.read_text()
+    # Who opens a pipe once more waits for a writer that does not come.
+    objects.unlink()
+    os.mkfifo(objects)
+    writer = threading.Thread(target=objects.write_text, args=(text,))
+    writer.start()
+    answer = subprocess.run(
+        [BINARIES / "ansible-playbook", "-i", directory.path / "inventory", playbook],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    writer.join(10)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert not writer.is_alive()
 
 
 TELL = """

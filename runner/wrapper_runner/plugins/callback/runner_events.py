@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Writes what the engine reads of a run, one JSON object a line, shaped as ansible-runner's events.
 
-Of a result only the keys that the engine looks at, and nothing of the task's arguments: whatever
-else is in there may be secret.
+It writes only those keys of a result that the engine looks at, and nothing of the task's arguments:
+whatever else is in there may be secret.
 
 This runs in ansible-playbook, which may be of another Python than the engine: it imports Ansible
 only.

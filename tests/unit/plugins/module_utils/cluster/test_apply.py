@@ -154,11 +154,9 @@ class TestFirstObjects:
     ) -> None:
         cluster.apply()
         for kind in KINDS:
-            described = cluster.live(kind)["metadata"]
-            assert described["ownerReferences"] == [cluster.router.owner_reference]
-            assert [item["manager"] for item in described["managedFields"]] == [
-                metadata.FIELD_MANAGER
-            ]
+            found = cluster.live(kind)["metadata"]
+            assert found["ownerReferences"] == [cluster.router.owner_reference]
+            assert [item["manager"] for item in found["managedFields"]] == [metadata.FIELD_MANAGER]
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_none_stays_when_one_is_refused(self, cluster: Cluster, kind: str) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.conta
 from examples import router
 
 OURS = "/etc/semantic-router/config.yaml"
-# Of the images up to 0.3, and of those that are called vllm-sr too; a stand-in for the router
+# Those of the images up to 0.3, and of the ones that are called vllm-sr; a stand-in for the router
 # prints what it is called with.
 ENTRYPOINTS = {
     "reads CONFIG_FILE": """

@@ -101,10 +101,8 @@ def test_many_models_take_several_routes_within_the_limits_of_the_first_gateway_
     names = [name for name in built if name != "my-router"]
     assert names == ["my-router-models", *(f"my-router-models-{n}" for n in range(2, count + 1))]
     for route in built.values():
-        assert len(route["spec"]["rules"]) <= gateways.RULES_LIMIT
-        assert all(
-            len(rule["matches"]) <= gateways.MATCHES_LIMIT for rule in route["spec"]["rules"]
-        )
+        assert len(route["spec"]["rules"]) <= 16
+        assert all(len(rule["matches"]) <= 8 for rule in route["spec"]["rules"])
     selected = [
         match["headers"][0]["value"]
         for name in names

@@ -247,12 +247,19 @@ class TestProbes:
         assert probe["periodSeconds"] == 7
         assert len({"httpGet", "tcpSocket", "grpc", "exec"} & set(probe)) == 1
 
-    def test_a_port_may_be_named_though_another_container_has_it(self):
-        wanted = {"httpGet": {"path": "/ready", "port": "api"}}
+    @pytest.mark.parametrize(
+        ("name", "number"), [("api", 8000), ("grpc", 9000), ("metrics", 9100), ("other", "other")]
+    )
+    def test_a_port_may_be_named_though_another_container_has_it(
+        self, name: str, number: int | str
+    ):
+        ports = {"api": 8000, "grpc": 9000, "metrics": 9100}
+        service = {name: {"targetPort": port} for name, port in ports.items()}
+        wanted = {"httpGet": {"path": "/ready", "port": name}}
 
-        probe = containers(readinessProbe=wanted)[0]["readinessProbe"]
+        probe = containers(readinessProbe=wanted, service=service)[0]["readinessProbe"]
 
-        assert probe["httpGet"] == {"path": "/ready", "port": 8080}
+        assert probe["httpGet"] == {"path": "/ready", "port": number}
 
     def test_a_long_first_start_is_no_failed_rollout(self):
         wanted = {"initialDelaySeconds": 60, "periodSeconds": 10, "failureThreshold": 720}

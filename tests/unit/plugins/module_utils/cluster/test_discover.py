@@ -1,0 +1,110 @@
+"""What the API server says to each read of a discovery, and what is no answer.
+
+The server is in memory; tests/integration/test_discover.py asks a real one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
+    Discovery,
+    discover,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from api_server import ApiServer
+
+NAMESPACE = "team"
+CORE = f"/api/v1/namespaces/{NAMESPACE}"
+# Everything that discovery may ask for is asked for.
+SPEC: dict[str, Any] = {
+    "replicas": 2,
+    "vllmEndpoints": [
+        {
+            "name": "kserve",
+            "model": "one",
+            "backend": {"type": "kserve", "inferenceServiceName": "llama"},
+        },
+        {
+            "name": "llamastack",
+            "model": "two",
+            "backend": {"type": "llamastack", "discoveryLabels": {"app": "llama-stack"}},
+        },
+        {
+            "name": "service",
+            "model": "three",
+            "backend": {"type": "service", "service": {"name": "vllm", "port": 8000}},
+        },
+    ],
+    "gateway": {"existingRef": {"name": "public", "namespace": NAMESPACE}},
+    "persistence": {"enabled": True, "storageClassName": "fast"},
+    "envFrom": [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "tokens"}}],
+}
+READS = [
+    "/apis",
+    "/apis/storage.k8s.io/v1/storageclasses",
+    f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments",
+    f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets",
+    f"/apis/{apis.KSERVE}/namespaces/{NAMESPACE}/inferenceservices/llama",
+    f"/apis/{apis.GATEWAY}/namespaces/{NAMESPACE}/gateways/public",
+    f"{CORE}/persistentvolumeclaims",
+    f"{CORE}/services",
+    f"{CORE}/services/vllm",
+    f"{CORE}/configmaps/settings",
+    f"{CORE}/secrets/tokens",
+]
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    return ApiServer(str(apis.KSERVE), str(apis.GATEWAY))
+
+
+def found(server: ApiServer) -> Discovery:
+    router = Router({"metadata": {"name": "my-router", "namespace": NAMESPACE}, "spec": SPEC})
+    return discover(Reads(server.client()), router, secret_versions=True)
+
+
+def test_these_are_the_reads(server: ApiServer) -> None:
+    assert not found(server).failed
+    assert set(READS) <= {request.path for request in server.log}
+
+
+@pytest.mark.parametrize("code", [0, 401, 429, 500, 503])
+@pytest.mark.parametrize("path", READS)
+def test_what_is_no_answer_ends_it_and_nothing_is_guessed(
+    server: ApiServer, path: str, code: int
+) -> None:
+    if code:
+        server.refuse(lambda request: request.path == path, code, "Refused")
+    else:
+        server.loses = lambda request: request.path == path
+    discovery = found(server)
+    assert discovery.failed
+    assert discovery.facts == Facts()
+    assert discovery.live is None
+    (problem,) = discovery.problems
+    assert (problem.reason, problem.retry, problem.blocking) == ("DiscoveryFailed", True, True)
+    assert discovery.messages == [str(problem)]
+
+
+@pytest.mark.parametrize("path", [path for path in READS if path != "/apis"])
+def test_you_may_not_is_an_answer(server: ApiServer, path: str) -> None:
+    server.refuse(lambda request: request.path == path, 403, "Forbidden")
+    discovery = found(server)
+    assert not discovery.failed
+    assert len(discovery.facts.endpoints) == len(SPEC["vllmEndpoints"])
+
+
+@pytest.mark.parametrize("kind", ["serviceaccounts", "ingresses"])
+def test_own_objects_that_cannot_be_listed_are_not_taken_for_missing(
+    server: ApiServer, kind: str
+) -> None:
+    server.refuse(lambda request: request.path.endswith(f"/{kind}"), 403, "Forbidden")
+    discovery = found(server)
+    assert not discovery.failed
+    assert discovery.live is None

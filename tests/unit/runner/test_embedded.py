@@ -1,0 +1,23 @@
+"""What the embedded engine takes from its command line and its environment."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from wrapper_runner import embedded
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(("inventory", "batch"), [(None, 16), ("hosts", 1), ("", 16)])
+def test_who_says_which_hosts_there_are_gets_a_run_for_each_object(
+    monkeypatch: pytest.MonkeyPatch, inventory: str | None, batch: int
+) -> None:
+    monkeypatch.delenv("ANSIBLE_INVENTORY", raising=False)
+    if inventory is not None:
+        monkeypatch.setenv("ANSIBLE_INVENTORY", inventory)
+    (watch,) = embedded.watches_of(Namespace(watches_file=CHECKOUT / "watches.yaml"))
+    assert watch.batch == batch
+    assert watch.dependents
