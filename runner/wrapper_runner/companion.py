@@ -43,7 +43,9 @@ def start(given: environment.Environment) -> dict[str, str]:
     command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), directory]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(path)
-        subprocess.Popen(command, stdin=listener, stdout=subprocess.DEVNULL, env=dict(given))
+        subprocess.Popen(
+            command, stdin=listener.fileno(), stdout=subprocess.DEVNULL, env=dict(given)
+        )
     plugins = filter(None, (str(PLUGINS / "callback"), given.get(CALLBACK_PLUGINS, "")))
     return {SOCKET: path, CALLBACK_PLUGINS: os.pathsep.join(plugins)}
 
