@@ -6,6 +6,7 @@ so); 2 the command line or a file cannot be used; 3 the cluster cannot be asked.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -354,6 +355,37 @@ def _of_problem(problem: Problem) -> list[Padding]:
     found = Text.assemble((where, "cyan"), problem.found)
     remedy = Text.assemble(display.arrow(), f" {problem.remedy}")
     return [Padding(line, (0, 0, 0, 4)) for line in (found, remedy)]
+
+
+@app.command("explain")
+def explain(
+    field: Annotated[
+        str, typer.Argument(help="As in spec.config.prompt_guard.enabled.", metavar="FIELD")
+    ],
+    output: Form = None,
+) -> None:
+    """Say what a field is, who reads it and what makes it act. Asks no cluster."""
+    from semantic_router_cli import explanation
+
+    found = explanation.explain(field)
+    if found is None:
+        display.error(f"There is no field {field}. `kubectl sr explain spec.config` lists some.")
+        raise typer.Exit(UNUSABLE)
+    if output:
+        display.data(found.as_dict(), output)
+        return
+    default = "" if found.default is None else f", {json.dumps(found.default)} unless it is given"
+    display.show(
+        Text.assemble((found.field, "bold"), f"  {found.type}{default}" if found.type else "")
+    )
+    if found.description:
+        display.show(Padding(Text(found.description), (0, 0, 0, 2)))
+    for reading in found.readings:
+        for_contracts = f"contract {', '.join(reading.contracts)}" if reading.contracts else ""
+        head = Text("  ")
+        head.append(" ".join(part for part in (reading.field, for_contracts) if part), "cyan")
+        said = f"read by {reading.reader}: {reading.acts}"
+        display.show(display.beside(head, Text(said)))
 
 
 @app.command("doctor")

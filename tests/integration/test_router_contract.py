@@ -8,7 +8,10 @@ them on all files, because importing a release takes longer than all its validat
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,11 @@ import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    CONTRACTS,
     contract_0_4,
+    effects,
     families,
+    places,
     schema,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -41,21 +47,28 @@ Result = tuple[int, str]
 
 
 def vllm_sr(contract: str, commands: list[list[str]]) -> list[Result]:
+    results = in_release(contract, _RUN_COMMANDS, commands)
+    assert len(results) == len(commands)
+    return [tuple(result) for result in results]
+
+
+def in_release(contract: str, code: str, given: Any = None) -> list[Any]:
+    """What code prints after RESULT in the release's virtual environment."""
     environment = CHECKOUT / f".venv-router-{contract}"
     python = environment / "bin" / "python"
     if not (environment / "bin" / "vllm-sr").exists():
         pytest.fail(f"{environment.name} has no vllm-sr: run `make setup`")
     run = subprocess.run(
-        [python, "-c", _RUN_COMMANDS],
-        input=json.dumps(commands),
+        [python, "-c", code],
+        input=json.dumps(given),
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
     lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
-    assert len(lines) == len(commands), run.stdout + run.stderr
-    return [tuple(json.loads(line.removeprefix("RESULT "))) for line in lines]
+    assert lines or not given, run.stdout + run.stderr
+    return [json.loads(line.removeprefix("RESULT ")) for line in lines]
 
 
 def documents(contract: str) -> dict[str, Path]:
@@ -90,7 +103,20 @@ def test_the_release_refuses_a_wrong_file(contract: str, tmp_path: Path) -> None
 # What `config migrate` makes of our 0.3 file and our 0.4 file says differently, and why.
 MODES = "0.4 has to be told that thinking can be off"
 LEVELS = "0.4 has to be told which efforts there are"
+SCOPE = "only 0.4 has scopes, and all but one of them want identity headers"
+# In every file.
+EVERYWHERE = {
+    "global.services.router_replay": "only 0.3 is on, and on a postgres, without being asked"
+}
 EXPLAINED: dict[str, dict[str, str]] = {
+    "cache_milvus": {"routing.decisions.every_request.plugins": SCOPE},
+    "cache_qdrant": {"routing.decisions.every_request.plugins": SCOPE},
+    "my_router": {"routing.decisions.every_request.plugins": SCOPE},
+    "whole_document": {
+        "routing.decisions.every_request.plugins": SCOPE,
+        "routing.decisions.law.plugins": SCOPE,
+    },
+    "unresolved": {},
     "complexity": {
         "routing.signals.domains": "0.4 accepts domains that only decisions name; 0.3 wants them",
         "routing.decisions.billing.description": "only 0.3 wants a description of every decision",
@@ -100,6 +126,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "providers.models.llama3-70b.reasoning.levels": LEVELS,
     },
     "every_section": {
+        "routing.decisions.every_request.plugins": SCOPE,
         "providers.models.deepseek-r1-distill-qwen-7b.reasoning.modes": MODES,
         "providers.models.deepseek-r1-distill-qwen-7b.reasoning.default_mode": MODES,
         "providers.models.gpt-oss-20b.reasoning.modes": MODES,
@@ -115,6 +142,7 @@ EXPLAINED: dict[str, dict[str, str]] = {
         "providers": "0.3 wants a default model, and gets one that says there is none",
     },
     "cache_redis_open": {
+        "routing.decisions.every_request.plugins": SCOPE,
         "global.stores.response_cache.redis.development.verbose_errors": "0.4 has it no more",
     },
 }
@@ -142,7 +170,7 @@ def test_migrating_our_0_3_file_means_the_same_as_our_0_4_file(tmp_path: Path) -
         case: different(meaning(tmp_path / case), meaning(newer[case])) for case in cases
     }
     assert {case: paths for case, paths in differences.items() if paths} == {
-        case: set(paths) for case, paths in EXPLAINED.items()
+        case: {*EXPLAINED[case], *EVERYWHERE} for case in EXPLAINED
     }
 
 
@@ -231,8 +259,8 @@ def test_schema_of_the_release_refuses_what_it_does_not_know() -> None:
             },
         }
     )
-    fields = {problem.field for problem in router_config.problems(router, Facts())}
-    assert fields == {
+    told = router_config.problems(router, Facts())
+    assert {problem.field for problem in told if problem.blocking} == {
         "spec.config.global.router.clear_route_cach",
         "spec.config.routing.signals.keywords[0].keywords",
     }
@@ -313,3 +341,106 @@ def test_schema_of_the_release_accepts_every_golden_file() -> None:
     for file in documents("0.4").values():
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         assert list(schema.violations(document)) == [], file.name
+
+
+# The release's own models of its document: 0.3 has no schema, and keeps `global` open.
+_SCHEMA_0_3 = """
+import json
+from cli.models import UserConfig
+print("RESULT", json.dumps(UserConfig.model_json_schema()))
+"""
+
+
+def schema_of(contract: str) -> dict[str, Any]:
+    if contract == "0.3":
+        (found,) = in_release(contract, _SCHEMA_0_3)
+        return dict(found)
+    return dict(schema.load().schema)
+
+
+def leaves(schema_: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Every key of a JSON schema with a value of its own; "*" for any index or name."""
+    definitions = schema_["$defs"]
+
+    def walk(
+        node: dict[str, Any], place: tuple[str, ...], seen: frozenset[str]
+    ) -> Iterator[tuple[str, ...]]:
+        if "$ref" in node:
+            name = node["$ref"].rpartition("/")[2]
+            if name not in seen:
+                yield from walk(definitions[name], place, seen | {name})
+            return
+        inner = [
+            *((child, (*place, key)) for key, child in node.get("properties", {}).items()),
+            *((node[key], (*place, "*")) for key in ("items",) if isinstance(node.get(key), dict)),
+        ]
+        if isinstance(node.get("additionalProperties"), dict):
+            inner.append((node["additionalProperties"], (*place, "*")))
+        choices = [*node.get("allOf", []), *node.get("anyOf", []), *node.get("oneOf", [])]
+        inner += [(choice.get("then", choice), place) for choice in choices]
+        for child, where in inner:
+            yield from walk(child, where, seen)
+        if not inner:
+            yield place
+
+    found = dict.fromkeys(walk(schema_, (), frozenset()))
+    # What may also be null is a leaf as well as what its parts are.
+    above = {place[:end] for place in found for end in range(len(place))}
+    yield from (place for place in found if place not in above)
+
+
+@pytest.mark.parametrize("contract", sorted(VALIDATE))
+def test_every_key_of_the_release_has_a_reader(contract: str) -> None:
+    """A new one is not said to be in effect before somebody has looked who acts on it."""
+    found = [place for place in leaves(schema_of(contract)) if place not in ((), ("global",))]
+    without = [".".join(place) for place in found if not effects.of(place, CONTRACTS[contract])]
+    assert len(found) > 200
+    assert not without
+
+
+# Keys that name a place outside the router, by their last words.
+_NAMES_A_PLACE = re.compile(
+    r"(^|_)(host|port|address|addresses|endpoint|url|path|dir|directory|backend|backend_type|store)$"
+)
+
+
+def is_listed(path: str) -> bool:
+    settings = {setting.path for setting in places.SETTINGS}
+    needs = {f"{need.section}.{key}" for need in places.NEEDS for key in (need.key, *need.keys)}
+    return path in settings | needs or any(
+        fnmatchcase(path, pattern.replace("**", "*")) for pattern in places.OTHERS
+    )
+
+
+def test_every_place_that_the_release_names_is_looked_after() -> None:
+    """A default that holds only in upstream's compose stack shows here before it is in force."""
+    found = [
+        ".".join(place).removesuffix(".*")
+        for place in leaves(schema_of("0.4"))
+        if place and place[0] != "recipes"
+    ]
+    named = [path for path in found if _NAMES_A_PLACE.search(path.rpartition(".")[2])]
+    assert len(named) > 60
+    assert [path for path in named if not is_listed(path)] == []
+    assert not is_listed("global.services.audit.endpoint")
+
+
+_SERVICE_DEFAULTS = """
+import json
+try:
+    from cli.managed_storage_detection import CANONICAL_SERVICE_DEFAULTS
+except ImportError:
+    from cli.service_defaults import CANONICAL_SERVICE_DEFAULTS
+print("RESULT", json.dumps(CANONICAL_SERVICE_DEFAULTS))
+"""
+
+
+@pytest.mark.parametrize("contract", sorted(VALIDATE))
+def test_no_store_of_the_compose_stack_is_left_in_force(contract: str) -> None:
+    (defaults,) = in_release(contract, _SERVICE_DEFAULTS)
+    document = yaml.safe_load(documents(contract)["no_backends"].read_text(encoding="utf-8"))
+    ours = document["global"]["services"]
+    for service, default in defaults.items():
+        merged = {**default, **ours.get(service, {})}
+        assert merged["store_backend"] in ("memory", "file"), service
+    assert len(defaults) >= 3

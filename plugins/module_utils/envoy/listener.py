@@ -22,6 +22,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     virtual_host,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.identity import (
+    IDENTITY_HEADER_PREFIX,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     CONNECTION_BUFFER_BYTES,
     IDLE_TIMEOUT,
@@ -33,7 +36,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 # What the router believes without asking who says it: from a client it would choose the backend,
 # pass for one of the router's own sub-requests, or for another user.
 INTERNAL_HEADERS = (HEADER_SELECTED_MODEL, "x-vsr-internal-auth", "x-vsr-fusion-depth")
-INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", "x-authz-")
+INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", IDENTITY_HEADER_PREFIX)
 
 Listener = dict[str, Any]
 

@@ -38,6 +38,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
     BODY_LIMIT_BYTES,
     NAMED_MODEL_BODY_LIMIT_BYTES,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import (
+    answer_timeout,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
     default_model,
     served_by,
@@ -151,7 +154,7 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
                 "prefix": "/",
                 "headers": [{"name": header, "string_match": {"exact": name}}],
             },
-            "route": _to_model(model, facts),
+            "route": _to_model(model, router, facts),
         }
         for name, model in served_by(router.spec).items()
     ]
@@ -180,7 +183,7 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
                 ],
             },
             **_with_model(name),
-            "route": _to_model(model, facts),
+            "route": _to_model(model, router, facts),
             **_unasked(),
         }
         for name, model in served_by(router.spec).items()
@@ -310,7 +313,7 @@ def _default_model_route(model: str, router: Router, facts: Facts) -> Route:
         "name": "default model",
         "match": {"prefix": OPENAI_PREFIX},
         **_with_model(model),
-        "route": _to_model(served_by(router.spec)[model], facts),
+        "route": _to_model(served_by(router.spec)[model], router, facts),
     }
 
 
@@ -353,15 +356,15 @@ def _header(key: str, value: str) -> dict[str, Any]:
     }
 
 
-def _to_model(model: str, facts: Facts) -> dict[str, Any]:
+def _to_model(model: str, router: Router, facts: Facts) -> dict[str, Any]:
     if not usable_endpoints(by_model(facts.endpoints).get(model, [])):
         return {"cluster": NO_ENDPOINT}
     return {
         "cluster": model_cluster_name(model),
         # The host that serves the request names it, not the client.
         "auto_host_rewrite": True,
-        # No limit on a whole answer; silence ends it (stream_idle_timeout).
-        "timeout": "0s",
+        # Unasked, no limit on a whole answer; silence ends it (stream_idle_timeout).
+        "timeout": answer_timeout(router.spec),
     }
 
 

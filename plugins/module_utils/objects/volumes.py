@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.places import (
+    STATE_DIRECTORY,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -27,7 +30,7 @@ HOME_DIRECTORY = "/home/semantic-router"
 # The image is made for root; the pod runs under a UID that owns nothing in it. In .vllm-sr of its
 # working directory the router keeps state whose place its configuration gives as a relative path.
 _WRITABLE_DIRECTORIES = {
-    "state": "/app/.vllm-sr",
+    "state": STATE_DIRECTORY,
     "home": HOME_DIRECTORY,
     "cache": "/.cache",
     "logs": "/var/log",

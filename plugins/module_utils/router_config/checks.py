@@ -9,6 +9,10 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     document,
+    effects,
+    features,
+    identities,
+    places,
     sections,
     shapes,
 )
@@ -36,17 +40,20 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
     Path,
+    at,
     field_path,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BODY_LIMIT_BYTES,
     MIB,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 Document = dict[str, Any]
 
 REASON = "InvalidConfig"
+PARTLY = "PartlyInEffect"
 PLAIN_TEXT = "PlainTextCredential"
 
 _RELEASE_0_4 = "use an image of release 0.4 or later"
@@ -70,11 +77,25 @@ def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Pro
     found += [*_moved(model, contract), *_gone(model, contract), *contract.check(model)]
     # The schema refuses what has moved too, and cannot say where it went.
     told = {problem.field for problem in found}
-    return [*found, *(item for item in _document(model, contract) if item.field not in told)]
+    found += [item for item in _document(model, contract) if item.field not in told]
+    told = {problem.field for problem in found}
+    unread = _unread(model, contract)
+    return [*found, *(item for item in unread if not told & _field_and_above(item.field))]
+
+
+def _field_and_above(field: str) -> set[str]:
+    steps = field.split(".")
+    # spec.config itself is told of when nothing more exact is known.
+    return {field, *(".".join(steps[:end]) for end in range(3, len(steps)))}
 
 
 def _problem(path: Path, found: str, remedy: str, blocking: bool = True) -> Problem:
     return Problem(REASON, field_path(path), found, remedy, blocking=blocking)
+
+
+def _remark(path: Path, found: str, remedy: str) -> Problem:
+    """Of what is understood and does less than it says."""
+    return Problem(PARTLY, field_path(path), found, remedy, blocking=False)
 
 
 def _unknown_keys(config: dict[str, Any], contract: Contract) -> Iterator[Problem]:
@@ -211,11 +232,10 @@ def _looper(built: Document, model: RouterConfig, contract: Contract) -> Iterato
         return
     limit = looper.get("grpc_max_msg_size_mb")
     if isinstance(limit, int) and limit * MIB < BODY_LIMIT_BYTES:
-        yield _problem(
+        yield _remark(
             origin((*place, "grpc_max_msg_size_mb"), built, contract, model),
             f"prompts and answers above {limit} MiB fail, as the router refuses them",
             f"Give at least {BODY_LIMIT_BYTES // MIB}, or leave it out",
-            blocking=False,
         )
     if looper.get("endpoint"):
         return
@@ -223,13 +243,12 @@ def _looper(built: Document, model: RouterConfig, contract: Contract) -> Iterato
         algorithm = decision.get("algorithm") if isinstance(decision, dict) else None
         kind = algorithm.get("type") if isinstance(algorithm, dict) else None
         if kind in contract.calling_algorithms:
-            yield _problem(
+            yield _remark(
                 origin(("routing", "decisions", index, "algorithm"), built, contract, model),
                 f"with {kind} the router itself asks models, through an Envoy in its own pod, and "
                 "in gateway mode there is none, so that requests of this decision fail",
                 "Set spec.config.global.integrations.looper.endpoint to an URL at which the pods "
                 "reach the Gateway, e.g. http://gateway.example.com/v1/chat/completions",
-                blocking=False,
             )
 
 
@@ -242,6 +261,15 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
             where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
         )
     yield from _looper(built, model, contract)
+    for section, key, choice in places.missing(built):
+        yield _problem(
+            (*origin(section, built, contract, model), *key),
+            f"{choice} but it is missing, and the router would look beside itself",
+            "Give it, or choose another",
+        )
+    yield from _config_source(built, model, contract)
+    for place, found, remedy in _limits(built, model, contract):
+        yield _remark(origin(place, built, contract, model), found, remedy)
     # Tests show that the router takes what we make up ourselves; and loading costs time.
     if contract.has_schema and (model.sections or model.canonical):
         for place, message, meant in violations(built):
@@ -250,3 +278,54 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
             yield _problem(
                 where, message, f"Did you mean {meant}? Otherwise remove it" if meant else remedy
             )
+
+
+def _unread(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
+    """What no router and no Envoy of ours would act on."""
+    for place, found, remedy, blocking in effects.remarks(model.canonical, contract):
+        say = _problem if blocking else _remark
+        yield say(("config", *place), found, remedy)
+    for index, listener in enumerate(model.canonical.get("listeners") or []):
+        place = ("config", "listeners", index)
+        if index:
+            yield _problem(place, "Envoy has one listener, and this is another", "Remove it")
+        elif isinstance(listener, dict):
+            yield from _listener(listener, place, model)
+
+
+def _listener(listener: dict[str, Any], place: Path, model: RouterConfig) -> Iterator[Problem]:
+    timeout = listener.get("timeout")
+    if timeout is not None and seconds(timeout) is None:
+        found = f"{timeout!r} is not a duration"
+        yield _problem((*place, "timeout"), found, "Give one, such as 30s or 1m30s")
+    elif timeout is not None and model.behind_gateway:
+        found = "the Gateway is where requests come in, and its HTTPRoute has no such limit"
+        yield _remark((*place, "timeout"), found, "Remove it")
+    if listener.get("port") not in (None, model.listener_port):
+        yield _remark(
+            (*place, "port"),
+            f"Envoy listens on spec.service.api.targetPort, which is {model.listener_port}",
+            "Change that instead, or remove it",
+        )
+
+
+def _config_source(
+    built: dict[str, Any], model: RouterConfig, contract: Contract
+) -> Iterator[Problem]:
+    place = ("global", "router", "config_source")
+    if at(built, place) == "kubernetes":
+        yield _problem(
+            origin(place, built, contract, model),
+            "the router would read its models and decisions from the API server, for which its "
+            "pods have neither a token nor rights, and start with none",
+            "Give them in spec.vllmEndpoints and spec.config, and remove it",
+        )
+
+
+def _limits(
+    built: dict[str, Any], model: RouterConfig, contract: Contract
+) -> Iterator[tuple[Path, str, str]]:
+    """What is in config.yaml and does less than it says."""
+    yield from features.limits(built, contract, model)
+    if not model.behind_gateway:
+        yield from identities.unknown_users(built, contract)

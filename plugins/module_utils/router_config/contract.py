@@ -57,6 +57,8 @@ class Contract:
     moved: keys that other contracts have in the whole document, and what this one has instead.
     expands_environment: the router replaces ${NAME} in every string of config.yaml.
     calling_algorithms: those of a decision for which the router asks models itself.
+    decides_for_named_models: a request that names a model falls under a decision as well.
+    plugins: section -> the plugin of a decision through which the section acts.
     reasoning_types: ways of asking a model to think that the router knows.
     has_schema: the package vllm-sr brings a JSON schema of it.
     providers, model_cards: write the models.
@@ -72,6 +74,8 @@ class Contract:
     moved: tuple[Gone, ...]
     expands_environment: bool
     calling_algorithms: frozenset[str]
+    decides_for_named_models: bool
+    plugins: dict[str, dict[str, Any]]
     reasoning_types: frozenset[str]
     has_schema: bool
     providers: Callable[[RouterConfig], dict[str, Any]]

@@ -193,6 +193,11 @@ CONTRACT = Contract(
     moved=_MOVED,
     expands_environment=False,
     calling_algorithms=frozenset({"confidence", "ratings", "remom"}),
+    decides_for_named_models=True,
+    plugins={
+        "tools": {"type": "tools", "configuration": {"enabled": True}},
+        "response_cache": {"type": "semantic-cache", "configuration": {"enabled": True}},
+    },
     reasoning_types=frozenset({"chat_template_kwargs", "reasoning_effort"}),
     has_schema=False,
     providers=_providers,

@@ -295,6 +295,15 @@ CONTRACT = Contract(
     calling_algorithms=frozenset(
         {"confidence", "fusion", "prompt", "ratings", "remom", "workflows"}
     ),
+    decides_for_named_models=False,
+    plugins={
+        "tools": {"type": "tools", "configuration": {"enabled": True}},
+        # Any other scope wants identity headers, and keeps nothing of requests without.
+        "response_cache": {
+            "type": "response_cache",
+            "configuration": {"enabled": True, "scope": "global"},
+        },
+    },
     reasoning_types=frozenset(
         {"chat_template_kwargs", "reasoning_effort", "reasoning_mode", "top_level_reasoning_effort"}
     ),

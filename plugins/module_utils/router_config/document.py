@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    features,
+    identities,
+    places,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
     Gone,
@@ -46,7 +51,10 @@ _MERGED_BY_NAME = frozenset(
 def build(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     """The canonical document."""
     document = _merged(_generated(contract, config), config.canonical)
+    document = places.filled(document, contract.name)
     _find_tools_database(document)
+    identities.with_roles(document)
+    features.put_into_effect(document, contract, config)
     contract.complete(document)
     document = tidy(document)
     _order(document, "routing", _ROUTING)

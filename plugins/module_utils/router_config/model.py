@@ -65,6 +65,8 @@ class RouterConfig:
     """Everything that becomes config.yaml, but for the parts given in canonical form.
 
     looper_endpoint: the URL at which the router asks models itself; "" when we know none.
+    has_tools: spec.toolsDb lists some.
+    behind_gateway: requests come through a Gateway, which may say who a user is.
     """
 
     listener_port: int
@@ -73,5 +75,7 @@ class RouterConfig:
     default_model: str = ""
     families: tuple[ReasoningFamily, ...] = ()
     default_reasoning_effort: str = ""
+    has_tools: bool = False
+    behind_gateway: bool = False
     sections: dict[str, Section] = field(default_factory=dict)
     canonical: dict[str, Any] = field(default_factory=dict)

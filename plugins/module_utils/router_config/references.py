@@ -6,6 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.identities import (
+    role_names,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 # Type of a condition -> where routing.signals declares the names. A domain needs no declaration as
@@ -22,7 +25,6 @@ _SIGNALS = {
     "context": "context",
     "structure": "structure",
     "modality": "modality",
-    "authz": "role_bindings",
     "jailbreak": "jailbreak",
     "pii": "pii",
     "kb": "kb",
@@ -76,6 +78,8 @@ def _declared(kind: str, routing: dict[str, Any]) -> list[str] | None:
     if kind == "projection":
         mappings = (routing.get("projections") or {}).get("mappings") or []
         return [str(o["name"]) for m in mappings for o in m.get("outputs") or [] if "name" in o]
+    if kind == "authz":
+        return role_names(routing)
     if kind not in _SIGNALS:
         return None
     names = [signal.get("name", "") for signal in signals.get(_SIGNALS[kind]) or []]

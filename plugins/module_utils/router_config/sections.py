@@ -80,6 +80,8 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
         default_model=default_model(spec),
         families=tuple(_given_families(config).values()),
         default_reasoning_effort=config.get("default_reasoning_effort") or "",
+        has_tools=bool(spec.get("toolsDb")),
+        behind_gateway=is_gateway_mode(spec),
         sections=_sections(config),
         canonical=credentials.without_credentials(
             {key: value for key, value in config.items() if key not in FLAT_KEYS}

@@ -22,6 +22,7 @@ REASONS = {
     "BackendsInConfig": "spec.config.providers names the backends, to which routes of yours lead.",
     "ConfigAccepted": "Every field of the spec is understood and in effect.",
     "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
+    "PartlyInEffect": "The spec is understood; some of it does less than it says.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
     "InvalidAnnotation": "An annotation has a value that means nothing; it is off.",
     # nothing is written

@@ -28,7 +28,10 @@ TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_example_of_a_router_is_right(page: Path) -> None:
     for resource in routers(page):
-        assert rules.check(Router(resource), Facts()) == [], yaml.safe_dump(resource)
+        told = rules.check(Router(resource), Facts())
+        # What its release cannot do is no fault of the example's.
+        faults = [problem for problem in told if problem.reason != "PartlyInEffect"]
+        assert not faults, yaml.safe_dump(resource)
 
 
 def test_an_example_that_is_wrong_would_be_found(tmp_path: Path) -> None:
