@@ -55,11 +55,13 @@ options:
       - gateway.networking.k8s.io
       - gateway.envoyproxy.io
       - networking.istio.io
+      - security.istio.io
       - monitoring.coreos.com
     default:
       - gateway.networking.k8s.io
       - gateway.envoyproxy.io
       - networking.istio.io
+      - security.istio.io
       - monitoring.coreos.com
   secret_versions:
     description:

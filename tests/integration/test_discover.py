@@ -338,3 +338,21 @@ def test_secrets_are_looked_at_only_when_asked_for_and_only_by_their_version(
     assert digest(client) not in ("", first)
     metadata = client.get_metadata(f"/api/v1/namespaces/{namespace}/secrets/token")
     assert set(metadata or {}) == {"metadata"}
+
+
+def test_a_secret_of_keys_is_missed_only_by_who_may_look(
+    client: Client, control_plane: ControlPlane, kubectl: Kubectl, namespace: str
+) -> None:
+    keys = {"apiKeys": [{"secretRef": {"name": "team"}}]}
+    router = Router(semantic_router(namespace, auth=keys))
+
+    def missed(asking: Client, secret_versions: bool = True) -> list[str]:
+        found = discover(Reads(asking), router, secret_versions=secret_versions)
+        assert not found.failed
+        return [item.field for item in found.problems if item.reason == "SecretNotFound"]
+
+    stranger = Client.from_options({"kubeconfig": str(control_plane.kubeconfig_for("nobody"))})
+    assert missed(client) == ["spec.auth.apiKeys[0].secretRef.name"]
+    assert missed(client, secret_versions=False) == missed(stranger) == []
+    kubectl("create", "secret", "generic", "team", "-n", namespace, "--from-literal=a=b")
+    assert missed(client) == []

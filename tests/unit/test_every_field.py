@@ -92,6 +92,7 @@ _FILE = "a file in a ConfigMap is made of many fields: the part that most of it 
 NEAREST = {
     r"(spec\.config)\.(?!.*_secret_ref\.).*": (r"\1", _FILE),
     r"(spec\.toolsDb)\b.*": (r"\1", _FILE),
+    r"spec\.auth\.apiKeys\[\]\.groups\[\]": ("spec.vllmEndpoints", _FILE),
     r"(spec\.vllmEndpoints)\[\]\.(name|loras\[\]\.name)": (r"\1", _FILE),
     r"(spec\.vllmEndpoints)\[\]\.backend\.(\w+Name|service\.(scheme|namespace))": (
         r"\1",

@@ -19,8 +19,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.conta
     ROUTER,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import (
-    OWN_VOLUMES,
     own_mount_paths,
+    own_volumes,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.workload import (
     volume_binds_to_node,
@@ -88,9 +88,10 @@ def _container_ports(spec: Spec) -> Problems:
 def _volumes(spec: Spec) -> Problems:
     entries = spec.get("extraVolumes") or []
     yield from duplicates(entries, "spec.extraVolumes")
+    taken = own_volumes(spec)
     for index, volume in enumerate(entries):
         path = f"spec.extraVolumes[{index}]"
-        if volume["name"] in OWN_VOLUMES:
+        if volume["name"] in taken:
             found = f'"{volume["name"]}" is the operator\'s own volume'
             yield invalid(f"{path}.name", found, "Choose another name")
         given = [name for name, value in volume.items() if name != "name" and value is not None]
@@ -98,11 +99,11 @@ def _volumes(spec: Spec) -> Problems:
 
 
 def _mounts(spec: Spec) -> Problems:
-    names = {volume["name"] for volume in spec.get("extraVolumes") or []}
+    names = {volume["name"] for volume in spec.get("extraVolumes") or []} | own_volumes(spec)
     paths = own_mount_paths()
     for index, mount in enumerate(spec.get("extraVolumeMounts") or []):
         path = f"spec.extraVolumeMounts[{index}]"
-        if mount["name"] not in names | OWN_VOLUMES:
+        if mount["name"] not in names:
             found = f'there is no volume "{mount["name"]}"'
             yield invalid(f"{path}.name", found, "Add it to spec.extraVolumes")
         place = mount["mountPath"].rstrip("/") or "/"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import (
     additions,
+    auth,
     config,
     endpoints,
     gateway,
@@ -67,6 +68,7 @@ def _name(router: Router) -> Problems:
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     *endpoints.RULES,
     *networking.RULES,
+    *auth.RULES,
     *gateway.RULES,
     *openshift.RULES,
     *monitoring.RULES,

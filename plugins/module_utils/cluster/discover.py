@@ -138,6 +138,10 @@ def read(
         if router.spec["autoscaling"]["enabled"]:
             # Its status moves every 15 seconds.
             reads.leave_to_the_period(resources.collection_path(_AUTOSCALER, router.namespace))
+        reread = {
+            field: pool.submit(_read_secret_version, reads, router.namespace, name)
+            for field, name in (used.reread_secrets if secret_versions else {}).items()
+        }
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
@@ -157,6 +161,9 @@ def read(
             budgets=budgets.result() if budgets else Sighting(),
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
             secrets={name: _first(found.result()) for name, found in secrets.items()},
+            missing_secrets=[
+                field for field, found in reread.items() if found.result() == Sighting()
+            ],
         )
         return reading, own.all([deployment.result(), *([budgets.result()] if budgets else [])])
 

@@ -53,6 +53,22 @@ RESOURCES = (
         optional=True,
     ),
     Resource(str(apis.ISTIO), "EnvoyFilter", "envoyfilters", rank=20, optional=True),
+    # Before any HTTPRoute, for the same reason.
+    Resource(str(apis.ENVOY_GATEWAY), "SecurityPolicy", "securitypolicies", rank=20, optional=True),
+    Resource(
+        str(apis.ISTIO_SECURITY),
+        "RequestAuthentication",
+        "requestauthentications",
+        rank=20,
+        optional=True,
+    ),
+    Resource(
+        str(apis.ISTIO_SECURITY),
+        "AuthorizationPolicy",
+        "authorizationpolicies",
+        rank=20,
+        optional=True,
+    ),
     # Closed before there is anything behind it.
     Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", rank=20),
     Resource("apps/v1", "Deployment", "deployments", rank=30),

@@ -3,6 +3,7 @@
 
 A request's way, which is also the order to read this package in:
 listener.py (headers a client may not send are dropped, the router is asked through ext_proc),
+auth.py (who is let in), cors.py (which web pages' scripts),
 routes.py (x-selected-model, which only the router can have set, picks the cluster) and
 clusters.py (the endpoints of one model, with their weights).
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import issuer_clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listeners
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import (
@@ -35,7 +37,7 @@ def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
         },
         "static_resources": {
             "listeners": listeners(router, facts, ports),
-            "clusters": clusters(router, facts, ports),
+            "clusters": [*clusters(router, facts, ports), *issuer_clusters(router)],
         },
         "overload_manager": overload_manager(router.spec),
     }

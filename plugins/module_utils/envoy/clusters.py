@@ -81,11 +81,9 @@ def model_cluster_name(model: str) -> str:
     return f"model-{readable}-{sha256(model.encode()).hexdigest()[:8]}"
 
 
-def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
-    name = model_cluster_name(model)
+def dns() -> dict[str, Any]:
+    """What `type: STRICT_DNS` has become: Envoy has deprecated the fields that belong to it."""
     return {
-        "name": name,
-        # What `type: STRICT_DNS` has become: Envoy has deprecated the fields that belong to it.
         "cluster_type": {
             "name": "envoy.clusters.dns",
             "typed_config": {
@@ -96,6 +94,14 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
                 "dns_failure_refresh_rate": {"base_interval": "1s", "max_interval": "5s"},
             },
         },
+    }
+
+
+def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
+    name = model_cluster_name(model)
+    return {
+        "name": name,
+        **dns(),
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),

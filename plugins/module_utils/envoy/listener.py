@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     ROUTER_EXT_PROC,
 )
@@ -22,6 +23,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     virtual_host,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
+    identity_headers,
+    is_wanted,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.identity import (
     IDENTITY_HEADER_PREFIX,
 )
@@ -48,13 +53,14 @@ HTTP_CONNECTION_MANAGER = (
 
 def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
-    clients = _http_connection_manager("clients", virtual_host(router, facts), router)
+    door = [*cors.filters(router), *auth.filters(router)]
+    clients = _http_connection_manager("clients", virtual_host(router, facts), router, *door)
     looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
     return [
         _listener(
             _any_address(router.spec["service"]),
             ports.listener,
-            {**clients, **early_header_mutations()},
+            {**clients, **early_header_mutations(router)},
         ),
         # The router's word for asking models itself. What it says of these requests in headers is
         # what no client may say, so they have a way in that no client can reach.
@@ -90,7 +96,7 @@ def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Li
 
 
 def _http_connection_manager(
-    name: str, virtual_host: dict[str, Any], router: Router
+    name: str, virtual_host: dict[str, Any], router: Router, *first: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
@@ -109,6 +115,7 @@ def _http_connection_manager(
         "request_headers_timeout": "10s",
         "route_config": {"name": name, "virtual_hosts": [virtual_host]},
         "http_filters": [
+            *first,
             _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
             {
@@ -119,7 +126,7 @@ def _http_connection_manager(
             },
         ],
         "local_reply_config": local_reply_config(),
-        "access_log": [_access_log()],
+        "access_log": [_access_log(router)],
     }
 
 
@@ -142,7 +149,7 @@ def _json_to_metadata() -> dict[str, Any]:
     }
 
 
-def early_header_mutations() -> dict[str, Any]:
+def early_header_mutations(router: Router) -> dict[str, Any]:
     """What drops the headers that no client may send.
 
     Before any filter or route sees the request; request_headers_to_remove of a route would act only
@@ -156,7 +163,7 @@ def early_header_mutations() -> dict[str, Any]:
                     "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation"
                     ".header_mutation.v3.HeaderMutation",
                     "mutations": [
-                        *({"remove": name} for name in INTERNAL_HEADERS),
+                        *({"remove": name} for name in _internal_headers(router)),
                         *(
                             {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
                             for prefix in INTERNAL_HEADER_PREFIXES
@@ -166,6 +173,15 @@ def early_header_mutations() -> dict[str, Any]:
             },
         ],
     }
+
+
+def _internal_headers(router: Router) -> list[str]:
+    configured = [
+        name
+        for name in identity_headers(router.spec)
+        if not name.startswith(INTERNAL_HEADER_PREFIXES)
+    ]
+    return [*INTERNAL_HEADERS, *configured]
 
 
 def ext_proc(router: Router, cluster: str = ROUTER_EXT_PROC) -> dict[str, Any]:
@@ -188,8 +204,9 @@ def ext_proc(router: Router, cluster: str = ROUTER_EXT_PROC) -> dict[str, Any]:
     }
 
 
-def _access_log() -> dict[str, Any]:
+def _access_log(router: Router) -> dict[str, Any]:
     """To stdout. Paths without their query, and no header that may carry a key."""
+    user = {"user": auth.USER} if is_wanted(router.spec) else {}
     return {
         "name": "envoy.access_loggers.stdout",
         "typed_config": {
@@ -211,6 +228,7 @@ def _access_log() -> dict[str, Any]:
                     "upstream": "%UPSTREAM_HOST%",
                     "client": "%DOWNSTREAM_REMOTE_ADDRESS%",
                     "request_id": "%REQ(X-REQUEST-ID)%",
+                    **user,
                 },
             },
         },

@@ -12,6 +12,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import cors
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import (
+    HEADER_REFUSED,
+    without_auth,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     NO_ENDPOINT,
     ROUTER_API,
@@ -31,6 +36,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overloa
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
+    identity_headers,
+    is_wanted,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.guards import (
     checks_prompts,
 )
@@ -80,6 +89,8 @@ ALLOWED_API_PATHS = (
     "/api/v1/eval",
     "/api/v1/nli",
 )
+# Of these, what whoever watches the router asks without a key or token.
+HEALTH_PATHS = ("/health", "/ready", "/startup-status")
 # These, and what is below them.
 ALLOWED_API_SUBTREES = (
     "/api/v1/classify",
@@ -101,9 +112,11 @@ Route = dict[str, Any]
 
 def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
     """All routes, whatever Host the client names: it never chooses a backend."""
-    return _virtual_host(
+    routes = _virtual_host(
+        *_refused_route(router),
+        *_preflight_routes(router),
         *_selected_model_routes(router, facts, HEADER_SELECTED_MODEL),
-        *_api_routes(),
+        *_api_routes(router),
         _options_route(),
         _no_body_route(),
         *_unchecked_prompt_route(router),
@@ -116,6 +129,7 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         {**_not_found_route({"connect_matcher": {}}), **_unasked()},
         {**_not_found_route({"prefix": "/"}), **_unasked()},
     )
+    return {**routes, **cors.policy(router), **_without_identity(router)}
 
 
 def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
@@ -221,7 +235,7 @@ def _options_route() -> Route:
         "name": "options",
         "match": {"prefix": OPENAI_PREFIX, "headers": [_has_method("OPTIONS")]},
         "direct_response": {"status": 204},
-        "response_headers_to_add": [_header("allow", "GET, POST, DELETE, OPTIONS")],
+        "response_headers_to_add": [_header("allow", ", ".join(cors.METHODS))],
         **_unasked(),
     }
 
@@ -251,7 +265,32 @@ def _without_body(*headers: dict[str, Any]) -> dict[str, Any]:
     return {"prefix": OPENAI_PREFIX, "headers": [_has_method("POST"), *headers]}
 
 
-def _api_routes() -> list[Route]:
+def _refused_route(router: Router) -> list[Route]:
+    """Where a request is that auth.lua refuses: the router is not asked about its answer either."""
+    if not is_wanted(router.spec):
+        return []
+    header = {"name": HEADER_REFUSED, "present_match": True}
+    error = openai_error("You are not let in", "missing_credentials")
+    match = {"prefix": "/", "headers": [header]}
+    return [{"name": "refused", "match": match, **_answer(401, error), **_unasked()}]
+
+
+def _preflight_routes(router: Router) -> list[Route]:
+    return [
+        {"name": "preflight", "match": match, "route": {"cluster": NO_ENDPOINT}, **_unasked()}
+        for match in cors.preflights(router)
+    ]
+
+
+def _without_identity(router: Router) -> dict[str, Any]:
+    """What the door said to the router about the user is not for models, which may be anybody's."""
+    if not is_wanted(router.spec):
+        return {}
+    return {"request_headers_to_remove": [*identity_headers(router.spec)]}
+
+
+def _api_routes(router: Router) -> list[Route]:
+    opened = without_auth() if is_wanted(router.spec) else {}
     matches = [{"path": path} for path in ALLOWED_API_PATHS] + [
         {"path_separated_prefix": path} for path in ALLOWED_API_SUBTREES
     ]
@@ -261,7 +300,10 @@ def _api_routes() -> list[Route]:
             "match": match,
             # What it says is what is asked for, "not ready" as well: the empty policy is no retry.
             "route": {"cluster": ROUTER_API, "timeout": "0s", "retry_policy": {}},
-            **_unasked(),
+            "typed_per_filter_config": {
+                **without_ext_proc(),
+                **(opened if match.get("path") in HEALTH_PATHS else {}),
+            },
         }
         for match in matches
     ]

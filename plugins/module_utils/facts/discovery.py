@@ -47,7 +47,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 # OpenShift's is a matter of platform, and KServe's of the backends.
 OPTIONAL_APIS = {
-    api.group: api for api in (apis.GATEWAY, *gateways.ATTACHMENTS.values(), apis.MONITORING)
+    api.group: api
+    for api in (
+        apis.GATEWAY,
+        *gateways.ATTACHMENTS.values(),
+        apis.ISTIO_SECURITY,
+        apis.MONITORING,
+    )
 }
 CAPABILITY_GROUPS = (apis.ROUTE.group, *OPTIONAL_APIS, apis.KSERVE.group)
 
@@ -87,6 +93,7 @@ class Reading:
     deployment: the router's; None when there is none.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
+    missing_secrets: fields that name a Secret which is not there, as far as one may look.
     """
 
     groups: list[Manifest]
@@ -99,6 +106,7 @@ class Reading:
     budgets: Sighting = field(default_factory=Sighting)
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)
     secrets: dict[str, Manifest | None] = field(default_factory=dict)
+    missing_secrets: list[str] = field(default_factory=list)
 
 
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
@@ -158,7 +166,9 @@ def offline_problems(
     """What would be left out of what the spec asks for, and why."""
     found = problems(router, _offline_reading(router, platform, served))
     return [
-        _controller_unknown() if problem.reason == "GatewayControllerUnknown" else problem
+        _controller_unknown(problem.field)
+        if problem.reason == "GatewayControllerUnknown"
+        else problem
         for problem in found
     ]
 
@@ -195,6 +205,7 @@ def problems(router: Router, reading: Reading) -> list[Problem]:
         *_route_problems(router, reading),
         *_budget_problems(router, reading),
         *_monitoring_problems(router, reading),
+        *(_secret_missing(router, where) for where in reading.missing_secrets),
         *gateways.problems(router, facts(router, reading)),
     ]
 
@@ -272,6 +283,18 @@ def _storage_class_missing(wanted: str, names: list[str]) -> Problem:
     )
 
 
+def _secret_missing(router: Router, where: str) -> Problem:
+    name = references(router.spec).reread_secrets[where]
+    return Problem(
+        reason="SecretNotFound",
+        field=where,
+        found=f'Secret "{name}" does not exist, and new pods wait for it',
+        remedy="Create it, or name another",
+        retry=True,
+        blocking=False,
+    )
+
+
 def _covered_already(others: list[str]) -> Problem:
     return Problem(
         reason="PodsCoveredAlready",
@@ -295,12 +318,12 @@ def _monitoring_api_missing(field: str, kind: str) -> Problem:
     )
 
 
-def _controller_unknown() -> Problem:
+def _controller_unknown(field: str) -> Problem:
     groups = " and ".join(api.group for api in gateways.ATTACHMENTS.values())
     return Problem(
         reason="GatewayControllerUnknown",
-        field="spec.gateway.extProc",
-        found="only a cluster knows whose Gateway it is, so nothing makes it ask the router here",
+        field=field,
+        found="only a cluster knows whose Gateway it is, so nothing tells it of this here",
         remedy=f"Have just one of {groups} among the capabilities",
         blocking=False,
     )

@@ -2,8 +2,8 @@
 """From what the cluster said about spec.gateway.existingRef to plain facts, and to problems.
 
 Pure. The reads are in ``cluster/gateways.py``; what the Gateway's controller makes of the
-HTTPRoute is ``status/live_http_route.py``. None of these problems blocks: pods and models need no
-Gateway, and the HTTPRoute may wait for it.
+HTTPRoute is ``status/live_http_route.py``. Pods and models need no Gateway, and the HTTPRoute may
+wait for it: so nothing of this blocks, but for what spec.auth asks of a Gateway that cannot do it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, auth
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     wants_ext_proc,
@@ -22,6 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     LABEL_NAMESPACE,
     Manifest,
+    health_route_name,
     models_route_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
@@ -42,9 +43,12 @@ ATTACHMENTS = {CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: a
 # Istio's proxies carry it, with the name of their Gateway.
 LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 
-# Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none into
-# an EnvoyFilter.
+# Controller -> the API of what stands in front of the HTTPRoutes for spec.auth and spec.cors.
+_DOORS = {CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: apis.ISTIO_SECURITY}
+
+# Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none.
 POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
+_DOOR_POLICY = "SecurityPolicy"
 
 # The problems here: while one stands, not everything that was asked for is reachable.
 REASONS = (
@@ -54,6 +58,7 @@ REASONS = (
     "GatewayRefusesRoutes",
     "GatewayControllerUnknown",
     "ExtProcNotAttached",
+    "AuthNotAttached",
     "ReferenceGrantMissing",
 )
 
@@ -135,6 +140,13 @@ def route_names(router: Router, facts: Facts) -> list[str]:
     """Names of the HTTPRoutes that there should be."""
     if not (is_gateway_mode(router.spec) and facts.serves(apis.GATEWAY)):
         return []
+    if auth.is_guarded(router.spec) and not has_door(router, facts):
+        return []
+    return [*guarded_route_names(router, facts), *health_route_names(router)]
+
+
+def guarded_route_names(router: Router, facts: Facts) -> list[str]:
+    """Those that spec.auth and spec.cors are about."""
     return [router.name, *model_route_names(router, facts)]
 
 
@@ -156,10 +168,28 @@ def model_routes_count(spec: Mapping[str, Any]) -> int:
     return -(-_model_rules_count(spec) // RULES_LIMIT)
 
 
+def health_route_names(router: Router) -> list[str]:
+    """That of health alone, where not everyone gets further."""
+    return [health_route_name(router.name)] if auth.is_wanted(router.spec) else []
+
+
+def has_door(router: Router, facts: Facts) -> bool:
+    """Something can stand in front of the HTTPRoutes for spec.auth and spec.cors, and is to."""
+    return (
+        is_gateway_mode(router.spec)
+        and auth.is_guarded(router.spec)
+        and facts.serves(apis.GATEWAY)
+        and bool(facts.gateway.get("found"))
+        and not list(_door_problems(router, facts))
+    )
+
+
 def policy_kinds(router: Router, facts: Facts) -> list[str]:
     """Kinds of the policies that there should be, and on which a controller gives its verdict."""
-    spoken_about = facts.gateway.get("controller") == CONTROLLER_ENVOY_GATEWAY
-    return list(POLICIES) if spoken_about and is_attachable(router, facts) else []
+    if facts.gateway.get("controller") != CONTROLLER_ENVOY_GATEWAY:
+        return []
+    door = [_DOOR_POLICY] if has_door(router, facts) else []
+    return [*door, *(POLICIES if is_attachable(router, facts) else ())]
 
 
 def problems(router: Router, facts: Facts) -> list[Problem]:
@@ -171,6 +201,8 @@ def problems(router: Router, facts: Facts) -> list[Problem]:
     if problem := _gateway_problem(router, facts.gateway):
         return [problem]
     found = list(_listener_problems(router, facts.gateway))
+    if auth.is_guarded(router.spec):
+        found += _door_problems(router, facts)
     if wants_ext_proc(router.spec):
         found += _ext_proc_problems(router, facts)
         found += _grant_problems(facts)
@@ -234,7 +266,7 @@ def _ext_proc_problems(router: Router, facts: Facts) -> Iterable[Problem]:
     known = facts.gateway
     controller = known.get("controller")
     if controller not in ATTACHMENTS:
-        yield _unknown_controller(known)
+        yield _unknown_controller(known, _EXT_PROC, "ext_proc", _ALONE)
         return
     api = ATTACHMENTS[controller]
     if not facts.serves(api):
@@ -254,12 +286,72 @@ def _ext_proc_problems(router: Router, facts: Facts) -> Iterable[Problem]:
         )
 
 
-def _unknown_controller(known: Mapping[str, Any]) -> Problem:
+def _door_problems(router: Router, facts: Facts) -> Iterable[Problem]:
+    """Why not all of spec.auth and spec.cors can stand in front of the HTTPRoutes."""
+    known = facts.gateway
+    controller = known.get("controller")
+    where = "spec.auth" if auth.is_wanted(router.spec) else "spec.cors"
+    if controller not in _DOORS:
+        yield _unknown_controller(known, where, "it", _OWN_POLICY)
+        return
+    api = _DOORS[controller]
+    if not facts.serves(api):
+        yield _waiting(
+            "AuthNotAttached",
+            where,
+            f"the API server does not serve {api}, by which {controller} is told of it",
+            "Install that controller's CRDs, or remove the field",
+        )
+    elif controller == CONTROLLER_ISTIO and spec_namespace(router) != router.namespace:
+        yield _waiting(
+            "AuthNotAttached",
+            where,
+            f"Istio takes policies for a Gateway only from its own namespace, and "
+            f"{described(router)} is not in {router.namespace}",
+            f"Attach to a Gateway in namespace {router.namespace}, or run standalone",
+        )
+    for field_, found in _BEYOND[controller](router.spec):
+        yield Problem("AuthNotAttached", field_, found, _OTHERWISE, retry=True)
+
+
+def _beyond_envoy_gateway(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    keys, issuers = auth.key_secrets(spec), auth.issuers(spec)
+    if keys and issuers:
+        yield "spec.auth.jwt", "Envoy Gateway would ask for a token beside the key, not for either"
+    for each in keys:
+        if each.groups:
+            yield f"{each.field}.groups", "Envoy Gateway passes on a client's name and no groups"
+    for issuer in issuers:
+        if issuer.ca:
+            yield f"{issuer.field}.caRef", "Envoy Gateway trusts the CAs of its proxies' image here"
+
+
+def _beyond_istio(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    if auth.key_secrets(spec):
+        yield "spec.auth.apiKeys", "Istio knows tokens only"
+    for issuer in auth.issuers(spec):
+        if issuer.ca:
+            yield f"{issuer.field}.caRef", "Istio trusts the CAs of its control plane here"
+    if spec.get("cors"):
+        yield "spec.cors", "Istio has no policy for it that an HTTPRoute could have"
+
+
+_ALONE = "Set the field to false and attach the router's gRPC port by that gateway's own means"
+_OWN_POLICY = "Remove the field and give the Gateway a policy by that gateway's own means"
+_OTHERWISE = "Remove the field, or run standalone, where the Envoy in the pod does it"
+# What a controller's policies cannot say, by field.
+_BEYOND = {
+    CONTROLLER_ENVOY_GATEWAY: _beyond_envoy_gateway,
+    CONTROLLER_ISTIO: _beyond_istio,
+}
+
+
+def _unknown_controller(known: Mapping[str, Any], where: str, what: str, remedy: str) -> Problem:
     names = " and ".join(ATTACHMENTS)
     if known.get("classDenied"):
         return _waiting(
             "GatewayUnreadable",
-            _EXT_PROC,
+            where,
             f"the operator may not read GatewayClass {known['className']}, which says whose "
             f"Gateway it is ({known['classDenied']})",
             f"Allow its ServiceAccount to get gatewayclasses.{apis.GATEWAY.group}",
@@ -267,10 +359,9 @@ def _unknown_controller(known: Mapping[str, Any]) -> Problem:
     if not known.get("controller"):
         found = f"GatewayClass {known.get('className') or '(none)'} does not exist"
     else:
-        found = f"the Gateway belongs to {known['controller']}, and ext_proc can be attached to "
+        found = f"the Gateway belongs to {known['controller']}, and {what} can be attached to "
         found += f"those of {names} only"
-    remedy = "Set the field to false and attach the router's gRPC port by that gateway's own means"
-    return _waiting("GatewayControllerUnknown", _EXT_PROC, found, remedy)
+    return _waiting("GatewayControllerUnknown", where, found, remedy)
 
 
 def _grant_problems(facts: Facts) -> Iterable[Problem]:

@@ -14,8 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, credentials
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
 # The keys of a ConfigMap that are used; None: all of them.
@@ -28,6 +31,8 @@ class References:
 
     config_maps: Mapping[str, Keys] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
+    # By the field that names each: a change takes effect in pods that run.
+    reread_secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def references(spec: Mapping[str, Any]) -> References:
@@ -42,7 +47,8 @@ def references(spec: Mapping[str, Any]) -> References:
             continue
         known = config_maps.get(name, frozenset())
         config_maps[name] = None if known is None or keys is None else known | keys
-    return References(dict(sorted(config_maps.items())), sorted(secrets))
+    reread = {f"{each.field}.secretRef.name": each.secret for each in auth.key_secrets(spec)}
+    return References(dict(sorted(config_maps.items())), sorted(secrets), reread)
 
 
 def config_maps_digest(wanted: Mapping[str, Keys], found: Mapping[str, Manifest | None]) -> str:
@@ -91,6 +97,10 @@ def _sources(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, Keys]]:
             yield from _keyed(source.get("configMapKeyRef"), source.get("secretKeyRef"))
         for source in container.get("envFrom") or []:
             yield from _whole(source.get("configMapRef"), source.get("secretRef"), "name")
+    for issuer in [] if is_gateway_mode(spec) else auth.issuers(spec):
+        if issuer.ca:
+            # Envoy reads a CA when it starts.
+            yield "ConfigMap", issuer.ca[0], frozenset({issuer.ca[1]})
     for volume in spec.get("extraVolumes") or []:
         yield from _volume(volume.get("configMap"), volume.get("secret"), "secretName")
         for source in (volume.get("projected") or {}).get("sources") or []:

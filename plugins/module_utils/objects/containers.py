@@ -111,7 +111,7 @@ def envoy_container(router: Router, facts: Facts) -> dict[str, Any]:
         "lifecycle": envoy_drain(router.spec, ports),
         "resources": compact(wanted["resources"]),
         "securityContext": _envoy_security_context(router, facts),
-        "volumeMounts": envoy_mounts(),
+        "volumeMounts": envoy_mounts(router),
     }
 
 

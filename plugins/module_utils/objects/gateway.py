@@ -4,7 +4,8 @@
 ``<name>`` carries the harmless part of the router's own HTTP API. With gateway.extProc there is
 also ``<name>-models`` (several for many models), the data path, and what makes the Gateway ask the
 router about each of its requests. It is never there without: a request that is not asked about
-skips the guards.
+skips the guards. With spec.auth health has a route of its own, ``<name>-health``: the others are
+not everybody's (gateway_door.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     ALLOWED_API_PATHS,
     ALLOWED_API_SUBTREES,
     EXT_PROC,
+    HEALTH_PATHS,
     without_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
@@ -33,11 +35,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     LABEL_GATEWAY_NAME,
     MATCHES_LIMIT,
     RULES_LIMIT,
+    health_route_names,
     is_attachable,
     model_route_names,
     route_names,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import is_wanted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_host
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BODY_LIMIT_BYTES,
@@ -73,6 +77,7 @@ def http_routes(router: Router, facts: Facts) -> list[Manifest]:
     rules = model_rules(router, facts)
     by_route = {
         router.name: _api_rules(router),
+        **{name: _api_rules(router, is_health=True) for name in health_route_names(router)},
         **dict(zip(model_route_names(router, facts), _slices(rules, RULES_LIMIT), strict=False)),
     }
     return [_http_route(router, name, by_route[name]) for name in route_names(router, facts)]
@@ -121,10 +126,13 @@ def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
     }
 
 
-def _api_rules(router: Router) -> list[Rule]:
+def _api_rules(router: Router, *, is_health: bool = False) -> list[Rule]:
+    apart = HEALTH_PATHS if is_wanted(router.spec) and not is_health else ()
+    paths = HEALTH_PATHS if is_health else (*ALLOWED_API_PATHS, _MODELS_PATH)
+    subtrees = () if is_health else ALLOWED_API_SUBTREES
     matches = [
-        {"path": {"type": "Exact", "value": path}} for path in (*ALLOWED_API_PATHS, _MODELS_PATH)
-    ] + [{"path": {"type": "PathPrefix", "value": path}} for path in ALLOWED_API_SUBTREES]
+        {"path": {"type": "Exact", "value": path}} for path in paths if path not in apart
+    ] + [{"path": {"type": "PathPrefix", "value": path}} for path in subtrees]
     port = router.spec["service"]["api"]["port"]
     return [
         _rule(some, [_backend_ref(router.name, router.namespace, port, 1)])
@@ -239,14 +247,20 @@ def _envoy_filter(router: Router, _facts: Facts) -> Manifest:
                 _patch("CLUSTER", {}, "ADD", _ext_proc_cluster(router, cluster)),
                 # ext_proc buffers whole prompts and answers, and Envoy's default is 1 MiB.
                 _patch("LISTENER", {}, "MERGE", {_BUFFER_LIMIT: BODY_LIMIT_BYTES}),
-                _patch("NETWORK_FILTER", _filter_chain({}), "MERGE", _without_internal_headers()),
+                _patch(
+                    "NETWORK_FILTER", _filter_chain({}), "MERGE", _without_internal_headers(router)
+                ),
                 _patch(
                     "HTTP_FILTER",
                     _filter_chain({"subFilter": {"name": "envoy.filters.http.router"}}),
                     "INSERT_BEFORE",
                     {"name": EXT_PROC, "typed_config": ext_proc(router, cluster)},
                 ),
-                *(_api_without_ext_proc(router, index) for index in range(len(_api_rules(router)))),
+                *(
+                    _api_without_ext_proc(router, name, index)
+                    for name in (router.name, *health_route_names(router))
+                    for index in range(len(_api_rules(router, is_health=name != router.name)))
+                ),
             ],
         },
     }
@@ -266,13 +280,14 @@ def _filter_chain(below: dict[str, Any]) -> dict[str, Any]:
     return {"listener": {"filterChain": {"filter": {"name": _HTTP_FILTERS, **below}}}}
 
 
-def _without_internal_headers() -> dict[str, Any]:
-    return {"typed_config": {"@type": HTTP_CONNECTION_MANAGER, **early_header_mutations()}}
+def _without_internal_headers(router: Router) -> dict[str, Any]:
+    mutations = early_header_mutations(router)
+    return {"typed_config": {"@type": HTTP_CONNECTION_MANAGER, **mutations}}
 
 
-def _api_without_ext_proc(router: Router, index: int) -> dict[str, Any]:
+def _api_without_ext_proc(router: Router, route: str, index: int) -> dict[str, Any]:
     # Istio calls the routes of an HTTPRoute's rule <namespace>.<name>.<index>.
-    name = f"{router.namespace}.{router.name}.{index}"
+    name = f"{router.namespace}.{route}.{index}"
     match = {"routeConfiguration": {"vhost": {"route": {"name": name}}}}
     return _patch("HTTP_ROUTE", match, "MERGE", {"typed_per_filter_config": without_ext_proc()})
 

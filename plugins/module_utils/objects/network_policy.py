@@ -16,7 +16,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     CONTROLLER_ISTIO,
     LABEL_GATEWAY_NAME,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     wants_ext_proc,
@@ -96,13 +98,24 @@ def _gateway(router: Router, facts: Facts) -> Peer:
 
 
 def _egress(router: Router, facts: Facts) -> list[Rule]:
-    namespaces = sorted({item.namespace for item in facts.endpoints if item.namespace})
+    namespaces = sorted({*_backend_namespaces(facts), *_issuer_namespaces(router)})
     return [
         # To any address: a node's own DNS cache is no pod.
         {"ports": [_port(protocol, port) for port in _DNS_PORTS for protocol in ("UDP", "TCP")]},
         *([{"to": [_namespace(name) for name in namespaces]}] if namespaces else []),
         *compact(router.spec["networkPolicy"]["egress"]),
     ]
+
+
+def _backend_namespaces(facts: Facts) -> set[str]:
+    return {item.namespace for item in facts.endpoints if item.namespace}
+
+
+def _issuer_namespaces(router: Router) -> set[str]:
+    """Of issuers that are Services. In gateway mode the Gateway asks them."""
+    issuers = [] if is_gateway_mode(router.spec) else auth.issuers(router.spec)
+    services = [service_at(issuer.host) for issuer in issuers]
+    return {namespace for _, namespace in filter(None, services)}
 
 
 def _namespace(name: str) -> Peer:

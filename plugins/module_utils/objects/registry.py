@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gatew
     ext_proc_attachment,
     http_routes,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway_door import door
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
     grafana_dashboard,
     prometheus_rule,
@@ -61,6 +62,7 @@ BUILDERS: dict[str, tuple[Builder, ...]] = {
         network_policy,
         http_routes,
         ext_proc_attachment,
+        door,
     ),
     "openshift": (route,),
     "monitoring": (service_monitor, prometheus_rule, grafana_dashboard),

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.places import (
     STATE_DIRECTORY,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
@@ -38,7 +39,7 @@ _WRITABLE_DIRECTORIES = {
     "tmp": "/tmp",  # noqa: S108 - a mount of its own, private to the pod
 }
 
-OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTORIES})
+_OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTORIES})
 
 
 def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
@@ -46,6 +47,7 @@ def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
     return [
         {"name": "config", "configMap": {"name": config_map_name(router.name)}},
         *_envoy_config(router),
+        *(volume for volume, _ in auth.volumes(router.spec)),
         {"name": "models", **_models(router, facts)},
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
         *compact(router.spec.get("extraVolumes") or []),
@@ -73,9 +75,16 @@ def own_mount_paths() -> set[str]:
     return {CONFIG_DIRECTORY, MODELS_DIRECTORY, *_WRITABLE_DIRECTORIES.values()}
 
 
-def envoy_mounts() -> list[dict[str, Any]]:
+def own_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
+    """Names that are taken."""
+    return _OWN_VOLUMES | {volume["name"] for volume, _ in auth.volumes(spec)}
+
+
+def envoy_mounts(router: Router) -> list[dict[str, Any]]:
     """Envoy writes nothing."""
-    return [{"name": "envoy-config", "mountPath": ENVOY_DIRECTORY, "readOnly": True}]
+    directories = [("envoy-config", ENVOY_DIRECTORY)]
+    directories += [(volume["name"], path) for volume, path in auth.volumes(router.spec)]
+    return [{"name": name, "mountPath": path, "readOnly": True} for name, path in directories]
 
 
 def _models(router: Router, facts: Facts) -> dict[str, Any]:

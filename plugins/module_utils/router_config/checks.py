@@ -327,5 +327,5 @@ def _limits(
 ) -> Iterator[tuple[Path, str, str]]:
     """What is in config.yaml and does less than it says."""
     yield from features.limits(built, contract, model)
-    if not model.behind_gateway:
+    if not (model.behind_gateway or model.knows_users):
         yield from identities.unknown_users(built, contract)

@@ -20,10 +20,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.identity
 )
 
 _NOBODY = (
-    "nothing sets the headers that say who a user is (in standalone mode Envoy takes away every "
-    f"{IDENTITY_HEADER_PREFIX}* header that a client sends), so "
+    "nothing sets the headers that say who a user is (without spec.auth Envoy only takes away the "
+    f"{IDENTITY_HEADER_PREFIX}* headers that a client sends), so "
 )
-_INSTEAD = "Use gateway mode with a Gateway that sets them, or remove it"
+_INSTEAD = "Say in spec.auth who may come in, or remove it"
 
 
 def with_roles(document: dict[str, Any]) -> None:
@@ -75,8 +75,7 @@ def unknown_users(document: dict[str, Any], contract: Contract) -> Iterator[tupl
                 yield (
                     ("routing", "decisions", index, "plugins", number),
                     f"{_NOBODY}a cache of this scope keeps nothing",
-                    "Set configuration.scope to global, or use gateway mode with a Gateway that "
-                    "sets them",
+                    "Set configuration.scope to global, or say in spec.auth who may come in",
                 )
 
 

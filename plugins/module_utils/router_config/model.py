@@ -67,6 +67,7 @@ class RouterConfig:
     looper_endpoint: the URL at which the router asks models itself; "" when we know none.
     has_tools: spec.toolsDb lists some.
     behind_gateway: requests come through a Gateway, which may say who a user is.
+    knows_users: spec.auth says who a user is.
     """
 
     listener_port: int
@@ -77,5 +78,6 @@ class RouterConfig:
     default_reasoning_effort: str = ""
     has_tools: bool = False
     behind_gateway: bool = False
+    knows_users: bool = False
     sections: dict[str, Section] = field(default_factory=dict)
     canonical: dict[str, Any] = field(default_factory=dict)

@@ -24,7 +24,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.numbers import (
     with_numbers,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials, ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    auth,
+    credentials,
+    ports,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
@@ -82,6 +86,7 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
         default_reasoning_effort=config.get("default_reasoning_effort") or "",
         has_tools=bool(spec.get("toolsDb")),
         behind_gateway=is_gateway_mode(spec),
+        knows_users=auth.is_wanted(spec),
         sections=_sections(config),
         canonical=credentials.without_credentials(
             {key: value for key, value in config.items() if key not in FLAT_KEYS}

@@ -175,6 +175,8 @@ def _list_mistakes(value: list[Any], node: Schema, path: str) -> Iterator[Proble
     if len(value) > node.get("maxItems", len(value)):
         found = f"it has {len(value)} entries and may have {node['maxItems']}"
         yield invalid(path, found, "Remove some")
+    if len(value) < node.get("minItems", 0):
+        yield invalid(path, "it is empty", "Give at least one, or remove it")
     for index, item in enumerate(value):
         yield from _mistakes(item, node.get("items", {}), f"{path}[{index}]")
     yield from _duplicates(value, node, path)

@@ -8,3 +8,4 @@ IDENTITY_HEADER_PREFIX = "x-authz-"
 
 # Where the router looks unless it is told otherwise.
 USER_ID_HEADER = f"{IDENTITY_HEADER_PREFIX}user-id"
+USER_GROUPS_HEADER = f"{IDENTITY_HEADER_PREFIX}user-groups"

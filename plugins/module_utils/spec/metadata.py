@@ -74,6 +74,11 @@ def dashboard_config_map_name(router_name: str) -> str:
     return f"{router_name}-dashboard"
 
 
+def health_route_name(name: str) -> str:
+    """The HTTPRoute of what stays open where the rest does not."""
+    return f"{name}-health"
+
+
 def models_route_name(router_name: str, number: int = 1) -> str:
     """An HTTPRoute of the models, in gateway mode with extProc. number: from 1."""
     return f"{router_name}-models" if number == 1 else f"{router_name}-models-{number}"

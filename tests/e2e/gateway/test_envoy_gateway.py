@@ -37,6 +37,31 @@ def test_envoy_gateway_accepts_what_the_operator_makes(
     router.wait_for_phase("Running")
 
 
+def test_envoy_gateway_accepts_what_asks_for_tokens(
+    operator: Operator, real_controller: Process, router: SemanticRouter
+) -> None:
+    create_gateway(router, "eg")
+    router.create_service()
+    attach(router)
+    keys = "https://issuer.example.com/keys"
+    issuer = {"issuer": "https://issuer.example.com", "audiences": ["a"], "jwksUri": keys}
+    router.spec["auth"] = {"jwt": [issuer]}
+    router.spec["cors"] = {"allowOrigins": ["https://*.example.com"]}
+    router.apply()
+
+    ready = router.wait_for("RouteReady", timeout=90)
+    assert ready["reason"] == "HTTPRouteAccepted", real_controller.log_tail()
+
+    router.patch("semanticrouter", router.name, {"spec": {"auth": None, "cors": None}})
+    eventually(
+        lambda: "not found" in router.kubectl.run(
+            "get", "securitypolicy", router.name, "-n", router.namespace
+        ).stderr,
+        60,
+        "the SecurityPolicy to be removed",
+    )  # fmt: skip
+
+
 def test_what_envoy_gateway_writes_is_not_fought_over(
     operator: Operator, real_controller: Process, router: SemanticRouter
 ) -> None:

@@ -36,6 +36,9 @@ from integration.data_path.test_data_path import MANAGEMENT_PATHS
 QWEN, LORA, LLAMA, LOST = "qwen2.5-7b", "qwen2.5-7b-maths", "meta/llama-3.1-8b", "lost-model"
 # The host of a router that does not answer, behind the same Gateway.
 DOWN = "down.example.com"
+# The host of one that asks for a key, and welcomes a page.
+LOCKED = "locked.example.com"
+KEY, PAGE = "alices-key-0123456789", "https://chat.example.com"
 
 
 @dataclass
@@ -89,12 +92,20 @@ def data_path(
         models[0]["loras"] = [{"name": LORA}]
         router = SemanticRouter(kubectl, shared_namespace)
         down = SemanticRouter(kubectl, shared_namespace, minimal("down"))
+        locked = SemanticRouter(kubectl, shared_namespace, minimal("locked"))
+        kubectl(
+            *("create", "secret", "generic", "team", "-n", shared_namespace),
+            f"--from-literal=alice={KEY}",
+        )
         for name in ("qwen", "llama", "lost"):
             router.create_service(f"vllm-{name}")
         create_gateway(router, "eg", port=port)
         attach(router, extProc=True)
         attach(down, extProc=True, hostnames=[DOWN])
-        for each in (router, down):
+        attach(locked, extProc=True, hostnames=[LOCKED])
+        locked.spec["auth"] = {"apiKeys": [{"secretRef": {"name": "team"}}]}
+        locked.spec["cors"] = {"allowOrigins": [PAGE]}
+        for each in (router, down, locked):
             each.spec["vllmEndpoints"] = models
             each.spec["config"] = decisions.config((QWEN, LORA), (QWEN,))
             each.apply()
@@ -103,7 +114,9 @@ def data_path(
         publish(router, router.name, "api", "router.stub.test", api.port)
         publish(router, f"{router.name}-headless", "grpc", "router.stub.test", ext_proc)
         publish(router, "down-headless", "grpc", "router.stub.test", nobody)
-        for each in (router, down):
+        publish(router, "locked", "api", "router.stub.test", api.port)
+        publish(router, "locked-headless", "grpc", "router.stub.test", ext_proc)
+        for each in (router, down, locked):
             each.wait_for("RouteReady")
         stub_router = stack.enter_context(StubRouter(config_yaml(router), "0.4", ext_proc))
 
@@ -128,6 +141,43 @@ def test_a_models_request_lands_on_its_backend(
     assert json.loads(data_path.backends[backend].calls[-1].body)["model"] == (
         QWEN if asked == AUTO else asked
     )
+
+
+def ask_the_locked_one(data_path: DataPath, path: str = CHAT, **headers: str) -> Answer:
+    body = prompt(QWEN) if path == CHAT else None
+    return data_path.ask(path, body, headers={"Host": LOCKED, **headers})
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/models", "/info/models", "/api/v1/classify/intent"])
+def test_nobody_comes_in_without_a_key_where_one_is_asked_for(
+    data_path: DataPath, path: str
+) -> None:
+    seen, calls = len(data_path.router.seen), data_path.calls()
+    for headers in ({}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}):
+        assert ask_the_locked_one(data_path, path, **headers).status == 401
+    assert (len(data_path.router.seen), data_path.calls()) == (seen, calls)
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/startup-status"])
+def test_health_is_everybodys(data_path: DataPath, path: str) -> None:
+    assert ask_the_locked_one(data_path, path).status == 200
+
+
+@pytest.mark.parametrize("headers", [{"x-api-key": KEY}, {"authorization": f"Bearer {KEY}"}])
+def test_a_client_with_a_key_is_known_and_its_key_goes_no_further(
+    data_path: DataPath, headers: dict[str, str]
+) -> None:
+    answer = ask_the_locked_one(data_path, **headers, **{"x-authz-user-id": "root"})
+    assert answer.status == 200
+    seen, got = data_path.router.seen[-1], data_path.backends["qwen"].calls[-1].headers
+    assert seen["x-authz-user-id"] == "alice"
+    assert KEY not in json.dumps([seen, got])
+
+
+def test_a_page_may_ask_whether_it_may_without_a_key(data_path: DataPath) -> None:
+    asked = {"Host": LOCKED, "origin": PAGE, "access-control-request-method": "POST"}
+    answer = data_path.ask(CHAT, method="OPTIONS", headers=asked)
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, PAGE)
 
 
 def test_what_the_router_selects_wins_over_what_a_client_says_it_has(data_path: DataPath) -> None:

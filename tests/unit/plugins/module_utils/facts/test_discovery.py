@@ -201,12 +201,21 @@ def test_the_previous_runs_status_tells_where_a_backend_was() -> None:
     assert facts.endpoints[0].address == "zeta.apps.svc:8321"
 
 
+def test_a_secret_of_keys_that_is_not_there_is_named_by_its_field() -> None:
+    keys = [{"secretRef": {"name": name}} for name in ("one", "two")]
+    reading = Reading(groups=[], missing_secrets=["spec.auth.apiKeys[1].secretRef.name"])
+    (problem,) = discovery.problems(router(auth={"apiKeys": keys}), reading)
+    assert (problem.reason, problem.blocking) == ("SecretNotFound", False)
+    assert problem.field == "spec.auth.apiKeys[1].secretRef.name"
+    assert '"two"' in problem.found
+
+
 ASKS_FOR_ALL = {
     "monitoring": {"serviceMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
     "gateway": {"existingRef": {"name": "shared", "namespace": "apps"}, "extProc": True},
     "openshift": {"routes": {"enabled": True}},
 }
-GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING = discovery.OPTIONAL_APIS
+GATEWAY, ENVOY_GATEWAY, ISTIO, ISTIO_SECURITY, MONITORING = discovery.OPTIONAL_APIS
 
 
 @pytest.mark.parametrize(

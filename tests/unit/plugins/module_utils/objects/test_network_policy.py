@@ -134,6 +134,18 @@ def test_limited_egress_keeps_dns_and_the_namespaces_of_the_backends():
     assert wanted["policyTypes"] == ["Ingress", "Egress"]
 
 
+def test_limited_egress_keeps_issuers_that_are_services():
+    def issuer(host: str) -> dict[str, Any]:
+        return {"issuer": host, "audiences": ["a"], "jwksUri": f"https://{host}/keys"}
+
+    jwt = [issuer("keycloak.auth.svc"), issuer("login.example.com")]
+    _, issuers = built(networkPolicy={"egress": []}, auth={"jwt": jwt})["egress"]
+
+    assert issuers == {
+        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "auth"}}}]
+    }
+
+
 def test_an_empty_egress_leaves_dns_alone():
     wanted = built(networkPolicy={"egress": []})
 

@@ -97,3 +97,9 @@ def test_what_is_kept_for_users_is_told_too(make_router: MakeRouter) -> None:
     assert not told(make_router(config, gateway=GATEWAY))
     plugin["configuration"] = {"enabled": True, "scope": "global"}
     assert set(told(make_router(config))) == {"spec.config.global.stores.memory.enabled"}
+
+
+def test_where_auth_says_who_a_user_is_roles_are_in_effect(make_router: MakeRouter) -> None:
+    auth = {"apiKeys": [{"secretRef": {"name": "clients"}, "groups": ["platform-admins"]}]}
+    assert told(make_router({"routing": roles("admin")}))
+    assert not told(make_router({"routing": roles("admin")}, auth=auth))

@@ -1,0 +1,72 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Does spec.auth make sense? What a Gateway makes of it is ``facts/gateways.py``'s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    Problems,
+    Spec,
+    object_name_problems,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
+    is_wanted,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_host_name,
+    is_subdomain,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+
+_KEYS, _JWT = "spec.auth.apiKeys", "spec.auth.jwt"
+
+
+def _somebody(spec: Spec) -> Problems:
+    auth = spec.get("auth") or {}
+    if is_wanted(spec) and not (auth.get("apiKeys") or auth.get("jwt")):
+        remedy = "Give apiKeys or jwt, or remove auth to let everyone in"
+        yield invalid("spec.auth", "it lets nobody in", remedy)
+
+
+def _secrets(spec: Spec) -> Problems:
+    seen: dict[str, int] = {}
+    for index, entry in enumerate((spec.get("auth") or {}).get("apiKeys") or []):
+        path, name = f"{_KEYS}[{index}].secretRef.name", entry["secretRef"]["name"]
+        yield from object_name_problems(name, path, "a Secret", is_subdomain)
+        first = seen.setdefault(name, index)
+        if first != index:
+            found = f'"{name}" stands in {_KEYS}[{first}] too'
+            yield invalid(path, found, "Keep one, with the groups of both")
+
+
+def _issuers(spec: Spec) -> Problems:
+    seen: dict[str, int] = {}
+    for index, entry in enumerate((spec.get("auth") or {}).get("jwt") or []):
+        path, name = f"{_JWT}[{index}]", entry["issuer"]
+        first = seen.setdefault(name, index)
+        if first != index:
+            found = f'"{name}" is the issuer of {_JWT}[{first}] too'
+            yield invalid(f"{path}.issuer", found, "Keep one, with the audiences of both")
+        if not _is_fetchable(entry["jwksUri"]):
+            found = f'"{entry["jwksUri"]}" leads to no host'
+            remedy = "Copy jwks_uri from the issuer's /.well-known/openid-configuration"
+            yield invalid(f"{path}.jwksUri", found, remedy)
+        name = (entry.get("caRef") or {}).get("name")
+        yield from object_name_problems(name, f"{path}.caRef.name", "a ConfigMap", is_subdomain)
+
+
+def _is_fetchable(uri: str) -> bool:
+    try:
+        url = urlsplit(uri)
+        return is_host_name(url.hostname or "") and url.port != 0
+    except ValueError:
+        return False
+
+
+RULES: tuple[Callable[[Spec], Problems], ...] = (
+    _somebody,
+    _secrets,
+    _issuers,
+)

@@ -1,0 +1,213 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who is let in: the filters of spec.auth, before the router is asked.
+
+jwt_authn looks at tokens and refuses nobody. auth.lua decides: by what jwt_authn has verified, else
+by the API keys in the files of mounted Secrets. It also tells the router who it is, in headers that
+no client can send. A script that fails lets its request pass, so rbac lets none pass of which the
+script has not said whose it is. Why not by Envoy's filter for API keys: docs/adr/0019-auth.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
+    AUTHORITIES,
+    Cluster,
+    dns,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
+    openai_error,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import Issuer
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
+    CONNECT_TIMEOUT,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+LUA = "envoy.filters.http.lua"
+RBAC = "envoy.filters.http.rbac"
+_JWT = "envoy.filters.http.jwt_authn"
+# On a request that is refused. Like all that begins this way, no client can send it.
+HEADER_REFUSED = "x-authz-refused"
+# In jwt_authn's metadata.
+_FAILURE = "failure"
+# In our own, for the access log.
+_METADATA, _METADATA_USER = "semantic-router-auth", "user"
+USER = f"%DYNAMIC_METADATA({_METADATA}:{_METADATA_USER})%"
+
+# How long a key that an issuer has withdrawn is good for, and how long a new one is unknown.
+_JWKS_SECONDS = "300s"
+
+Filter = dict[str, Any]
+
+
+def filters(router: Router) -> list[Filter]:
+    """In their order; none where everyone may come in."""
+    if not auth.is_wanted(router.spec):
+        return []
+    issuers = auth.issuers(router.spec)
+    return [*([_jwt_authn(issuers)] if issuers else []), _lua(router), _rbac()]
+
+
+def without_auth() -> dict[str, Any]:
+    """Per-route settings of a path that is everybody's."""
+    kinds = "type.googleapis.com/envoy.extensions.filters.http"
+    return {
+        LUA: {"@type": f"{kinds}.lua.v3.LuaPerRoute", "disabled": True},
+        # Without a policy it is off.
+        RBAC: {"@type": f"{kinds}.rbac.v3.RBACPerRoute"},
+    }
+
+
+def issuer_clusters(router: Router) -> list[Cluster]:
+    """Where the issuers' public keys are."""
+    return [
+        _issuer_cluster(f"issuer-{index}", issuer)
+        for index, issuer in enumerate(auth.issuers(router.spec))
+    ]
+
+
+def lua_literal(value: Any) -> str:
+    """A text, list or mapping as Lua reads it; no text can end before its end."""
+    if isinstance(value, str):
+        return '"' + re.sub(rb"[^ !#$&-Z^-~]", _escaped, value.encode()).decode() + '"'
+    if isinstance(value, dict):
+        items = [f"[{lua_literal(key)}] = {lua_literal(item)}" for key, item in value.items()]
+    else:
+        items = [lua_literal(item) for item in value]
+    return "{" + ", ".join(items) + "}"
+
+
+def _escaped(byte: re.Match[bytes]) -> bytes:
+    return b"\\%03d" % byte[0][0]
+
+
+def _lua(router: Router) -> Filter:
+    user, groups = auth.identity_headers(router.spec)
+    keys, issuers = auth.key_secrets(router.spec), auth.issuers(router.spec)
+    settings = {
+        "user": user,
+        "groups": groups,
+        "secrets": [
+            {"directory": each.directory, "groups": ",".join(each.groups)} for each in keys
+        ],
+        "issuers": [
+            {"metadata": f"issuer-{index}", "user": each.user_claim, "groups": each.groups_claim}
+            for index, each in enumerate(issuers)
+        ],
+        "failure": _FAILURE,
+        "refused": HEADER_REFUSED,
+        "metadata": _METADATA,
+        "metadata_user": _METADATA_USER,
+        "answer": json.dumps(openai_error("%s", "%s")),
+        "missing": _missing(bool(keys), bool(issuers)),
+    }
+    code = f"local SETTINGS = {lua_literal(settings)}\n\n{_script()}"
+    return {
+        "name": LUA,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": {"inline_string": code},
+        },
+    }
+
+
+def _rbac() -> Filter:
+    is_known = {
+        "sourced_metadata": {
+            "metadata_matcher": {
+                "filter": _METADATA,
+                "path": [{"key": _METADATA_USER}],
+                "value": {"present_match": True},
+            },
+        },
+    }
+    everything = {"permissions": [{"any": True}], "principals": [is_known]}
+    return {
+        "name": RBAC,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+            "rules": {"action": "ALLOW", "policies": {"known": everything}},
+        },
+    }
+
+
+@cache
+def _script() -> str:
+    return Path(__file__).with_name("auth.lua").read_text(encoding="utf-8")
+
+
+def _missing(has_keys: bool, has_issuers: bool) -> str:
+    ways = [
+        *(["an API key as x-api-key or Authorization: Bearer"] if has_keys else []),
+        *(["a token as Authorization: Bearer"] if has_issuers else []),
+    ]
+    return f"Say who you are: send {', or '.join(ways)}"
+
+
+def _jwt_authn(issuers: list[Issuer]) -> Filter:
+    return {
+        "name": _JWT,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3"
+            ".JwtAuthentication",
+            "providers": {
+                f"issuer-{index}": _provider(f"issuer-{index}", issuer)
+                for index, issuer in enumerate(issuers)
+            },
+            "rules": [{"match": {"prefix": "/"}, "requires": {"allow_missing_or_failed": {}}}],
+        },
+    }
+
+
+def _provider(name: str, issuer: Issuer) -> dict[str, Any]:
+    return {
+        "issuer": issuer.name,
+        "audiences": [*issuer.audiences],
+        "require_expiration": True,
+        "remote_jwks": {
+            "http_uri": {"uri": issuer.jwks_uri, "cluster": name, "timeout": CONNECT_TIMEOUT},
+            "cache_duration": _JWKS_SECONDS,
+            # Before the first request, and not in its time.
+            "async_fetch": {},
+        },
+        # Not from a parameter of the path, Envoy's other default: paths are logged.
+        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        "payload_in_metadata": name,
+        "failed_status_in_metadata": _FAILURE,
+    }
+
+
+def _issuer_cluster(name: str, issuer: Issuer) -> Cluster:
+    address = {"socket_address": {"address": issuer.host, "port_value": issuer.port}}
+    san = {"san_type": "DNS", "matcher": {"exact": issuer.host}}
+    return {
+        "name": name,
+        **dns(),
+        "connect_timeout": CONNECT_TIMEOUT,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+        "transport_socket": {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+                ".UpstreamTlsContext",
+                "sni": issuer.host,
+                "common_tls_context": {
+                    "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                    "validation_context": {
+                        "trusted_ca": {"filename": issuer.ca_file if issuer.ca else AUTHORITIES},
+                        "match_typed_subject_alt_names": [san],
+                    },
+                },
+            },
+        },
+    }

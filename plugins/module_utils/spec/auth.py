@@ -1,0 +1,140 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who may use the API, as spec.auth says it, and where Envoy finds what it decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.identity import (
+    USER_GROUPS_HEADER,
+    USER_ID_HEADER,
+)
+
+# In Envoy's container.
+_KEYS_DIRECTORY = "/etc/envoy-keys"
+_CA_DIRECTORY = "/etc/envoy-ca"
+_CA_FILE = "ca.crt"
+_HTTPS_PORT = 443
+
+# Where the router looks for the user of a request, unless its configuration says otherwise.
+_IDENTITY = ("config", "global", "services", "authz", "identity")
+
+
+@dataclass(frozen=True)
+class KeySecret:
+    """An entry of spec.auth.apiKeys.
+
+    directory: where the Secret is mounted; each file is a client, and holds its key.
+    """
+
+    field: str
+    secret: str
+    groups: tuple[str, ...]
+    volume: str
+    directory: str
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An entry of spec.auth.jwt.
+
+    host, port: of jwks_uri.
+    ca: ConfigMap and key; None for the CAs that the image brings.
+    volume, ca_file: where the CA is mounted.
+    """
+
+    field: str
+    name: str
+    audiences: tuple[str, ...]
+    jwks_uri: str
+    host: str
+    port: int
+    ca: tuple[str, str] | None
+    volume: str
+    ca_directory: str
+    user_claim: str
+    groups_claim: str
+
+    @property
+    def ca_file(self) -> str:
+        """In Envoy's container."""
+        return f"{self.ca_directory}/{_CA_FILE}"
+
+
+def is_wanted(spec: Mapping[str, Any]) -> bool:
+    """Not everyone may use the API; also if nobody may."""
+    return spec.get("auth") is not None
+
+
+def is_guarded(spec: Mapping[str, Any]) -> bool:
+    """Somebody stands at the door: to let in those who may, or to talk to browsers."""
+    return is_wanted(spec) or spec.get("cors") is not None
+
+
+def key_secrets(spec: Mapping[str, Any]) -> list[KeySecret]:
+    """The Secrets with keys of clients."""
+    return [
+        KeySecret(
+            field=f"spec.auth.apiKeys[{index}]",
+            secret=str(entry["secretRef"]["name"]),
+            groups=tuple(entry.get("groups") or ()),
+            volume=f"api-keys-{index}",
+            directory=f"{_KEYS_DIRECTORY}/{index}",
+        )
+        for index, entry in enumerate((spec.get("auth") or {}).get("apiKeys") or [])
+    ]
+
+
+def issuers(spec: Mapping[str, Any]) -> list[Issuer]:
+    """Who issues tokens."""
+    return [
+        _issuer(index, entry)
+        for index, entry in enumerate((spec.get("auth") or {}).get("jwt") or [])
+    ]
+
+
+def _issuer(index: int, entry: Mapping[str, Any]) -> Issuer:
+    url, ca = urlsplit(entry["jwksUri"]), entry.get("caRef")
+    return Issuer(
+        field=f"spec.auth.jwt[{index}]",
+        name=str(entry["issuer"]),
+        audiences=tuple(entry["audiences"]),
+        jwks_uri=str(entry["jwksUri"]),
+        host=url.hostname or "",
+        port=url.port or _HTTPS_PORT,
+        ca=(str(ca["name"]), str(ca["key"])) if ca else None,
+        volume=f"issuer-ca-{index}",
+        ca_directory=f"{_CA_DIRECTORY}/{index}",
+        user_claim=str(entry["claims"]["user"]),
+        groups_claim=str(entry["claims"]["groups"]),
+    )
+
+
+def volumes(spec: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What Envoy's container gets of all this, and the directory that it gets it in."""
+    if is_gateway_mode(spec):
+        return
+    for keys in key_secrets(spec):
+        yield {"name": keys.volume, "secret": {"secretName": keys.secret}}, keys.directory
+    for issuer in issuers(spec):
+        if issuer.ca:
+            name, key = issuer.ca
+            source = {"name": name, "items": [{"key": key, "path": _CA_FILE}]}
+            yield {"name": issuer.volume, "configMap": source}, issuer.ca_directory
+
+
+def identity_headers(spec: Mapping[str, Any]) -> tuple[str, str]:
+    """In which headers the router expects the user, and the groups with commas between them."""
+    configured = at(spec, _IDENTITY)
+    names = configured if isinstance(configured, Mapping) else {}
+    return (
+        str(names.get("user_id_header") or USER_ID_HEADER).lower(),
+        str(names.get("user_groups_header") or USER_GROUPS_HEADER).lower(),
+    )

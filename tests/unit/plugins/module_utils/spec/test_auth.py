@@ -1,0 +1,65 @@
+"""What spec.auth says, and where Envoy finds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth
+from examples import router
+
+JWT = {"issuer": "i", "audiences": ["a"], "jwksUri": "https://keys.example.com/jwks"}
+GATEWAY = {"existingRef": {"name": "g", "namespace": "n"}}
+
+
+def issuer(**more: Any) -> auth.Issuer:
+    (found,) = auth.issuers(router(auth={"jwt": [{**JWT, **more}]}).spec)
+    return found
+
+
+def test_unset_means_everyone_and_anything_else_does_not() -> None:
+    assert not auth.is_wanted(router().spec)
+    assert auth.is_wanted(router(auth={}).spec)
+
+
+@pytest.mark.parametrize(
+    ("uri", "host", "port"),
+    [
+        ("https://Keys.example.com/jwks", "keys.example.com", 443),
+        ("https://keys.auth.svc:8443/a/b", "keys.auth.svc", 8443),
+        ("https://keys.example.com", "keys.example.com", 443),
+    ],
+)
+def test_an_issuers_host_and_port_are_those_of_its_keys(uri: str, host: str, port: int) -> None:
+    found = issuer(jwksUri=uri)
+    assert (found.host, found.port) == (host, port)
+
+
+def test_claims_are_the_usual_ones_unless_named() -> None:
+    assert (issuer().user_claim, issuer().groups_claim) == ("sub", "groups")
+    named = issuer(claims={"user": "email"})
+    assert (named.user_claim, named.groups_claim) == ("email", "groups")
+
+
+def test_each_secret_and_ca_has_a_volume_of_its_own() -> None:
+    keys = [{"secretRef": {"name": name}} for name in ("one", "two")]
+    spec = {"apiKeys": keys, "jwt": [JWT, {**JWT, "issuer": "j", "caRef": {"name": "ca"}}]}
+    volumes = [*auth.volumes(router(auth=spec).spec)]
+    assert [volume["name"] for volume, _ in volumes] == ["api-keys-0", "api-keys-1", "issuer-ca-1"]
+    assert len({directory for _, directory in volumes}) == 3
+    assert volumes[-1][0]["configMap"] == {
+        "name": "ca",
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+    }
+
+
+def test_pods_without_an_envoy_get_none() -> None:
+    spec = {"apiKeys": [{"secretRef": {"name": "one"}}]}
+    assert not [*auth.volumes(router(auth=spec, gateway=GATEWAY).spec)]
+
+
+def test_the_routers_configuration_may_name_other_headers() -> None:
+    assert auth.identity_headers(router().spec) == ("x-authz-user-id", "x-authz-user-groups")
+    names = {"user_id_header": "X-User"}
+    config = {"global": {"services": {"authz": {"identity": names}}}}
+    assert auth.identity_headers(router(config=config).spec) == ("x-user", "x-authz-user-groups")
