@@ -43,7 +43,14 @@ class Rule:
 
 
 OWN = (
-    Rule(API_GROUP, PLURAL, ("get", "list", "watch"), "what to do"),
+    # Patch: RBAC knows no smaller right to take a former operator's finalizer off, and nothing else
+    # is ever patched. The subresource finalizers gives no way to them.
+    Rule(
+        API_GROUP,
+        PLURAL,
+        ("get", "list", "watch", "patch"),
+        "what to do, and to take off the finalizer of upstream's operator in Go",
+    ),
     Rule(API_GROUP, f"{PLURAL}/status", ("patch",), "one patch when the status changed"),
     # OwnerReferencesPermissionEnforcement, on by default on OpenShift: who blocks the deletion of
     # an owner must be allowed to.

@@ -1,8 +1,9 @@
 """watches.yaml: what to watch, what to run for it, and how often.
 
 The same file drives the stock ansible-operator, which silently ignores keys that it does not know:
-that makes room for `dependents`, `batch` and `watchedPeriod`, the keys that are ours, and is also
-why a misspelt key is an error here instead of a setting that quietly has no effect.
+that makes room for `dependents`, `batch`, `watchedPeriod` and `formerFinalizers`, the keys that are
+ours, and is also why a misspelt key is an error here instead of a setting that quietly has no
+effect.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _WATCH_KEYS = {
     *("group", "version", "kind", "playbook", "role", "vars", "maxRunnerArtifacts"),
     *("reconcilePeriod", "manageStatus", "watchDependentResources", "watchClusterScopedResources"),
     *("snakeCaseParameters", "watchAnnotationsChanges", "markUnsafe", "blacklist", "finalizer"),
-    *("selector", "dependents", "batch", "watchedPeriod"),
+    *("selector", "dependents", "batch", "watchedPeriod", "formerFinalizers"),
 }
 _FINALIZER_KEYS = {"name", "playbook", "role", "vars"}
 _KIND_KEYS = {"group", "version", "kind"}
@@ -65,6 +66,7 @@ class Watch:
     watched_period: the same where all that a run has read is watched; 0 = no other.
     dependents: the kinds whose changes wake up their owner.
     batch: how many objects may share a run, each a host of its play.
+    former_finalizers: of operators that are gone; an object that is being deleted is freed of them.
     """
 
     kind: Kind
@@ -81,6 +83,7 @@ class Watch:
     dependents_selector: Selector = EVERYTHING
     cluster_scoped_dependents: bool = False
     batch: int = 1
+    former_finalizers: tuple[str, ...] = ()
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> list[Watch]:
@@ -146,6 +149,7 @@ class _Entry:
             dependents_selector=dependents_selector,
             cluster_scoped_dependents=self._typed("watchClusterScopedResources", bool, False),
             batch=self._batch(),
+            former_finalizers=self._names("formerFinalizers"),
         )
 
     def _refuse_what_only_the_stock_engine_does(self) -> None:
@@ -220,6 +224,13 @@ class _Entry:
                 "needs markUnsafe: true, as the variables of a host are never templates",
             )
         return size
+
+    def _names(self, key: str) -> tuple[str, ...]:
+        names = self._typed(key, list, [])
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise self._error(key, f"must be a list of names, not {name!r} in it")
+        return tuple(names)
 
     def _kinds(self, key: str) -> list[Kind]:
         return [

@@ -353,6 +353,35 @@ def test_an_object_without_its_owner_is_adopted_again(applied: Cluster) -> None:
     ]
 
 
+def orphaned(applied: Cluster) -> Router:
+    """The router, made again after its objects were left behind."""
+    applied.kubectl("delete", "semanticrouter", NAME, "--cascade=orphan")
+    kinds = "configmaps,deployments,persistentvolumeclaims,serviceaccounts,services"
+
+    def is_orphaned() -> bool:
+        items = json.loads(applied.kubectl("get", kinds, "--output=json"))["items"]
+        return not any(item["metadata"].get("ownerReferences") for item in items)
+
+    eventually(is_orphaned, message="the garbage collector to orphan everything")
+    applied.kubectl("apply", "--filename=-", stdin=json.dumps(semantic_router(applied.namespace)))
+    applied.router = Router(applied.read("semanticrouter"))
+    return applied.router
+
+
+def test_a_claim_that_was_orphaned_is_used_and_outlives_the_new_router(applied: Cluster) -> None:
+    before = applied.read("pvc", f"{NAME}-models")["metadata"]["uid"]
+    reference = orphaned(applied).owner_reference
+    assert good(applied.apply(applied.objects()))[f"PersistentVolumeClaim {NAME}-models"]
+    assert applied.read("deployment")["metadata"]["ownerReferences"] == [reference]
+    claim = applied.read("pvc", f"{NAME}-models")["metadata"]
+    assert (claim["uid"], claim.get("ownerReferences")) == (before, None)
+    assert settled(applied) == {"unchanged"}
+
+    applied.kubectl("delete", "semanticrouter", NAME)
+    eventually(lambda: applied.names("deployments,services") == set(), message="the collector")
+    assert applied.names("pvc") == {f"{NAME}-models"}
+
+
 def test_what_is_no_longer_wanted_is_pruned_but_models_stay(applied: Cluster) -> None:
     result = applied.apply([of_kind(applied.objects(), "ServiceAccount")])
     assert good(result) == {

@@ -17,8 +17,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import apply
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    resources,
+    takeover,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import (
+    ApplyResult,
+    apply,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     discover,
@@ -108,6 +114,11 @@ def installed(control_plane: ControlPlane, kubectl: Kubectl) -> None:
     """As a user would: one file, and a plain kubectl."""
     make(control_plane, "build-installer", f"IMG={IMAGE}")
     kubectl("apply", "-f", str(CHECKOUT / "dist" / "install.yaml"))
+    eventually(lambda: is_served(kubectl), 30, "the CRD to be served")
+
+
+def is_served(kubectl: Kubectl) -> bool:
+    return kubectl.run("get", "semanticrouters", "-A").returncode == 0
 
 
 def make(plane: ControlPlane, *arguments: str) -> str:
@@ -312,6 +323,7 @@ def collection_at_work(client: Client, kubectl: Kubectl) -> None:
         semantic_router("standalone"),
         semantic_router("gateway", gateway="public"),
         semantic_router("lost", gateway="missing"),
+        marked(semantic_router("former")),
         *(manifest(kind, "taken") for kind in kinds()),
     )
     for name in ("standalone", "gateway", "lost"):
@@ -323,6 +335,7 @@ def collection_at_work(client: Client, kubectl: Kubectl) -> None:
     deployment = manifest(_kind("Deployment"), "standalone")
     apply(client, router, [deployment], prune=False)
     report(client, Situation(router, Facts()), now=now)
+    assert takeover.release(client, read_router(client, "former", "work")) == []
     # What is somebody else's is looked at, and what is not wanted any more goes.
     taken = apply(client, router, [manifest(kind, "taken") for kind in kinds()], prune=False)
     assert len(taken.problems) == len(kinds())
@@ -405,6 +418,12 @@ def semantic_router(name: str, gateway: str = "") -> Manifest:
     }
 
 
+def marked(router: Manifest) -> Manifest:
+    """As the former operator leaves it."""
+    router["metadata"]["finalizers"] = [metadata.FORMER_FINALIZER]
+    return router
+
+
 def gateway_objects() -> list[Manifest]:
     listener = {"name": "http", "allowedRoutes": {"namespaces": {"from": "Selector"}}}
     return [
@@ -453,6 +472,46 @@ def test_the_operator_has_its_right_to(right: Right) -> None:
 
 
 @pytest.fixture
+def claim(
+    as_operator: Path, kubectl: Kubectl, namespace: str
+) -> Callable[[dict[str, str]], ApplyResult]:
+    """Apply a router's claim where one is that nobody owns; with the rights that are shipped.
+
+    OwnerReferencesPermissionEnforcement is on, as on OpenShift.
+    """
+    wanted = manifest(_kind("PersistentVolumeClaim"), "any")
+    wanted["metadata"]["namespace"] = namespace
+    resource = semantic_router("standalone")
+    resource["metadata"]["namespace"] = namespace
+    client = Client.from_options({"kubeconfig": str(as_operator)})
+
+    def apply_over(labels: dict[str, str]) -> ApplyResult:
+        there = {**wanted, "metadata": {**wanted["metadata"], "labels": labels}}
+        create(kubectl, resource, there)
+        return apply(client, read_router(client, "standalone", namespace), [wanted], facts=Facts())
+
+    return apply_over
+
+
+def test_a_claim_that_was_left_behind_is_used_with_the_rights_that_are_shipped(
+    claim: Callable[[dict[str, str]], ApplyResult], kubectl: Kubectl, namespace: str
+) -> None:
+    done = claim(metadata.labels("standalone"))
+    assert done.problems == []
+    assert [item["action"] for item in done.objects] == ["changed"]
+    found = json.loads(kubectl("get", "pvc", "any", "-n", namespace, "-o", "json"))
+    assert "ownerReferences" not in found["metadata"]
+
+
+def test_a_claim_of_somebody_else_is_a_conflict_and_no_missing_right(
+    claim: Callable[[dict[str, str]], ApplyResult],
+) -> None:
+    (problem,) = claim({}).problems
+    assert problem.reason == "Conflict"
+    assert "belongs to nobody" in problem.found
+
+
+@pytest.fixture
 def team(
     installed: None, control_plane: ControlPlane, kubectl: Kubectl, namespace: str
 ) -> Iterator[str]:
@@ -497,7 +556,7 @@ def test_with_the_rights_of_one_namespace_its_routers_run_and_others_are_left_al
     router.wait_for_phase("Running")
     assert operator.stop() == 0, operator.text[-4000:]
 
-    assert "status" not in elsewhere.get()
+    assert elsewhere.get()["status"] == {"observedGeneration": -1}
     assert not elsewhere.objects()
     user = f"system:serviceaccount:{team}:{SERVICE_ACCOUNT}"
     asked = [item for item in audit.requests(control_plane.audit_log) if item.user == user]
@@ -624,11 +683,7 @@ def test_undeploy_leaves_nothing(
     kinds = "clusterroles,clusterrolebindings,customresourcedefinitions,namespaces"
     assert not kubectl("get", kinds, PART_OF, "-o", "name")
     make(control_plane, "install")
-
-    def served() -> bool:
-        return kubectl.run("get", "semanticrouters", "-A").returncode == 0
-
-    eventually(served, 30, "the CRD to be served")
+    eventually(lambda: is_served(kubectl), 30, "the CRD to be served")
     make(control_plane, "uninstall")
     make(control_plane, "undeploy", "ignore-not-found=true")
 

@@ -92,7 +92,7 @@ def test_check_mode_shows_the_difference_and_writes_nothing(
     router.apply()
     done = playbook(f"{COLLECTION}.reconcile", "--check", "--diff", *of(router))
     assert not router.objects()
-    assert "status" not in router.get()
+    assert router.get()["status"] == {"observedGeneration": -1}
     assert "kind: Deployment" in done.stdout or '"kind": "Deployment"' in done.stdout, done.stdout
 
 

@@ -234,6 +234,27 @@ def test_failed_finalizer_keeps_the_object(start: StartOperator, cluster: Cluste
     eventually(lambda: not cluster.exists("widget/felix"), message="the widget to go")
 
 
+def test_an_object_that_is_deleted_is_freed_of_a_former_operator_s_finalizer_alone(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start(formerFinalizers=["former.test/finalizer"])
+    cluster.widget("fred")
+    eventually(lambda: cluster.data("fred"), message="the first run")
+    both = {"metadata": {"finalizers": ["former.test/finalizer", "other.test/finalizer"]}}
+    cluster("patch", "widget/fred", "--type=merge", f"--patch={json.dumps(both)}")
+    cluster("delete", "widget/fred", "--wait=false")
+
+    def left() -> list[str]:
+        found = json.loads(cluster("get", "widget/fred", "--output=json"))
+        finalizers: list[str] = found["metadata"]["finalizers"]
+        return finalizers
+
+    eventually(lambda: left() == ["other.test/finalizer"], message="the one to be taken off")
+    assert operator.lines("Freed of a former operator's finalizer", name="fred")
+    cluster("patch", "widget/fred", "--type=merge", '--patch={"metadata": {"finalizers": null}}')
+    eventually(lambda: not cluster.exists("widget/fred"), message="the widget to go")
+
+
 def test_requeue_after_and_the_period_of_an_annotation_bring_the_next_run(
     start: StartOperator, cluster: Cluster
 ) -> None:

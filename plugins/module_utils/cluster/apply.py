@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster impor
     plan,
     refusal,
     resources,
+    takeover,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import prune as pruning
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
@@ -132,19 +133,19 @@ def apply(
     asks for what can never be: an object of an unknown kind, or of another namespace.
     """
     _require_applicable(router, objects)
-    desired = [compare.stamped(manifest, router) for manifest in objects]
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
         requests = _Requests(client, router, facts or Facts(), threads)
         try:
             live = (
-                requests.listed(_kinds_to_list(desired, prune, facts)) if known is None else known
+                requests.listed(_kinds_to_list(objects, prune, facts)) if known is None else known
             )
         except ApiError as error:
             return ApplyResult(problems=[error.problem])
+        desired = _stamped(router, objects, live)
         if not (check_mode or dry_run) and _is_first(router, desired, live):
             steps, problems = requests.created(desired)
             return _result(steps, [], problems, diff, live)
-        rehearsed = requests.rehearsed(desired, live)
+        rehearsed = requests.rehearsed(desired, live, not (check_mode or dry_run))
         steps = [step for step in rehearsed if not step.problems]
         problems = _problems(rehearsed)
         if any(problem.blocking for problem in problems):
@@ -180,6 +181,16 @@ def _require_applicable(router: Router, objects: Sequence[Manifest]) -> None:
         seen.add(place)
 
 
+def _stamped(router: Router, objects: Sequence[Manifest], live: list[Manifest]) -> list[Manifest]:
+    found = by_path(live)
+    return [
+        compare.stamped(
+            manifest, router, not ownership.takes_no_owner(found.get(resources.path(manifest)))
+        )
+        for manifest in objects
+    ]
+
+
 def _is_first(router: Router, desired: list[Manifest], live: list[Manifest]) -> bool:
     """Nothing of the router is there, and no run has said anything of it yet.
 
@@ -211,11 +222,16 @@ class _Requests:
         """The objects with our labels."""
         return list(chain.from_iterable(self._each(self._of_kind, kinds)))
 
-    def rehearsed(self, desired: Iterable[Manifest], live: Iterable[Manifest]) -> list[_Step]:
-        """One step per object; those that differ went through a server-side dry run."""
+    def rehearsed(
+        self, desired: Iterable[Manifest], live: Iterable[Manifest], may_write: bool
+    ) -> list[_Step]:
+        """One step per object; those that differ went through a server-side dry run.
+
+        may_write: take over the fields of a former operator first.
+        """
         found = by_path(live)
         steps = [_Step(manifest, found.get(resources.path(manifest))) for manifest in desired]
-        return self._each(self._rehearsal, steps)
+        return self._each(lambda step: self._rehearsal(step, may_write), steps)
 
     def written(self, steps: list[_Step]) -> tuple[list[_Step], list[Problem]]:
         """Rank by rank; the first rank with a failure is the last that is tried."""
@@ -260,12 +276,32 @@ class _Requests:
     def _of_kind(self, kind: Resource) -> list[Manifest]:
         return self._reads.own(self._router, kind)
 
-    def _rehearsal(self, step: _Step) -> _Step:
+    def _rehearsal(self, step: _Step, may_write: bool) -> _Step:
         if step.live is not None:
             if objection := ownership.objection(step.live, self._router):
                 return replace(step, problems=(objection,))
+            # First: what the former operator adds beside ours leaves ours untouched.
+            if takeover.is_due(step.live, self._router):
+                return self._taken_over(step, step.live, may_write)
             if compare.is_untouched(step.desired, step.live):
                 return step
+        rehearsed = self._dry_run(step)
+        if step.live is None and rehearsed.live and takeover.is_due(rehearsed.live, self._router):
+            # It has not our labels, so this is the first that is seen of it.
+            return self._rehearsal(_Step(step.desired, rehearsed.live), may_write)
+        return rehearsed
+
+    def _taken_over(self, step: _Step, live: Manifest, may_write: bool) -> _Step:
+        try:
+            if may_write:
+                taken = takeover.take_over(self._client, live, self._router)
+                return self._dry_run(replace(step, live=taken))
+            made = self._patch(takeover.as_new(step.desired), {"dryRun": "All"})
+        except ApiError as error:
+            return self._failed(step, error)
+        return replace(step, after=takeover.foreseen(step.desired, live, made, self._router))
+
+    def _dry_run(self, step: _Step) -> _Step:
         try:
             rehearsed = replace(step, after=self._patch(step.desired, {"dryRun": "All"}))
             return rehearsed if not _was_unseen(rehearsed) else self._seen(rehearsed)
@@ -274,7 +310,7 @@ class _Requests:
 
     def _refused(self, step: _Step, error: ApiError) -> _Step:
         # Somebody else's object of that name explains more than what the API server says of ours.
-        if step.live is None and (error.status == 409 or not error.problem.retry):
+        if step.live is None and (error.status in (403, 409) or not error.problem.retry):
             step = self._seen(step)
         return step if step.problems else self._failed(step, error)
 
@@ -364,9 +400,9 @@ def _rank(step: _Step) -> int:
     return resources.resource_of(step.desired).rank
 
 
-def _kinds_to_list(desired: list[Manifest], prune: bool, facts: Facts | None) -> list[Resource]:
+def _kinds_to_list(objects: Sequence[Manifest], prune: bool, facts: Facts | None) -> list[Resource]:
     others = resources.served(facts.capabilities if facts else None) if prune else []
-    return list(dict.fromkeys([*others, *_kinds(desired)]))
+    return list(dict.fromkeys([*others, *_kinds(objects)]))
 
 
 def _kinds(desired: Iterable[Manifest]) -> list[Resource]:

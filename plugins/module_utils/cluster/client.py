@@ -42,6 +42,7 @@ MERGE_PATCH = "application/merge-patch+json"
 # As kubectl asks since 1.25: a field that the API server does not know is refused. Without, it is
 # dropped from objects of a CRD, and nobody hears of it.
 STRICT = {"fieldValidation": "Strict"}
+JSON_PATCH = "application/json-patch+json"
 
 _VERSION = re.compile(r'^\s*"?version"?:\s*"?([\w.+-]+)', re.MULTILINE)
 
@@ -180,11 +181,11 @@ class Client:
     def patch(
         self,
         path: str,
-        body: Manifest,
+        body: Manifest | Manifests,
         content_type: str = APPLY_PATCH,
         params: Params | None = None,
     ) -> Manifest:
-        """Server-side apply, or a merge patch; returns the object as it is now."""
+        """Server-side apply, or a merge or JSON patch; returns the object as it is now."""
         return self._request("PATCH", path, params, body, content_type)
 
     def post(self, path: str, body: Manifest, params: Params | None = None) -> Manifest:
@@ -216,7 +217,7 @@ class Client:
         method: str,
         path: str,
         params: Params | None = None,
-        body: Manifest | None = None,
+        body: Manifest | Manifests | None = None,
         content_type: str = JSON,
         accept: str = JSON,
     ) -> Manifest:

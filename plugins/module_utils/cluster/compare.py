@@ -29,9 +29,10 @@ _BOOKKEEPING = frozenset(
 HIDDEN = "(hidden)"
 
 
-def stamped(manifest: Manifest, router: Router) -> Manifest:
-    """With its owner, and a hash of all that is asked for."""
-    metadata = {**manifest["metadata"], "ownerReferences": [router.owner_reference]}
+def stamped(manifest: Manifest, router: Router, with_owner: bool = True) -> Manifest:
+    """With its owner, if it is to have one, and a hash of all that is asked for."""
+    owner = {"ownerReferences": [router.owner_reference]} if with_owner else {}
+    metadata = {**manifest["metadata"], **owner}
     owned = {**manifest, "metadata": metadata}
     annotations = {**(metadata.get("annotations") or {}), ANNOTATION_APPLIED_HASH: _hash(owned)}
     return {**owned, "metadata": {**metadata, "annotations": annotations}}

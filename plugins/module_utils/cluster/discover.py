@@ -63,6 +63,7 @@ STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
 _CLAIM = resources.named("v1", "PersistentVolumeClaim")
 _DEPLOYMENT = resources.named("apps/v1", "Deployment")
+_AUTOSCALER = resources.named("autoscaling/v2", "HorizontalPodAutoscaler")
 _BUDGET = resources.named("policy/v1", "PodDisruptionBudget")
 _AUTOSCALER = resources.named("autoscaling/v2", "HorizontalPodAutoscaler")
 
@@ -118,11 +119,13 @@ def read(
         deployment = pool.submit(_read_deployment, reads, router)
         wants_budget = discovery.wants_budget(router)
         budgets = pool.submit(_read_budgets, reads, router) if wants_budget else None
+        autoscalers = pool.submit(_read_autoscalers, reads, router)
         sightings = [
             pool.submit(_read_backend, reads, router.namespace, entry)
             for entry in backends.endpoint_entries(router)
         ]
-        own = _Own(reads, router, pool, {_DEPLOYMENT, *([_BUDGET] if wants_budget else [])})
+        without = {_DEPLOYMENT, _AUTOSCALER, *([_BUDGET] if wants_budget else [])}
+        own = _Own(reads, router, pool, without)
         config_maps = {
             name: pool.submit(_read_config_map, reads, router.namespace, name)
             for name in used.config_maps
@@ -159,13 +162,15 @@ def read(
             gateway=gateway.result() if gateway else None,
             deployment=_first(deployment.result()),
             budgets=budgets.result() if budgets else Sighting(),
+            autoscalers=autoscalers.result(),
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
             secrets={name: _first(found.result()) for name, found in secrets.items()},
             missing_secrets=[
                 field for field, found in reread.items() if found.result() == Sighting()
             ],
         )
-        return reading, own.all([deployment.result(), *([budgets.result()] if budgets else [])])
+        others = [deployment, autoscalers, *([budgets] if budgets else [])]
+        return reading, own.all([sighting.result() for sighting in others])
 
 
 class _Own:
@@ -264,6 +269,11 @@ def _read_deployment(reads: Reads, router: Router) -> Sighting:
 def _read_budgets(reads: Reads, router: Router) -> Sighting:
     path = f"/apis/policy/v1/namespaces/{router.namespace}/poddisruptionbudgets"
     return _seen(lambda: reads.list_with_own(path))
+
+
+def _read_autoscalers(reads: Reads, router: Router) -> Sighting:
+    path = f"/apis/autoscaling/v2/namespaces/{router.namespace}/horizontalpodautoscalers"
+    return _seen(lambda: reads.list(path))
 
 
 def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> BackendReading:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
@@ -41,6 +42,16 @@ def is_controlled_by(live: Manifest, router: Router) -> bool:
     """The object goes when the router goes."""
     controller = _controller(live)
     return controller is not None and controller.get("uid") == router.uid
+
+
+def takes_no_owner(live: Manifest | None) -> bool:
+    """Nobody controls the object, and the router may use it and not make itself the owner.
+
+    OwnerReferencesPermissionEnforcement lets only those become an owner who may delete the object,
+    and the operator has no right to delete what it never prunes. Such an object was orphaned or
+    restored: it was meant to outlive its router, and goes on to.
+    """
+    return live is not None and not resources.resource_of(live).prune and _controller(live) is None
 
 
 def objection(live: Manifest, router: Router) -> Problem | None:

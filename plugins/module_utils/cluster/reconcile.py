@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import watching
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    takeover,
+    watching,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply import (
     UNCHANGED,
     ApplyResult,
@@ -22,7 +25,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.examine import examine
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Facts,
+    managed_fields,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
@@ -118,6 +124,8 @@ def reconcile(
         )
     known = applied.live if applied else found.live if found else None
     problems = _problems(found, applied, failure)
+    if _is_in_charge(router, applied) and not check_mode:
+        problems += takeover.release(client, router)
     said = report(
         client,
         Situation(router, found.facts if found else Facts(), problems),
@@ -175,11 +183,18 @@ def _tried(step: Callable[[], _Answer]) -> tuple[_Answer | None, str]:
 
 def _is_settled(router: Router, found: Discovery, code: str) -> bool:
     left = router.status.get(FIELD)
-    if not left or found.live is None:
+    if not left or found.live is None or managed_fields.is_marked(router):
         return False
     situation = Situation(router, found.facts, found.problems)
     now = fingerprint(code, situation, found.live, router.status)
     return bool(left == now)
+
+
+def _is_in_charge(router: Router, applied: ApplyResult | None) -> bool:
+    """All that the router asks for is written, by this operator."""
+    if applied is None or writing.mode(router) != writing.WRITE:
+        return False
+    return not any(problem.blocking for problem in applied.problems)
 
 
 def _is_blocked(found: Discovery) -> bool:

@@ -112,7 +112,7 @@ def report(
     for attempt in range(_ATTEMPTS):
         if attempt:
             live = client.get(router_path(router.name, router.namespace))
-        previous = dict((live or {}).get("status") or {})
+        previous = Router(live).status if live else {}
         status = router_status.build(situation, seconds, previous, plan)
         if code and known is not None and _has_settled(situation, known, period):
             status[FIELD] = fingerprint(code, situation, known, status)

@@ -103,6 +103,7 @@ class Facts:
     claim_modes: access modes of the claim that spec.persistence.existingClaim names; [] when it is
         not there, or none is named.
     foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
+    foreign_autoscalers: HorizontalPodAutoscalers of others that set the number of the pods.
     rollout: of ConfigMaps, Secrets and the live pod template.
     """
 
@@ -113,6 +114,7 @@ class Facts:
     scale: Scale | None = None
     claim_modes: list[str] = field(default_factory=list)
     foreign_budgets: list[str] = field(default_factory=list)
+    foreign_autoscalers: list[str] = field(default_factory=list)
     rollout: Rollout = field(default_factory=Rollout)
 
     @property

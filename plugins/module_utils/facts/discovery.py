@@ -92,6 +92,7 @@ class Reading:
     gateway: None in standalone mode.
     deployment: the router's; None when there is none.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
+    autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
     missing_secrets: fields that name a Secret which is not there, as far as one may look.
     """
@@ -104,6 +105,7 @@ class Reading:
     gateway: GatewayReading | None = None
     deployment: Manifest | None = None
     budgets: Sighting = field(default_factory=Sighting)
+    autoscalers: Sighting = field(default_factory=Sighting)
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)
     secrets: dict[str, Manifest | None] = field(default_factory=dict)
     missing_secrets: list[str] = field(default_factory=list)
@@ -120,9 +122,10 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
             for entry, backend in zip(endpoint_entries(router), reading.backends, strict=True)
         ],
         gateway=gateways.facts_of(router, reading.gateway),
-        scale=live_scaling.scale_of(reading.deployment),
+        scale=live_scaling.scale_of(router, reading.deployment),
         claim_modes=_access_modes(reading.existing_claim),
         foreign_budgets=live_scaling.foreign_budgets(router, reading.budgets.objects),
+        foreign_autoscalers=live_scaling.foreign_autoscalers(router, reading.autoscalers.objects),
         rollout=_rollout(router, reading),
     )
 
@@ -204,6 +207,7 @@ def problems(router: Router, reading: Reading) -> list[Problem]:
         *_storage_problems(router, reading),
         *_route_problems(router, reading),
         *_budget_problems(router, reading),
+        *_autoscaler_problems(router, reading),
         *_monitoring_problems(router, reading),
         *(_secret_missing(router, where) for where in reading.missing_secrets),
         *gateways.problems(router, facts(router, reading)),
@@ -230,6 +234,12 @@ def _budget_problems(router: Router, reading: Reading) -> list[Problem]:
     wanted = (router.spec.get("podDisruptionBudget") or {}).get("enabled")
     others = live_scaling.foreign_budgets(router, reading.budgets.objects)
     return [_covered_already(others)] if wanted and others else []
+
+
+def _autoscaler_problems(router: Router, reading: Reading) -> list[Problem]:
+    others = live_scaling.foreign_autoscalers(router, reading.autoscalers.objects)
+    wanted = router.spec["autoscaling"]["enabled"]
+    return [_scaled_already(others)] if wanted and others else []
 
 
 def _monitoring_problems(router: Router, reading: Reading) -> list[Problem]:
@@ -301,6 +311,18 @@ def _covered_already(others: list[str]) -> Problem:
         field="spec.podDisruptionBudget.enabled",
         found=f"PodDisruptionBudget {some(others)} covers the router's pods already, and "
         "Kubernetes evicts no pod that two of them cover",
+        remedy="Delete that one, or remove this field",
+        retry=True,
+        blocking=False,
+    )
+
+
+def _scaled_already(others: list[str]) -> Problem:
+    return Problem(
+        reason="PodsScaledAlready",
+        field="spec.autoscaling.enabled",
+        found=f"HorizontalPodAutoscaler {some(others)} scales the router's Deployment already, and "
+        "Kubernetes lets none scale pods that two of them measure",
         remedy="Delete that one, or remove this field",
         retry=True,
         blocking=False,

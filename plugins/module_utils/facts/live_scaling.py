@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Scale
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
     applied,
+    inherited,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import selects
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -19,14 +20,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
-def scale_of(deployment: Manifest | None) -> Scale | None:
-    """The number of pods that the live Deployment asks for."""
+def scale_of(router: Router, deployment: Manifest | None) -> Scale | None:
+    """The number of pods that the live Deployment asks for.
+
+    A number that a former operator set counts as ours: it is about to be.
+    """
     if deployment is None:
         return None
     annotations = deployment["metadata"].get("annotations") or {}
+    owned = [*applied(deployment), *inherited(deployment, router)]
     return Scale(
         replicas=wanted_replicas(deployment),
-        ours=any("f:replicas" in fields.get("f:spec", {}) for fields in applied(deployment)),
+        ours=any("f:replicas" in fields.get("f:spec", {}) for fields in owned),
         set_aside=str(annotations.get(ANNOTATION_REPLICAS_SET_ASIDE, "")),
     )
 
@@ -47,12 +52,29 @@ def foreign_budgets(router: Router, budgets: Iterable[Manifest]) -> list[str]:
     )
 
 
-def _is_own(budget: Manifest, router: Router) -> bool:
-    references = budget["metadata"].get("ownerReferences") or []
+def foreign_autoscalers(router: Router, autoscalers: Iterable[Manifest]) -> list[str]:
+    """Names of the HorizontalPodAutoscalers that scale the router's Deployment and are not its own.
+
+    KEDA makes such ones. One that scales the SemanticRouter sets spec.replicas alone.
+    """
+    return sorted(
+        str(autoscaler["metadata"]["name"])
+        for autoscaler in autoscalers
+        if not _is_own(autoscaler, router) and _scales(autoscaler, router)
+    )
+
+
+def _scales(autoscaler: Manifest, router: Router) -> bool:
+    target = (autoscaler.get("spec") or {}).get("scaleTargetRef") or {}
+    return (target.get("kind"), target.get("name")) == ("Deployment", router.name)
+
+
+def _is_own(item: Manifest, router: Router) -> bool:
+    references = item["metadata"].get("ownerReferences") or []
     if references:
         return any(reference.get("uid") == router.uid for reference in references)
     # Restored from a backup: apply takes it over.
-    return is_labelled(budget, router.name)
+    return is_labelled(item, router.name)
 
 
 def _covers(budget: Manifest, carried: Mapping[str, str]) -> bool:

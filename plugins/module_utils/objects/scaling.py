@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How many pods there are and who says so: spec.replicas, an autoscaler, or one that has gone.
 
-While an autoscaler runs, the count is nobody's but its own. When it is switched off, the pods stay
-as many as they are until somebody changes spec.replicas; the value that does not count until then
-stands in an annotation of the Deployment. Why: docs/adr/0010-autoscaler-handover.md.
+While an autoscaler runs, the router's own or somebody else's (KEDA's, say), the count is nobody's
+but its own. When it is switched off, the pods stay as many as they are until somebody changes
+spec.replicas; the value that does not count until then stands in an annotation of the Deployment.
+Why: docs/adr/0010-autoscaler-handover.md.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 _FEWEST_PODS_WITH_BUDGET = 2
 
 
-def horizontal_pod_autoscaler(router: Router, _facts: Facts) -> list[Manifest]:
-    """The autoscaler of the Deployment.
+def horizontal_pod_autoscaler(router: Router, facts: Facts) -> list[Manifest]:
+    """The autoscaler of the Deployment; none beside one of somebody else's.
 
     It measures whole pods: ContainerResource, which would leave Envoy out, is younger than the
     oldest Kubernetes that is supported.
     """
     wanted = router.spec["autoscaling"]
-    if not wanted["enabled"]:
+    if not wanted["enabled"] or facts.foreign_autoscalers:
         return []
     targets = {
         "cpu": wanted["targetCPUUtilizationPercentage"],
@@ -103,7 +104,7 @@ def deployment_replicas(router: Router, facts: Facts) -> dict[str, int]:
         return {}
     live = facts.scale.replicas
     scaling = router.spec["autoscaling"]
-    if scaling["enabled"]:
+    if scaling["enabled"] and not facts.foreign_autoscalers:
         # From 0 an autoscaler never starts.
         live = min(max(live, scaling["minReplicas"]), scaling["maxReplicas"])
     return {"replicas": live}
@@ -118,7 +119,7 @@ def deployment_annotations(router: Router, facts: Facts) -> dict[str, str]:
 
 def fewest_pods(router: Router, facts: Facts) -> int:
     """As few pods as there can be while everything is well."""
-    if router.spec["autoscaling"]["enabled"]:
+    if router.spec["autoscaling"]["enabled"] and not facts.foreign_autoscalers:
         return int(router.spec["autoscaling"]["minReplicas"])
     if facts.scale is None or _spec_decides(router, facts):
         return int(router.spec["replicas"])
@@ -126,7 +127,7 @@ def fewest_pods(router: Router, facts: Facts) -> int:
 
 
 def _spec_decides(router: Router, facts: Facts) -> bool:
-    if router.spec["autoscaling"]["enabled"]:
+    if router.spec["autoscaling"]["enabled"] or facts.foreign_autoscalers:
         return False
     return facts.scale is None or facts.scale.set_aside != str(router.spec["replicas"])
 

@@ -14,6 +14,10 @@ PLURAL = "semanticrouters"
 
 FIELD_MANAGER = "semantic-router-operator"
 
+# Of upstream's operator in Go, whose SemanticRouters have the same kind and the same names.
+FORMER_FIELD_MANAGER = "manager"
+FORMER_FINALIZER = "semanticrouter.vllm.ai/finalizer"
+
 LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_COMPONENT = "app.kubernetes.io/component"

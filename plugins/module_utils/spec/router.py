@@ -13,6 +13,9 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 
+# The CRD's default.
+_NO_RUN_YET = {"observedGeneration": -1}
+
 
 @dataclass(frozen=True)
 class Router:
@@ -47,8 +50,9 @@ class Router:
 
     @property
     def status(self) -> dict[str, Any]:
-        """Status as the previous run left it."""
-        return dict(self.resource.get("status") or {})
+        """Status as the previous run left it; {} before the first."""
+        found = dict(self.resource.get("status") or {})
+        return {} if found == _NO_RUN_YET else found
 
     @cached_property
     def spec(self) -> dict[str, Any]:

@@ -18,6 +18,9 @@
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
+- **Reconciling** and **Stalled** are for kstatus (Flux), which reads no other one but Ready: the
+  router is on its way to this generation, or will not get there unless somebody helps. They are
+  there only while they are True, and the two never together.
 - **Paused** and **DryRun** are there only while their annotation is set. The others go on to say
   what the cluster shows; Ready is False for a generation that has not been written.
 """
@@ -33,6 +36,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     Facts,
     discovery,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import some
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
     wanted_replicas,
 )
@@ -72,6 +76,8 @@ DEGRADED = "Degraded"
 BACKENDS_RESOLVED = "BackendsResolved"
 CONFIG_VALID = "ConfigValid"
 ROUTE_READY = "RouteReady"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
 PAUSED = "Paused"
 DRY_RUN = "DryRun"
 CONDITION_TYPES = (
@@ -82,6 +88,8 @@ CONDITION_TYPES = (
     BACKENDS_RESOLVED,
     CONFIG_VALID,
     ROUTE_READY,
+    RECONCILING,
+    STALLED,
     PAUSED,
     DRY_RUN,
 )
@@ -100,6 +108,8 @@ _GOOD = {
     BACKENDS_RESOLVED: TRUE,
     CONFIG_VALID: TRUE,
     ROUTE_READY: TRUE,
+    RECONCILING: FALSE,
+    STALLED: FALSE,
     PAUSED: FALSE,
     DRY_RUN: FALSE,
 }
@@ -139,6 +149,7 @@ def build(
         _backends_resolved(situation),
         _config_valid(situation),
         *_route_ready(situation),
+        *_on_its_way(situation),
         *_paused(situation),
         *_planned(situation, built),
     ]
@@ -206,6 +217,24 @@ def _resume(router: Router) -> str:
     return f"To go on, remove the annotation {' and '.join(set_ones)}."
 
 
+def _on_its_way(situation: Situation) -> list[Condition]:
+    """Reconciling or Stalled; [] when the generation is there, or may not be written."""
+    if not situation.may_write:
+        return []
+    final = [problem for problem in situation.blocking if not problem.retry]
+    if final:
+        return [condition(STALLED, TRUE, final[0].reason, joined(final))]
+    if situation.blocking:
+        why = situation.blocking
+        return [condition(RECONCILING, TRUE, why[0].reason, joined(why))]
+    if situation.is_rolled_out:
+        return []
+    failing = [trouble for trouble in situation.troubles if trouble.failing]
+    if failing:
+        return [condition(STALLED, TRUE, failing[0].reason, _said(failing))]
+    return [{**_progressing(situation), "type": RECONCILING}]
+
+
 def _paused(situation: Situation) -> list[Condition]:
     if situation.may_write:
         return []
@@ -246,14 +275,21 @@ def _available(situation: Situation) -> Condition:
             AVAILABLE,
             TRUE,
             "MinimumReplicasAvailable",
-            live_workload.availability(deployment) + _kept(situation.router, deployment),
+            live_workload.availability(deployment) + _scaled(situation, deployment),
         )
     return condition(
         AVAILABLE, FALSE, "MinimumReplicasUnavailable", live_workload.availability(deployment)
     )
 
 
-def _kept(router: Router, deployment: Manifest) -> str:
+def _scaled(situation: Situation, deployment: Manifest) -> str:
+    """Why there are another number of pods than spec.replicas; "" where there is nothing to say."""
+    router, others = situation.router, situation.facts.foreign_autoscalers
+    if others:
+        return (
+            f" HorizontalPodAutoscaler {some(others)} of somebody else sets this number; "
+            f"spec.replicas ({router.spec['replicas']}) does not count meanwhile."
+        )
     annotations = deployment["metadata"].get("annotations") or {}
     left = annotations.get(ANNOTATION_REPLICAS_SET_ASIDE)
     if router.spec["autoscaling"]["enabled"] or left != str(router.spec["replicas"]):

@@ -92,6 +92,7 @@ REASONS = {
     "AutoscalerBlind": "A container does not request what the autoscaler measures.",
     "DrainBlocked": "The PodDisruptionBudget never lets a pod go.",
     "PodsCoveredAlready": "A PodDisruptionBudget of somebody else covers the pods already.",
+    "PodsScaledAlready": "A HorizontalPodAutoscaler of somebody else scales the pods already.",
     "StorageClassesUnreadable": "The operator may not list StorageClasses.",
     "ApiUnavailable": "The API server did not answer, or answered with an error of its own.",
     "Forbidden": "The operator lacks a permission, or a quota or policy is in the way.",

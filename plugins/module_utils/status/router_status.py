@@ -27,8 +27,10 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, discovery
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode, writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_CONFIG_HASH,
+    selector,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
@@ -68,6 +70,8 @@ def build(
         "phase": phase(situation),
         "replicas": int(deployment_status.get("replicas") or 0),
         "readyReplicas": int(deployment_status.get("readyReplicas") or 0),
+        # The scale subresource has it: autoscalers measure these pods.
+        "selector": as_selector(selector(situation.router.name)),
         "observedGeneration": situation.router.generation,
         **_written(situation, previous),
         **_dry_run(situation, previous, plan),

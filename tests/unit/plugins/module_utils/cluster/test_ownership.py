@@ -76,3 +76,18 @@ def test_the_label_selector_names_the_router_and_the_operator() -> None:
     assert ownership.label_selector([ROUTER.name]) == (
         "app.kubernetes.io/instance=my-router,app.kubernetes.io/managed-by=semantic-router-operator"
     )
+
+
+def claim(**changes: Any) -> dict[str, Any]:
+    built = metadata.metadata("my-router", "team", "my-router-models")
+    built |= {"ownerReferences": [ROUTER.owner_reference], **changes}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": built}
+
+
+def test_a_claim_that_nobody_controls_is_used_and_not_owned() -> None:
+    assert ownership.takes_no_owner(claim(ownerReferences=[]))
+
+
+@pytest.mark.parametrize("live", [None, claim(), service(ownerReferences=[])])
+def test_what_is_new_or_the_router_s_or_may_be_deleted_is_owned(live: Any) -> None:
+    assert not ownership.takes_no_owner(live)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,30 @@ class TestReplicas:
 
     def test_a_number_that_the_autoscaler_never_changed_is_kept_too(self):
         assert replicas(live(2, ours=True, set_aside="1"), replicas=1) == 2
+
+
+class TestAnAutoscalerOfSomebodyElse:
+    @staticmethod
+    def beside(facts: Facts) -> Facts:
+        return replace(facts, foreign_autoscalers=["theirs"])
+
+    def test_its_number_is_left_alone_and_the_spec_is_noted(self):
+        found = self.beside(live(5, ours=False))
+
+        assert replicas(found, replicas=3) is None
+        assert annotations(found, replicas=3) == {SET_ASIDE: "3"}
+
+    @pytest.mark.parametrize("wanted", [{}, {"autoscaling": ON}])
+    def test_until_it_has_said_one_the_number_stays(self, wanted: dict[str, Any]):
+        assert replicas(self.beside(live(1, ours=True)), replicas=1, **wanted) == 1
+
+    def test_it_stays_the_only_one(self):
+        assert horizontal_pod_autoscaler(router(autoscaling=ON), self.beside(Facts())) == []
+
+    def test_its_pods_have_a_budget(self):
+        (budget,) = pod_disruption_budget(router(), self.beside(live(2, ours=False)))
+
+        assert budget["spec"]["maxUnavailable"] == 1
 
 
 class TestAutoscaler:

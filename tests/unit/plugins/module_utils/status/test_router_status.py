@@ -41,6 +41,7 @@ def test_a_router_with_all_pods_and_backends_is_running(monkeypatch: pytest.Monk
         "phase": "Running",
         "replicas": 2,
         "readyReplicas": 2,
+        "selector": "app.kubernetes.io/instance=my-router,app.kubernetes.io/name=semantic-router",
         "observedGeneration": 3,
         "appliedGeneration": 3,
         "config": {"contract": "0.4", "schema": "vllm-sr 0.4.0"},
