@@ -7,13 +7,16 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 ANSIBLE_2_18 := .venv-ansible-2.18
-VENVS := $(VENV) $(ANSIBLE_2_18) .venv-router-0.4 .venv-router-0.3
+# Router contracts with a validator of their own, requirements/router-*.txt. The schema of the newest is in schema.txt.
+ROUTERS := 0.5 0.4 0.3
+OLDER_SCHEMAS := 0.4
+VENVS := $(VENV) $(ANSIBLE_2_18) $(ROUTERS:%=.venv-router-%)
 BIN := $(VENV)/bin
 
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
 # and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON)) \
-  $(if $(filter $(VENV),$(1)),$(SCHEMA))
+  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
 SCHEMA := requirements/schema.txt
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml \
   warm/pyproject.toml
@@ -58,6 +61,7 @@ $(STAMPS):
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
 	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA))
+	@$(if $(filter $(VENV),$(@D)),$(foreach one,$(OLDER_SCHEMAS),$(call older_schema,$(@D),$(one));))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
 
@@ -65,6 +69,9 @@ $(STAMPS):
 $(READY_2_18): | $(READY)
 
 pip_install = $(1)/bin/pip install --quiet --quiet --disable-pip-version-check --no-compile
+
+older_schema = $(call pip_install,$(1)) --no-deps --requirement requirements/router-$(2).txt \
+  --target "$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/router_schemas/$(2)"
 
 define link_collection
 $(call pip_install,$(1)) --no-deps --editable runner --editable cli --editable warm; \
@@ -264,6 +271,10 @@ sanity-2.19: $(READY)
 
 sanity-2.18: $(READY_2_18)
 	@$(ANSIBLE_2_18)/bin/python tests/sanity/run.py $(SAY)
+
+.PHONY: newest-router
+newest-router: $(READY) ## Show every golden document and sample to the newest vllm-sr on PyPI, and say what broke
+	@PYTHONPATH=hack $(BIN)/python -m newest_router
 
 ##@ Measure
 

@@ -1,8 +1,8 @@
 """Every reviewed config.yaml is one that its router release accepts, and both say the same thing.
 
 The releases' own commands are the oracle: `vllm-sr validate` (0.3.0) and `vllm-sr config validate`
-and `config migrate` (0.4.0), each in a virtual environment of its own. One process per release runs
-them on all files, because importing a release takes longer than all its validations.
+and `config migrate` (from 0.4.0 on), each in a virtual environment of its own. One process per
+release runs them on all files, because importing a release takes longer than all its validations.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     schema,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from newest_router import leaves
 
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT / "tests" / "unit" / "golden" / "config"
-VALIDATE = {"0.3": ["validate", "--config"], "0.4": ["config", "validate", "--config"]}
+VALIDATE = {
+    "0.3": ["validate", "--config"],
+    "0.4": ["config", "validate", "--config"],
+    "0.5": ["config", "validate", "--config"],
+}
+# Each contract, and the one before it, whose files its `config migrate` reads.
+NEIGHBOURS = [("0.3", "0.4"), ("0.4", "0.5")]
+WITH_SCHEMA = [name for name, contract in CONTRACTS.items() if contract.has_schema]
 
 # Runs inside a release's virtual environment: argument lists in, exit codes and output back.
 _RUN_COMMANDS = """
@@ -100,15 +107,19 @@ def test_the_release_refuses_a_wrong_file(contract: str, tmp_path: Path) -> None
     assert code != 0, output
 
 
-# What `config migrate` makes of our 0.3 file and our 0.4 file says differently, and why.
+# What `config migrate` makes of our older file and our newer file says differently, and why.
 MODES = "0.4 has to be told that thinking can be off"
 LEVELS = "0.4 has to be told which efforts there are"
 SCOPE = "only 0.4 has scopes, and all but one of them want identity headers"
 # In every file.
 EVERYWHERE = {
-    "global.services.router_replay": "only 0.3 is on, and on a postgres, without being asked"
+    "0.4": {
+        "global.services.router_replay": "only 0.3 is on, and on a postgres, without being asked"
+    },
+    "0.5": {},
 }
-EXPLAINED: dict[str, dict[str, str]] = {
+EXPLAINED: dict[str, dict[str, dict[str, str]]] = {"0.5": {}}
+EXPLAINED["0.4"] = {
     "cache_milvus": {"routing.decisions.every_request.plugins": SCOPE},
     "cache_qdrant": {"routing.decisions.every_request.plugins": SCOPE},
     "my_router": {"routing.decisions.every_request.plugins": SCOPE},
@@ -155,11 +166,15 @@ CATALOG = {
 }
 
 
-def test_migrating_our_0_3_file_means_the_same_as_our_0_4_file(tmp_path: Path) -> None:
-    older, newer = documents("0.3"), documents("0.4")
+@pytest.mark.parametrize(("before", "contract"), NEIGHBOURS)
+def test_migrating_our_file_of_the_contract_before_means_the_same_as_our_file(
+    before: str, contract: str, tmp_path: Path
+) -> None:
+    older, newer = documents(before), documents(contract)
     cases = sorted(older.keys() & newer.keys())
+    assert len(cases) >= 10
     results = vllm_sr(
-        "0.4",
+        contract,
         [
             ["config", "migrate", "--config", str(older[case]), "--output", str(tmp_path / case)]
             for case in cases
@@ -170,7 +185,7 @@ def test_migrating_our_0_3_file_means_the_same_as_our_0_4_file(tmp_path: Path) -
         case: different(meaning(tmp_path / case), meaning(newer[case])) for case in cases
     }
     assert {case: paths for case, paths in differences.items() if paths} == {
-        case: {*EXPLAINED[case], *EVERYWHERE} for case in EXPLAINED
+        case: {*paths, *EVERYWHERE[contract]} for case, paths in EXPLAINED[contract].items()
     }
 
 
@@ -224,9 +239,10 @@ def different(one: Any, other: Any, path: str = "") -> set[str]:
     return found
 
 
-def test_the_release_has_the_families_that_we_supply() -> None:
+@pytest.mark.parametrize("contract", WITH_SCHEMA)
+def test_the_release_has_the_families_that_we_supply(contract: str) -> None:
     """A renamed family, or one with other efforts, shows here before a router refuses it."""
-    catalog = CHECKOUT / ".venv-router-0.4" / "lib"
+    catalog = CHECKOUT / f".venv-router-{contract}" / "lib"
     (file,) = catalog.glob("python3.*/site-packages/cli/model_assets/latest/catalog.yaml")
     document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     known = {family["id"]: family for family in document["reasoning_families"]}
@@ -239,9 +255,10 @@ def test_the_release_has_the_families_that_we_supply() -> None:
     } == families.ALWAYS_ON
 
 
-def test_schema_of_the_release_refuses_what_it_does_not_know() -> None:
+@pytest.mark.parametrize("contract", WITH_SCHEMA)
+def test_schema_of_the_release_refuses_what_it_does_not_know(contract: str) -> None:
     """With vllm-sr beside the operator, a typing error in the open parts is told with its field."""
-    assert schema.schema_version() == "0.4.0"
+    assert (schema.schema_version(contract) or "").startswith(f"{contract}.")
     router = Router(
         {
             "apiVersion": "vllm.ai/v1alpha1",
@@ -249,6 +266,7 @@ def test_schema_of_the_release_refuses_what_it_does_not_know() -> None:
             "metadata": {"name": "typo"},
             "spec": {
                 "config": {
+                    "contract": contract,
                     "tools": {"enabled": True},
                     "global": {
                         "router": {"clear_route_cach": True},
@@ -334,13 +352,15 @@ def test_what_the_release_does_not_know_is_told_with_its_field(
 def test_a_status_names_the_schema_that_was_used() -> None:
     tagged = {"image": {"tag": "v0.4.0"}}
     assert router_config.schema_name(tagged) == "vllm-sr 0.4.0"
+    assert router_config.schema_name({"image": {"tag": "latest"}}).startswith("vllm-sr 0.5.")
     assert router_config.schema_name({"image": {"tag": "v0.3.0"}}) == ""
 
 
-def test_schema_of_the_release_accepts_every_golden_file() -> None:
-    for file in documents("0.4").values():
+@pytest.mark.parametrize("contract", WITH_SCHEMA)
+def test_schema_of_the_release_accepts_every_golden_file(contract: str) -> None:
+    for file in documents(contract).values():
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
-        assert list(schema.violations(document)) == [], file.name
+        assert list(schema.violations(document, contract)) == [], file.name
 
 
 # The release's own models of its document: 0.3 has no schema, and keeps `global` open.
@@ -355,38 +375,7 @@ def schema_of(contract: str) -> dict[str, Any]:
     if contract == "0.3":
         (found,) = in_release(contract, _SCHEMA_0_3)
         return dict(found)
-    return dict(schema.load().schema)
-
-
-def leaves(schema_: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Every key of a JSON schema with a value of its own; "*" for any index or name."""
-    definitions = schema_["$defs"]
-
-    def walk(
-        node: dict[str, Any], place: tuple[str, ...], seen: frozenset[str]
-    ) -> Iterator[tuple[str, ...]]:
-        if "$ref" in node:
-            name = node["$ref"].rpartition("/")[2]
-            if name not in seen:
-                yield from walk(definitions[name], place, seen | {name})
-            return
-        inner = [
-            *((child, (*place, key)) for key, child in node.get("properties", {}).items()),
-            *((node[key], (*place, "*")) for key in ("items",) if isinstance(node.get(key), dict)),
-        ]
-        if isinstance(node.get("additionalProperties"), dict):
-            inner.append((node["additionalProperties"], (*place, "*")))
-        choices = [*node.get("allOf", []), *node.get("anyOf", []), *node.get("oneOf", [])]
-        inner += [(choice.get("then", choice), place) for choice in choices]
-        for child, where in inner:
-            yield from walk(child, where, seen)
-        if not inner:
-            yield place
-
-    found = dict.fromkeys(walk(schema_, (), frozenset()))
-    # What may also be null is a leaf as well as what its parts are.
-    above = {place[:end] for place in found for end in range(len(place))}
-    yield from (place for place in found if place not in above)
+    return dict(schema.load(contract).schema)
 
 
 @pytest.mark.parametrize("contract", sorted(VALIDATE))
@@ -412,11 +401,12 @@ def is_listed(path: str) -> bool:
     )
 
 
-def test_every_place_that_the_release_names_is_looked_after() -> None:
+@pytest.mark.parametrize("contract", WITH_SCHEMA)
+def test_every_place_that_the_release_names_is_looked_after(contract: str) -> None:
     """A default that holds only in upstream's compose stack shows here before it is in force."""
     found = [
         ".".join(place).removesuffix(".*")
-        for place in leaves(schema_of("0.4"))
+        for place in leaves(schema_of(contract))
         if place and place[0] != "recipes"
     ]
     named = [path for path in found if _NAMES_A_PLACE.search(path.rpartition(".")[2])]

@@ -94,7 +94,7 @@ def _unlisted(spec: Spec) -> Problems:
     """A key that the router does not know keeps it from starting."""
     config = spec.get("config")
     used = router_config.CONTRACTS[router_config.contract(spec)]
-    if not config or (used.has_schema and router_config.schema_version()):
+    if not config or (used.has_schema and router_config.schema_version(used.name)):
         # The router's own schema is at hand and knows better.
         return
     for problem in crd.unlisted_keys(config):

@@ -45,6 +45,10 @@ INTERNAL_HEADER_PREFIXES = ("x-vsr-looper-", IDENTITY_HEADER_PREFIX)
 
 Listener = dict[str, Any]
 
+_RELIABILITY_HEADERS = (
+    "^x-envoy-(upstream-rq-timeout-ms|upstream-rq-per-try-timeout-ms|max-retries|retry-on"
+    "|retriable-status-codes)$"
+)
 HTTP_CONNECTION_MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
     ".HttpConnectionManager"
@@ -201,6 +205,8 @@ def ext_proc(router: Router, cluster: str = ROUTER_EXT_PROC) -> dict[str, Any]:
         # Closed unless the user says otherwise: without the router there are no guards either.
         "failure_mode_allow": router.spec["envoy"]["failureModeAllow"],
         "status_on_error": {"code": "ServiceUnavailable"},
+        # By these the router tells the timeouts and retries of a decision.
+        "mutation_rules": {"allow_expression": {"regex": _RELIABILITY_HEADERS}},
     }
 
 

@@ -2,14 +2,14 @@
 """The router's configuration: spec.config, spec.vllmEndpoints and spec.toolsDb become config.yaml.
 
 spec -> sections.read -> one neutral model (model.py) -> document.build with the tables of one
-contract (contract_0_3.py, contract_0_4.py) -> the canonical document. Pure; knows no Kubernetes
+contract (contract_0_3.py and its like) -> the canonical document. Pure; knows no Kubernetes
 object but the environment entries that carry passwords.
 
 Three rules for every text a user writes in spec.config:
 
 - The router expands ${NAME}, ${NAME:-default} and $NAME from its environment, and reads $$ as one
-  dollar (contract 0.4; 0.3 expands nothing). We never expand or escape: a text reaches config.yaml
-  as it was written.
+  dollar (from contract 0.4 on; 0.3 expands nothing). We never expand or escape: a text reaches
+  config.yaml as it was written.
 - A password reaches the router through a *_secret_ref, as a bare ${NAME} of spec.env, or in plain
   text, which is told of; never through config.yaml.
 - A number may be written as text.
@@ -25,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     checks,
     contract_0_3,
     contract_0_4,
+    contract_0_5,
     document,
     schema,
     sections,
@@ -47,12 +48,18 @@ __all__ = (
     "tools_database",
 )
 
-CONTRACTS = {c.name: c for c in (contract_0_3.CONTRACT, contract_0_4.CONTRACT)}
+# A release more is one line here, its file, and its package: CONTRIBUTING.md has the steps.
+CONTRACTS = {
+    c.name: c for c in (contract_0_3.CONTRACT, contract_0_4.CONTRACT, contract_0_5.CONTRACT)
+}
 
-# What latest, nightly builds and tags that say nothing are taken for.
-NEWEST = contract_0_4.CONTRACT.name
+# What latest, nightly builds, tags that say nothing and releases to come are taken for.
+NEWEST = contract_0_5.CONTRACT.name
 
-_RELEASE_OF_0_3 = re.compile(r"v?0\.[23]($|[.+_@-].*)")
+_RELEASES = {
+    "0.3": re.compile(r"v?0\.[23]($|[.+_@-].*)"),
+    "0.4": re.compile(r"v?0\.4($|[.+_@-].*)"),
+}
 
 
 def contract(spec: dict[str, Any]) -> str:
@@ -60,13 +67,14 @@ def contract(spec: dict[str, Any]) -> str:
     asked = (spec.get("config") or {}).get("contract")
     if asked:
         return str(asked)
-    return "0.3" if _RELEASE_OF_0_3.fullmatch(spec["image"]["tag"]) else NEWEST
+    tag = spec["image"]["tag"]
+    return next((name for name, tags in _RELEASES.items() if tags.fullmatch(tag)), NEWEST)
 
 
 def schema_name(spec: dict[str, Any]) -> str:
-    """The schema that this spec's config.yaml is checked against, as "vllm-sr 0.4.0"; "": none."""
+    """The schema that this spec's config.yaml is checked against, as "vllm-sr 0.5.1"; "": none."""
     used = CONTRACTS.get(contract(spec))
-    version = schema_version() if used and used.has_schema else None
+    version = schema_version(used.name) if used and used.has_schema else None
     return f"{schema.PACKAGE} {version}" if version else ""
 
 

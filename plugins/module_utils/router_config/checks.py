@@ -272,7 +272,7 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         yield _remark(origin(place, built, contract, model), found, remedy)
     # Tests show that the router takes what we make up ourselves; and loading costs time.
     if contract.has_schema and (model.sections or model.canonical):
-        for place, message, meant in violations(built):
+        for place, message, meant in violations(built, contract.name):
             where = origin(place, built, contract, model)
             remedy = f"Correct it for router contract {contract.name}"
             yield _problem(

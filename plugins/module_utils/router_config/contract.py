@@ -56,7 +56,8 @@ class Contract:
     gone: keys of the SemanticRouter that have no place.
     moved: keys that other contracts have in the whole document, and what this one has instead.
     expands_environment: the router replaces ${NAME} in every string of config.yaml.
-    calling_algorithms: those of a decision for which the router asks models itself.
+    calling_algorithms: those of a decision for which the router asks models at an endpoint of its
+        own, which is Envoy; none where it asks their backends.
     decides_for_named_models: a request that names a model falls under a decision as well.
     plugins: section -> the plugin of a decision through which the section acts.
     reasoning_types: ways of asking a model to think that the router knows.

@@ -8,6 +8,7 @@ as it stands.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
@@ -69,7 +70,7 @@ def leftovers(section: Section, contract: Contract) -> list[tuple[Path, Gone, An
         if gone.steps[0] == section.name:
             for path, value in _matches(section.value, gone.steps[1:]):
                 if value not in gone.harmless:
-                    found.append(((*section.source, *path), gone, value))
+                    found.append((section.written_at(path), gone, value))
     return found
 
 
@@ -92,7 +93,7 @@ def _generated(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     cards = contract.model_cards(config)
     # The router takes a file without routing and global for one of the layout before this one.
     document["routing"] = {"modelCards": cards} if cards else {}
-    _place(document, contract.layout["looper"], _looper(config))
+    _place(document, contract.layout["looper"], _looper(contract, config))
     for name, path in contract.layout.items():
         if name in config.sections:
             section = _without_gone(config.sections[name], contract)
@@ -100,9 +101,10 @@ def _generated(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     return document
 
 
-def _looper(config: RouterConfig) -> dict[str, Any]:
+def _looper(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     """What the router does as a client of models, and with it the size of its own gRPC messages."""
-    endpoint = {"endpoint": config.looper_endpoint} if config.looper_endpoint else {}
+    wanted = config.looper_endpoint and contract.calling_algorithms
+    endpoint = {"endpoint": config.looper_endpoint} if wanted else {}
     return {**endpoint, "grpc_max_msg_size_mb": ROUTER_MESSAGE_LIMIT_BYTES // MIB}
 
 
@@ -118,7 +120,7 @@ def _without_gone(section: Section, contract: Contract) -> Section:
     for gone in contract.gone:
         if gone.steps[0] == section.name:
             value = _without(value, gone.steps[1:])
-    return Section(section.name, section.source, value)
+    return replace(section, value=value)
 
 
 def _matches(value: Any, steps: tuple[str, ...], path: Path = ()) -> list[tuple[Path, Any]]:

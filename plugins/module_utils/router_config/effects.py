@@ -24,8 +24,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 
 ROUTER, ENVOY, OPERATOR, NOBODY = "the router", "Envoy", "the operator", "nobody"
 
-_0_3, _0_4 = "0.3", "0.4"
-_EVERY = (_0_3, _0_4)
+_0_3, _0_4, _0_5 = "0.3", "0.4", "0.5"
+_EVERY = (_0_3, _0_4, _0_5)
+_SINCE_0_4 = (_0_4, _0_5)
+_UNTIL_0_4 = (_0_3, _0_4)
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,18 @@ def _below(prefix: str, *names: str) -> tuple[str, ...]:
 
 
 _ASKED = "by itself, for each request that is sent to this model"
-_DECIDED = "when it is evaluated: in contract 0.4 for requests that leave the model to the router"
+_DECIDED = (
+    "when it is evaluated: from contract 0.4 on for requests that leave the model to the router"
+)
 _NAMED = "when the rules of a decision, or a projection, name it"
 _STARTED = "by itself, from the router's start on"
+_NATIVE_ONLY = (
+    "idle_timeout",
+    "first_byte_timeout",
+    "retry_back_off_base",
+    "retry_back_off_max",
+    "retry_after_max",
+)
 
 EFFECTS = (
     Effect(("version",), OPERATOR, "names the layout; there is one"),
@@ -82,10 +93,26 @@ EFFECTS = (
         blocking=True,
     ),
     Effect(
+        _below("listeners.*", "tls", "models", "identity"),
+        NOBODY,
+        "a router that serves requests itself reads it, and here Envoy does, without TLS and for "
+        "every model and client",
+        (_0_5,),
+        remedy="Do it in front of the router, and remove it",
+        blocking=True,
+    ),
+    Effect(
+        _below("listeners.*", "systemone"),
+        NOBODY,
+        "a router that serves requests itself reads it, and here Envoy does",
+        (_0_5,),
+        remedy="Remove it",
+    ),
+    Effect(
         _below("providers.defaults", "model"),
         ROUTER,
         "for requests that no decision sends elsewhere",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("providers.defaults", "default_model"),
@@ -97,7 +124,7 @@ EFFECTS = (
         _below("providers.defaults", "reasoning_effort"),
         ROUTER,
         "in decisions that switch reasoning on and name no effort",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("providers.defaults", "default_reasoning_effort"),
@@ -122,14 +149,14 @@ EFFECTS = (
         _below("providers.models.*", "reasoning"),
         ROUTER,
         "in decisions: each tells such a model to think or not",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("providers.models.*", "provider_model_id", "api_format", "external_model_ids"),
         ROUTER,
         _ASKED,
     ),
-    Effect(_below("providers.models.*", "catalog"), ROUTER, _STARTED, (_0_4,)),
+    Effect(_below("providers.models.*", "catalog"), ROUTER, _STARTED, _SINCE_0_4),
     Effect(
         _below("providers.models.*", "pricing"),
         ROUTER,
@@ -140,7 +167,7 @@ EFFECTS = (
         NOBODY,
         "upstream's command line puts it into its own Envoy; ours retries and leaves failing "
         "endpoints alone by rules of its own",
-        (_0_4,),
+        _SINCE_0_4,
         remedy="Remove it",
         blocking=True,
     ),
@@ -170,7 +197,7 @@ EFFECTS = (
         _below("evaluation", "benchmarks", "indices", "records"),
         ROUTER,
         "when a selection by quality reads the index",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below(
@@ -210,7 +237,7 @@ EFFECTS = (
         ),
         ROUTER,
         "in what it tells of its models, and when a requirement of a decision goes by it",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below(
@@ -252,7 +279,7 @@ EFFECTS = (
         ),
         ROUTER,
         _NAMED,
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("routing.projections", "partitions", "scores", "mappings"),
@@ -285,7 +312,7 @@ EFFECTS = (
         ),
         ROUTER,
         _DECIDED,
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below(
@@ -318,7 +345,7 @@ EFFECTS = (
         ),
         ROUTER,
         "when the decision matches; the router then asks models itself, through Envoy",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("routing.decisions.*.plugins.*", "type", "configuration"),
@@ -329,26 +356,25 @@ EFFECTS = (
         _below(
             "routing",
             "candidate_requirements",
-            "data_policy",
             "model_bindings",
             "strategy",
             "fallback",
         ),
         ROUTER,
         _DECIDED,
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("entrypoints.*", "model_names", "recipe"),
         ROUTER,
         "when a request names one of these models",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("recipes.*", "name", "description"),
         ROUTER,
         "when a request names a model of one of its entrypoints",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("global.router", "config_source"),
@@ -360,6 +386,7 @@ EFFECTS = (
         _below("global.router", "auto_model_name"),
         ROUTER,
         "when a request names it, as with auto",
+        _UNTIL_0_4,
     ),
     Effect(
         _below("global.router", "auto_model_names"),
@@ -371,6 +398,7 @@ EFFECTS = (
         _below("global.router", "include_config_models_in_list"),
         ROUTER,
         "in the answer of /v1/models",
+        _UNTIL_0_4,
     ),
     Effect(
         _below("global.router", "clear_route_cache", "streamed_body", "skip_processing"),
@@ -386,9 +414,9 @@ EFFECTS = (
         _below("global.router.learning", "enabled", "adaptation", "protection", "state_store"),
         ROUTER,
         "when enabled, in decisions with several models",
-        (_0_4,),
+        _SINCE_0_4,
     ),
-    Effect(_below("global.router", "fallback"), ROUTER, _DECIDED, (_0_4,)),
+    Effect(_below("global.router", "fallback"), ROUTER, _DECIDED, _SINCE_0_4),
     Effect(
         _below("global.services", "api"),
         ROUTER,
@@ -408,7 +436,7 @@ EFFECTS = (
         _below("global.services.observability", "profiling"),
         ROUTER,
         "when enabled, inside the pod",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("global.services", "authz"),
@@ -424,13 +452,13 @@ EFFECTS = (
         _below("global.services.management_api", "auth", "remote_exposure"),
         ROUTER,
         "for its management API, which answers inside the pod only",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("global.services.management_api", "bind_address", "port"),
         NOBODY,
         "the arguments -api-bind and -api-port of the container win over it",
-        (_0_4,),
+        _SINCE_0_4,
         remedy="Remove it; the port is the operator's to choose",
     ),
     Effect(
@@ -443,7 +471,7 @@ EFFECTS = (
         _below("global.stores", "response_cache"),
         ROUTER,
         "when enabled, by a plugin of each decision, which the operator writes",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("global.stores", "semantic_cache"),
@@ -488,7 +516,7 @@ EFFECTS = (
         _below("global.integrations.looper", "max_response_bytes_mb", "remom", "fusion", "flow"),
         ROUTER,
         "when a decision's algorithm asks models itself, or a request names the algorithm",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("global.model_catalog.embeddings", "semantic"),
@@ -504,7 +532,7 @@ EFFECTS = (
         _below("global.model_catalog", "bindings", "deployments", "admission"),
         ROUTER,
         "when a signal or a module names it",
-        (_0_4,),
+        _SINCE_0_4,
     ),
     Effect(
         _below("global.model_catalog.modules", "prompt_guard"),
@@ -543,7 +571,81 @@ EFFECTS = (
         _below("global.model_catalog.modules", "safety"),
         ROUTER,
         "when a decision names a signal of safety",
-        (_0_4,),
+        _SINCE_0_4,
+    ),
+    Effect(_below("routing", "data_policy"), ROUTER, _DECIDED, (_0_4,)),
+    # What release 0.5 adds.
+    Effect(
+        _below("entrypoints.*", "api"),
+        ROUTER,
+        "when a request names one of these models",
+        (_0_5,),
+    ),
+    Effect(
+        _below("evaluation", "calibrations"),
+        ROUTER,
+        "when an algorithm of a decision names it",
+        (_0_5,),
+    ),
+    Effect(
+        (
+            "providers.models.*.deployment",
+            "providers.models.*.backend_refs.*.openai_compat_gateway",
+        ),
+        ROUTER,
+        _ASKED,
+        (_0_5,),
+    ),
+    Effect(
+        _below("routing.signals", "actions", "decision", "topic_continuity"),
+        ROUTER,
+        _NAMED,
+        (_0_5,),
+    ),
+    Effect(_below("routing.decisions.*", "fallback"), ROUTER, _DECIDED, (_0_5,)),
+    Effect(
+        _below("routing.decisions.*", "reliability"),
+        ENVOY,
+        "when the decision matches: the router names it in headers of the request",
+        (_0_5,),
+    ),
+    Effect(
+        _below("routing.decisions.*.reliability", *_NATIVE_ONLY),
+        NOBODY,
+        "a router that serves requests itself reads it, and Envoy cannot do it for one request",
+        (_0_5,),
+        remedy="Remove it; per_try_timeout and total_timeout bound a request",
+    ),
+    Effect(
+        _below("routing.decisions.*.algorithm", "stages", "budget", "quality", "decision"),
+        ROUTER,
+        "when the decision matches; the router then asks models itself",
+        (_0_5,),
+    ),
+    Effect(_below("global.router", "enabled"), ROUTER, _STARTED, (_0_5,)),
+    Effect(
+        _below("global.router", "list_backend_models"),
+        ROUTER,
+        "in the answer of /v1/models",
+        (_0_5,),
+    ),
+    Effect(
+        _below("global.stores", "tool_sessions"),
+        ROUTER,
+        "by the plugin tools of a decision that keeps tools for a conversation (sticky)",
+        (_0_5,),
+    ),
+    Effect(
+        _below("global.integrations", "kv_transfer"),
+        ROUTER,
+        "when enabled, for pairs of models that it lists",
+        (_0_5,),
+    ),
+    Effect(
+        _below("global.model_catalog", "signal_timeout_ms"),
+        ROUTER,
+        "when a signal of a decision is evaluated",
+        (_0_5,),
     ),
 )
 

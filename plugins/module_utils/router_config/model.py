@@ -53,11 +53,19 @@ class Model:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of spec.config. source: where its values stand in the SemanticRouter."""
+    """One part of spec.config. source: where its values stand in the SemanticRouter.
+
+    elsewhere: places of keys that have come from another part, or from a key of another name.
+    """
 
     name: str
     source: Path
     value: Any
+    elsewhere: dict[Path, Path] = field(default_factory=dict)
+
+    def written_at(self, path: Path) -> Path:
+        """Where below spec somebody wrote what stands at a path of the value."""
+        return self.elsewhere.get(path, (*self.source, *path))
 
 
 @dataclass(frozen=True)

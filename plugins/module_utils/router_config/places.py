@@ -27,7 +27,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 # A directory of the router's container that it may write to, and loses with the pod.
 STATE_DIRECTORY = "/app/.vllm-sr"
 
-_EVERY = ("0.3", "0.4")
+_EVERY = ("0.3", "0.4", "0.5")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The router's own JSON schema, where the package vllm-sr is installed beside the operator.
+"""The router's own JSON schemas, where the package vllm-sr is installed beside the operator.
 
-Never vendored: a schema that lags the router would refuse what it takes. Without the package (or
-without jsonschema) documents go unchecked, and schema_version() says so.
+Never vendored: a schema that lags the router would refuse what it takes. A package is that of the
+contract whose release it has: 0.5.1 of contract "0.5". Several of them are in directories of their
+own, below _DIRECTORY beside the others. Without its package (or without jsonschema) a contract's
+documents go unchecked, and schema_version() says so.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
@@ -18,24 +21,27 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = "vllm-sr"
+_DIRECTORY = "router_schemas"
 _SCHEMA_FILE = re.compile(r"router-config-.*\.schema\.json")
 _ENVIRONMENT_REFERENCE = re.compile(r"\$\{[^{}]+\}")
 _LIMIT = 300
 
 
 @cache
-def schema_version() -> str | None:
+def schema_version(contract: str) -> str | None:
     """Version of the installed router package whose schema is in use; None: nothing is checked."""
-    distribution = _distribution()
+    distribution = _distributions().get(contract)
     return distribution.version if distribution else None
 
 
-def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def violations(
+    document: dict[str, Any], contract: str
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Where the schema refuses the document, why, and what may have been meant ("": no idea).
 
     Nothing when there is no schema.
     """
-    validator = load()
+    validator = load(contract)
     if validator is None:
         return
     for error in validator.iter_errors(document):
@@ -51,9 +57,9 @@ def violations(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...]
 
 
 @cache
-def load() -> Any:
+def load(contract: str) -> Any:
     """The validator; None where there is no schema. A second call costs nothing."""
-    distribution = _distribution()
+    distribution = _distributions().get(contract)
     if distribution is None:
         return None
     # Imported here: jsonschema is optional, and slow to import for who does not need it.
@@ -68,14 +74,20 @@ def load() -> Any:
 
 
 @cache
-def _distribution() -> metadata.Distribution | None:
+def _distributions() -> dict[str, metadata.Distribution]:
+    """Installed packages by the contract of their release; the first of the Python path wins."""
     # Asked for by every status; loading schema and validator would cost it as much as the rest.
     if not find_spec("jsonschema"):
-        return None
-    try:
-        return metadata.distribution(PACKAGE)
-    except metadata.PackageNotFoundError:
-        return None
+        return {}
+    below = [str(directory) for entry in sys.path for directory in _own_directories(Path(entry))]
+    found: dict[str, metadata.Distribution] = {}
+    for distribution in metadata.distributions(name=PACKAGE, path=[*sys.path, *below]):
+        found.setdefault(".".join(distribution.version.split(".")[:2]), distribution)
+    return found
+
+
+def _own_directories(entry: Path) -> list[Path]:
+    return sorted((entry / _DIRECTORY).glob("*"))
 
 
 def _type_checker(base: Any) -> Any:

@@ -59,6 +59,13 @@ FLAT_KEYS = frozenset(
 )
 
 
+_BERT_KEYS: dict[Path, str] = {
+    ("bert_model_path",): "model_id",
+    ("use_cpu",): "use_cpu",
+    ("embedding_config", "min_score_threshold"): "threshold",
+}
+
+
 def given(spec: dict[str, Any]) -> dict[str, Any]:
     """spec.config without its nulls: a key with nothing behind it, or only comments, asks for
     nothing. The API server keeps them, and the router reads them as left out."""
@@ -191,12 +198,16 @@ def _with_bert_model(sections: dict[str, Section], bert: Any) -> dict[str, Secti
         older["use_cpu"] = bert["use_cpu"]
     if "threshold" in bert:
         older["embedding_config"] = {"min_score_threshold": with_numbers(bert)["threshold"]}
+    elsewhere = {path: ("config", "bert_model", key) for path, key in _BERT_KEYS.items()}
     newer = sections.get("embedding_models")
     if not newer:
+        source = ("config", "bert_model")
         return {
-            "embedding_models": Section("embedding_models", ("config", "bert_model"), older),
+            "embedding_models": Section("embedding_models", source, older, elsewhere),
             **sections,
         }
     settings = {**older.get("embedding_config", {}), **newer.value.get("embedding_config", {})}
     value = {**older, **newer.value, **({"embedding_config": settings} if settings else {})}
-    return {**sections, "embedding_models": Section("embedding_models", newer.source, value)}
+    elsewhere = {path: place for path, place in elsewhere.items() if at(newer.value, path) is None}
+    merged = Section("embedding_models", newer.source, value, elsewhere)
+    return {**sections, "embedding_models": merged}

@@ -11,7 +11,7 @@ def test_a_section_is_read_by_the_router_in_every_contract() -> None:
     assert found is not None
     assert (found.type, found.default) == ("boolean", True)
     (reading,) = found.readings
-    assert reading.contracts == ("0.3", "0.4")
+    assert reading.contracts == ("0.3", "0.4", "0.5")
     assert reading.reader == "the router"
     assert "decision" in reading.acts
 
@@ -23,6 +23,7 @@ def test_an_older_name_is_known(field: str) -> None:
     assert {contract for reading in found.readings for contract in reading.contracts} == {
         "0.3",
         "0.4",
+        "0.5",
     }
 
 
@@ -30,7 +31,7 @@ def test_the_routers_own_document_is_known_where_the_crd_ends() -> None:
     found = explanation.explain("spec.config.global.services.management_api.port")
     assert found is not None
     (reading,) = found.readings
-    assert (reading.contracts, reading.reader) == (("0.4",), "nobody")
+    assert (reading.contracts, reading.reader) == (("0.4", "0.5"), "nobody")
 
 
 def test_an_index_is_no_hindrance() -> None:
@@ -47,6 +48,7 @@ def test_of_a_group_the_parts_are_told() -> None:
         "semantic_cache",
         "memory",
         "vector_store",
+        "tool_sessions",
     }
 
 

@@ -110,7 +110,7 @@ def test_a_key_of_which_nothing_is_known_is_not_said_to_be_in_effect(
     make_router: MakeRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the router's schema is not installed, which would refuse it."""
-    monkeypatch.setattr(schema, "load", lambda: None)
+    monkeypatch.setattr(schema, "load", lambda _: None)
     audit = {"on": True, "sink": {"url": "http://audit"}}
     (problem,) = told(make_router({"global": {"services": {"audit": audit}}})).values()
     assert (problem.field, problem.blocking) == ("spec.config.global.services.audit", False)

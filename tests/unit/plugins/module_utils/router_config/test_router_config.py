@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import documents
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    CONTRACTS,
     contract,
     problems,
 )
@@ -23,11 +26,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
         ("0.3.0+build.7", "0.3"),
         ("v0.3@sha256:" + "0" * 64, "0.3"),
         ("v0.4.0", "0.4"),
-        ("0.30.0", "0.4"),
-        ("v1.0.3", "0.4"),
-        ("latest", "0.4"),
-        ("nightly-20261101", "0.4"),
-        ("", "0.4"),
+        ("v0.4", "0.4"),
+        ("v0.4.1-rocm", "0.4"),
+        ("v0.5.0", "0.5"),
+        ("0.30.0", "0.5"),
+        ("v0.40.0", "0.5"),
+        ("v1.0.4", "0.5"),
+        ("latest", "0.5"),
+        ("nightly-20261101", "0.5"),
+        ("", "0.5"),
     ],
 )
 def test_tag_decides(tag: str, expected: str, make_router: Callable[..., Router]) -> None:
@@ -41,4 +48,14 @@ def test_contract_of_the_spec_beats_the_tag(make_router: Callable[..., Router]) 
 def test_unknown_contract_is_told_with_the_known_ones(make_router: Callable[..., Router]) -> None:
     (problem,) = problems(make_router({"contract": "9.9"}), Facts())
     assert problem.field == "spec.config.contract"
-    assert "0.3, 0.4" in problem.remedy
+    assert "0.3, 0.4, 0.5" in problem.remedy
+
+
+@pytest.mark.parametrize("contract", sorted(CONTRACTS))
+@pytest.mark.parametrize("example", documents.DOCUMENT, ids=lambda path: path.stem)
+def test_every_example_of_the_document_is_accepted_by_every_contract(
+    example: Path, contract: str
+) -> None:
+    resource = documents.document(example)
+    resource["spec"].setdefault("config", {})["contract"] = contract
+    assert [str(p) for p in problems(Router(resource), Facts()) if p.blocking] == []

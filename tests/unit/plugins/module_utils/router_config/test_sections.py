@@ -82,6 +82,7 @@ def test_absent_sections_are_left_to_the_router(make_router: MakeRouter) -> None
 def test_bert_model_fills_what_embedding_models_leaves_open(make_router: MakeRouter) -> None:
     router = make_router(
         {
+            "contract": "0.4",
             "bert_model": {"model_id": "models/light", "threshold": "0.6", "use_cpu": True},
             "embedding_models": {
                 "use_cpu": False,

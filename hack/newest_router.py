@@ -1,0 +1,173 @@
+"""`python -m newest_router`: what breaks with the router's newest package, before a release has it.
+
+Every document of the newest contract (golden files, samples) is shown to the validator of the
+newest vllm-sr on PyPI, and the keys of its schema are held against the table of who reads what.
+For a job that runs every night: it exits 1 when a document is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    discovery,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    CONTRACTS,
+    NEWEST,
+    effects,
+    schema,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = CHECKOUT / "build" / "newest-router"
+GOLDEN = CHECKOUT / "tests" / "unit" / "golden" / "config"
+SAMPLES = CHECKOUT / "config" / "samples"
+SCHEMA_FILE = "lib/python3.*/site-packages/cli/config_schema/router-config-*.schema.json"
+
+# Runs in the environment of the package: file names in, exit codes and what was said back.
+_VALIDATE = """
+import json, sys
+from click.testing import CliRunner
+from cli.main import main
+for file in json.load(sys.stdin):
+    result = CliRunner().invoke(main, ["config", "validate", "--config", file])
+    said = result.output if result.exit_code in (0, 1, 2) else repr(result.exception)
+    print("RESULT", json.dumps([result.exit_code, said]))
+"""
+
+
+def main() -> int:
+    """Says what broke, and what is new."""
+    version = install()
+    print(f"{schema.PACKAGE} {version}, held against contract {NEWEST}")
+    with tempfile.TemporaryDirectory() as directory:
+        written = [*golden_files(), *sample_files(Path(directory))]
+        refused = list(refusals(written))
+    for name, said in refused:
+        print(f"refused  {name}: {said}")
+    gone, new = differences(schema.load(NEWEST).schema, newest_schema())
+    for line in (*gone, *new):
+        print(line)
+    print(f"{len(written) - len(refused)} of {len(written)} documents are accepted")
+    return 1 if refused else 0
+
+
+def install() -> str:
+    """Puts the newest package, of whatever stage, into an environment of its own."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--pre", "--upgrade", schema.PACKAGE], check=True)
+    code = f"from importlib.metadata import version; print(version({schema.PACKAGE!r}))"
+    found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
+
+
+def golden_files() -> list[Path]:
+    """The reviewed documents of the newest contract."""
+    return sorted(GOLDEN.glob(f"*.{NEWEST}.yaml"))
+
+
+def sample_files(directory: Path) -> Iterator[Path]:
+    """What routers of the samples would get, as files; not of a sample for older routers alone."""
+    for source in sorted(SAMPLES.glob("*.yaml")):
+        for number, resource in enumerate(yaml.safe_load_all(source.read_text(encoding="utf-8"))):
+            if (resource or {}).get("kind") != "SemanticRouter":
+                continue
+            resource["spec"] = {**(resource.get("spec") or {})}
+            resource["spec"]["config"] = {**(resource["spec"].get("config") or {})}
+            resource["spec"]["config"]["contract"] = NEWEST
+            router = Router(resource)
+            facts = discovery.offline_facts(router, PLATFORM_KUBERNETES)
+            if any(problem.blocking for problem in router_config.problems(router, facts)):
+                continue
+            file = directory / f"{source.stem}.{number}.yaml"
+            file.write_text(yaml.safe_dump(router_config.render(router, facts)), encoding="utf-8")
+            yield file
+
+
+def refusals(files: list[Path]) -> Iterator[tuple[str, str]]:
+    """Names of documents that the package refuses, and why."""
+    run = subprocess.run(
+        [ENVIRONMENT / "bin" / "python", "-c", _VALIDATE],
+        input=json.dumps([str(file) for file in files]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
+    for file, line in zip(files, lines, strict=True):
+        code, said = json.loads(line.removeprefix("RESULT "))
+        if code:
+            yield file.name, " ".join(said.split())
+
+
+def newest_schema() -> dict[str, Any]:
+    """The schema of the package in its environment."""
+    (file,) = ENVIRONMENT.glob(SCHEMA_FILE)
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def differences(pinned: dict[str, Any], newest: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Keys that have gone, with what they did, and new ones, with what the table knows of them."""
+    before, now = set(leaves(pinned)), set(leaves(newest))
+    contract = CONTRACTS[NEWEST]
+    gone = [
+        f"gone     {'.'.join(place)}: {row.reader} read it, {row.acts}"
+        for place in sorted(before - now)
+        if (row := effects.of(place, contract))
+    ]
+    new = []
+    for place in sorted(now - before):
+        row = effects.of(place, contract)
+        said = f"{row.reader} reads it, {row.acts}" if row else "nobody has looked who reads it"
+        new.append(f"new      {'.'.join(place)}: {said}")
+    return gone, new
+
+
+def leaves(schema_: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Every key of a JSON schema with a value of its own; "*" for any index or name."""
+    definitions = schema_["$defs"]
+
+    def walk(
+        node: dict[str, Any], place: tuple[str, ...], seen: frozenset[str]
+    ) -> Iterator[tuple[str, ...]]:
+        if "$ref" in node:
+            name = node["$ref"].rpartition("/")[2]
+            if name not in seen:
+                yield from walk(definitions[name], place, seen | {name})
+            return
+        inner = [
+            *((child, (*place, key)) for key, child in node.get("properties", {}).items()),
+            *((node[key], (*place, "*")) for key in ("items",) if isinstance(node.get(key), dict)),
+        ]
+        if isinstance(node.get("additionalProperties"), dict):
+            inner.append((node["additionalProperties"], (*place, "*")))
+        choices = [*node.get("allOf", []), *node.get("anyOf", []), *node.get("oneOf", [])]
+        inner += [(choice.get("then", choice), place) for choice in choices]
+        for child, where in inner:
+            yield from walk(child, where, seen)
+        if not inner:
+            yield place
+
+    found = dict.fromkeys(walk(schema_, (), frozenset()))
+    # What may also be null is a leaf as well as what its parts are.
+    above = {place[:end] for place in found for end in range(len(place))}
+    yield from (place for place in found if place not in above)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
