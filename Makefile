@@ -253,9 +253,11 @@ integration: $(READY)
 e2e-2.19: $(READY)
 	@$(BIN)/pytest tests/e2e $(SAY)
 
-# What depends on ansible-core: how a router reaches the playbook and what Jinja makes of it. The rest is Python.
+# What depends on ansible-core: how a router reaches the playbook, what Jinja makes of it, and what a warm run has to be
+# the same as. The rest is Python.
 e2e-2.18: $(READY_2_18)
-	@$(ANSIBLE_2_18)/bin/pytest tests/integration/test_{filters,playbooks}.py tests/e2e/test_{lifecycle,literal_text}.py $(SAY)
+	@$(ANSIBLE_2_18)/bin/pytest tests/integration/test_{filters,playbooks}.py \
+	  tests/integration/warm/test_{in_process,same_as_cold}.py tests/e2e/test_{lifecycle,literal_text}.py $(SAY)
 
 # In build/, since molecule's own choice goes by the name of the checkout's directory, which another one may have.
 MOLECULE = PATH="$(CURDIR)/$(BIN):$$PATH" MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/build/molecule" \

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import random
-import subprocess
+import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from mutants import FILE, TEXT
 from mutants.operators import Mutation, mutated, mutations
@@ -38,6 +40,8 @@ MORE_TESTS = {
     "engine": ["runner/test_reconciler.py", "runner/test_schedule.py"],
     "checks": ["plugins/module_utils/checks"],
 }
+# What tests import of others; nothing of ours, which may be what is changed.
+PRELOADED = ("ansible.executor.process.worker", "ansible.plugins.strategy", "jsonschema", "yaml")
 # A change that makes a loop endless, or a wait, is noticed as well.
 PATIENCE = 10
 KILLED, ENDLESS, SURVIVED = "killed", "endless", "survived"
@@ -109,46 +113,61 @@ def _of_part(part: str, count: int, seed: int) -> Iterator[Mutant]:
     yield from (everything[index] for index in sorted(chosen))
 
 
-def _outcomes(chosen: list[Mutant]) -> Iterator[tuple[Mutant, str]]:
-    limits = {
-        tests: _seconds_unchanged(tests) * PATIENCE
-        for tests in dict.fromkeys(mutant.tests for mutant in chosen)
-    }
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        outcomes = threads.map(lambda mutant: _outcome(mutant, limits[mutant.tests]), chosen)
-        yield from zip(chosen, outcomes, strict=True)
+def _outcomes(chosen: Iterable[Mutant]) -> Iterator[tuple[Mutant, str]]:
+    for module in PRELOADED:
+        importlib.import_module(module)
+    waiting = deque(chosen)
+    limits = {part: PATIENCE * _seconds_unchanged(part) for part in {item.part for item in waiting}}
+    running: dict[int, tuple[Mutant, float]] = {}
+    while waiting or running:
+        while waiting and len(running) < (os.cpu_count() or 1):
+            mutant = waiting.popleft()
+            running[_started(mutant)] = mutant, time.monotonic() + limits[mutant.part]
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid:
+            yield running.pop(pid)[0], KILLED if status else SURVIVED
+            continue
+        for pid in [pid for pid, (_, end) in running.items() if time.monotonic() > end]:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            yield running.pop(pid)[0], ENDLESS
+        time.sleep(0.05)
 
 
-def _seconds_unchanged(tests: Iterable[Path]) -> float:
+def _started(mutant: Mutant) -> int:
+    text = mutated(mutant.file.read_text("utf-8"), mutant.mutation)
+    return _tested(mutant.tests, {FILE: str(mutant.file), TEXT: text})
+
+
+def _seconds_unchanged(part: str) -> float:
+    everything = _of_part(part, 0, 0)
+    tests = dict.fromkeys(test for mutant in everything for test in mutant.tests)
     started = time.monotonic()
-    if not _passes(tests, {}, None):
-        raise SystemExit(f"{tests} fail without any change: make them pass first.")
+    if os.waitpid(_tested(tests, {}), 0)[1]:
+        raise SystemExit(f"The tests of {part} fail without any change: make them pass first.")
     return time.monotonic() - started
 
 
-def _outcome(mutant: Mutant, limit: float) -> str:
-    text = mutated(mutant.file.read_text("utf-8"), mutant.mutation)
+def _tested(tests: Iterable[Path], variables: dict[str, str]) -> int:
+    """A process that ends with 0 if these tests pass.
+
+    Forked, since to import pytest and Ansible takes as long as most tests do.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
     try:
-        passes = _passes(mutant.tests, {FILE: str(mutant.file), TEXT: text}, limit)
-    except subprocess.TimeoutExpired:
-        return ENDLESS
-    return SURVIVED if passes else KILLED
-
-
-def _passes(tests: Iterable[Path], variables: dict[str, str], limit: float | None) -> bool:
-    options = ["-q", "-x", "--no-header", "-p", "no:cacheprovider"]
-    if variables:
-        options += ["-p", "mutants.plugin"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *map(str, tests)],
-        cwd=CHECKOUT,
-        env={**os.environ, **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=limit,
-        check=False,
-    )
-    return ran.returncode == 0
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(nothing, number)
+        os.environ.update(variables)
+        options = ["-q", "-x", "--no-header", "-p", "no:cacheprovider"]
+        plugin = ["-p", "mutants.plugin"] if variables else []
+        status = int(pytest.main([*options, *plugin, *map(str, tests)]))
+    finally:
+        os._exit(status)
 
 
 if __name__ == "__main__":

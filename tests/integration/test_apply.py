@@ -30,6 +30,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl, audit
 from eventually import eventually
+from integration.writes.cluster import semantic_router
 
 Manifest = dict[str, Any]
 
@@ -85,20 +86,6 @@ class Cluster:
         assert isinstance(client, Counting)
         client.sent = []
         return client
-
-
-def semantic_router(namespace: str, name: str = NAME) -> Manifest:
-    endpoint = {
-        "name": "llama",
-        "model": "llama",
-        "backend": {"type": "service", "service": {"name": "llama", "port": 8000}},
-    }
-    return {
-        "apiVersion": metadata.API_VERSION,
-        "kind": metadata.KIND,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"vllmEndpoints": [endpoint]},
-    }
 
 
 def objects(namespace: str) -> list[Manifest]:

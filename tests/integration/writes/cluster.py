@@ -115,7 +115,7 @@ class Cluster:
         return sorted(ours(), key=lambda request: request.time)
 
 
-def semantic_router(namespace: str, **spec: Any) -> Manifest:
+def semantic_router(namespace: str, name: str = NAME, **spec: Any) -> Manifest:
     endpoint = {
         "name": "llama",
         "model": "llama",
@@ -124,7 +124,7 @@ def semantic_router(namespace: str, **spec: Any) -> Manifest:
     return {
         "apiVersion": metadata.API_VERSION,
         "kind": metadata.KIND,
-        "metadata": {"name": NAME, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": {"vllmEndpoints": [endpoint], **spec},
     }
 

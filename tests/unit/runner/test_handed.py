@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from eventually import eventually
+from handed_run import Executed
 from wrapper_runner.handed import Command, Run
 from wrapper_runner.inputdir import PLUGINS, InputDirectory
 from wrapper_runner.playing import Play, Player, PlayError, Stopping
@@ -24,45 +24,20 @@ TELL = 'print(TEXT, file=open(os.environ["WRAPPER_RUNNER_EVENTS"], "a"), flush=T
 HANG = "import time; time.sleep(60)"
 
 
-class Started:
-    """A run as the warm runner's is, by a process of the test's."""
-
-    explanation = ""
-
-    def __init__(self, command: Command, script: str) -> None:
-        self.command = command
-        self.ends = 0
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"import os, sys\n{script}", *command.arguments],
-            cwd=command.directory,
-            env=command.environment,
-            stdin=command.stdin,
-            stdout=command.output,
-            stderr=command.output,
-        )
-
-    def wait(self) -> int:
-        return self._process.wait()
-
-    def end(self) -> None:
-        self.ends += 1
-        self._process.kill()
-        self._process.wait()
-
-
 class Stage:
     """A player whose runs are handed over; `runs` are those that were."""
 
     def __init__(self, directory: Path, *script: str) -> None:
         self.input = InputDirectory(directory / "in")
-        self.runs: list[Started] = []
+        self.runs: list[Executed] = []
         self._playbook = directory / "play.yml"
         self._playbook.write_text("- hosts: localhost\n")
         self._script = "\n".join(script)
         self.player = Player(dict(os.environ), self._hand_over)
 
     def _hand_over(self, command: Command) -> Run | None:
-        self.runs.append(Started(command, self._script))
+        script = f"import os, sys\n{self._script}"
+        self.runs.append(Executed(command, sys.executable, "-c", script))
         return self.runs[-1]
 
     def events(
@@ -128,7 +103,7 @@ def test_artifacts_of_the_last_runs_are_kept(tmp_path: Path) -> None:
 def test_run_that_ends_early_is_an_error_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Started, "explanation", "the run was ended by SIGKILL")
+    monkeypatch.setattr(Executed, "explanation", "the run was ended by SIGKILL")
     stage = Stage(tmp_path, tell(STARTED), "print('x' * 100_000)\nprint('oh no')\nsys.exit(4)")
     with pytest.raises(PlayError) as caught:
         list(stage.events())

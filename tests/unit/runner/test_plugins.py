@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from handed_run import Executed
 from wrapper_runner.handed import Command, Run
 from wrapper_runner.inputdir import InputDirectory
 from wrapper_runner.outcome import Outcome
@@ -162,28 +163,6 @@ class Connection(ConnectionBase):
 """
 
 
-class Executed:
-    """A run as the warm runner's is, of the program itself."""
-
-    explanation = ""
-
-    def __init__(self, command: Command) -> None:
-        self._process = subprocess.Popen(
-            [BINARIES / "ansible-playbook", *command.arguments],
-            cwd=command.directory,
-            env=command.environment,
-            stdin=command.stdin,
-            stdout=command.output,
-            stderr=command.output,
-        )
-
-    def wait(self) -> int:
-        return self._process.wait()
-
-    def end(self) -> None:
-        self._process.kill()
-
-
 @pytest.mark.parametrize("tasks", [GOES_WELL, FAILS, UNREACHABLE], ids=["well", "fails", "dark"])
 def test_run_without_ansible_runner_has_the_same_outcome(
     tmp_path: Path, tasks: list[dict[str, Any]]
@@ -208,7 +187,7 @@ def test_run_without_ansible_runner_has_the_same_outcome(
         return result
 
     def hand_over(command: Command) -> Run:
-        return Executed(command)
+        return Executed(command, BINARIES / "ansible-playbook")
 
     environment = {**os.environ, "PATH": f"{BINARIES}:{os.environ['PATH']}"}
     cold = outcome(Player(environment), "cold")
