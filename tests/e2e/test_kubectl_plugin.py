@@ -106,6 +106,8 @@ def test_status_shows_the_chain_and_why_a_link_is_broken(plugin: Plugin, namespa
     said = words(done.stdout)
     for part in ("Deployment ill", "ConfigMap ill-config", "Pod ill-", "ServiceNotFound"):
         assert part in said
+    # kwok says that they run.
+    assert "simulated pods" in said
     assert "spec.vllmEndpoints[1].backend.service: Create it" in said
 
 
@@ -281,6 +283,19 @@ def test_the_api_server_accepts_what_validate_passes_and_render_prints(
         "apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=rendered.stdout
     )
     assert "deployment.apps/well" in accepted
+
+
+def test_validate_passes_a_key_with_nothing_behind_it_as_the_api_server_does(
+    plugin: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    router = live(kubectl, namespace, "well")
+    decision = {"name": "all", "rules": {"operator": "OR", "conditions": []}, "plugins": None}
+    router["spec"]["config"] = {"routing": {"decisions": [decision]}}
+    text = yaml.safe_dump(router)
+    done = plugin("validate", "-", stdin=text)
+
+    assert done.returncode == 0, done.stdout
+    assert "well" in kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
 
 
 def test_a_migrated_chart_becomes_a_router_that_is_ready(

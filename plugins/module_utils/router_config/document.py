@@ -57,6 +57,7 @@ def build(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     identities.with_roles(document)
     features.put_into_effect(document, contract, config)
     contract.complete(document)
+    _give_priorities(document["routing"])
     document = tidy(document)
     _order(document, "routing", _ROUTING)
     _order(document, "global", _GLOBAL)
@@ -113,6 +114,15 @@ def _find_tools_database(document: dict[str, Any]) -> None:
     tools = at(document, ("global", "integrations", "tools"))
     if isinstance(tools, dict) and tools.get("tools_db_path") in (None, ROUTER_TOOLS_DB_PATH):
         tools["tools_db_path"] = TOOLS_DB_PATH
+
+
+def _give_priorities(routing: dict[str, Any]) -> None:
+    """What the router takes a missing priority for: its validator wants to see one."""
+    decisions = routing.get("decisions")
+    if isinstance(decisions, list):
+        routing["decisions"] = [
+            {"priority": 0, **item} if isinstance(item, dict) else item for item in decisions
+        ]
 
 
 def _without_gone(section: Section, contract: Contract) -> Section:

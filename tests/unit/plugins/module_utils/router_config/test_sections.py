@@ -45,6 +45,17 @@ def test_bad_threshold_is_told_with_its_field(given: Any, make_router: MakeRoute
     assert fields(router) == {"spec.config.classifier.category_model.threshold"}
 
 
+@pytest.mark.parametrize("contract", ["0.3", "0.4"])
+def test_a_decision_without_priority_has_the_one_that_the_router_takes_it_for(
+    contract: str, make_router: MakeRouter
+) -> None:
+    decision = {"name": "all", "rules": {"operator": "OR", "conditions": []}}
+    routing = {"decisions": [decision, {**decision, "name": "first", "priority": 7}]}
+    written = rendered(make_router({"contract": contract, "routing": routing}))["routing"]
+    assert [item["priority"] for item in written["decisions"]] == [0, 7]
+    assert "priority" not in decision
+
+
 def test_a_key_with_nothing_behind_it_asks_for_nothing(make_router: MakeRouter) -> None:
     decision: dict[str, Any] = {
         "name": "all", "rules": {"operator": "OR", "conditions": []},
