@@ -261,8 +261,9 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
             where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
         )
     yield from _looper(built, model, contract)
-    for section, key, choice in places.missing(built):
-        yield _problem(
+    for section, key, choice, blocking in places.missing(built):
+        say = _problem if blocking else _remark
+        yield say(
             (*origin(section, built, contract, model), *key),
             f"{choice} but it is missing, and the router would look beside itself",
             "Give it, or choose another",

@@ -52,6 +52,8 @@ class Need:
     section: its part of the document. keys: one of them is enough.
     key, choice: the choice that needs them, which is also the router's own if is_default.
     switch: a key that has to be true, which it is unasked if is_on.
+    blocking: nothing is written without. Where the router does its work all the same, it is only
+    told of.
     """
 
     section: str
@@ -61,6 +63,7 @@ class Need:
     switch: str = ""
     is_default: bool = False
     is_on: bool = False
+    blocking: bool = True
 
 
 _SERVICES = "global.services"
@@ -104,6 +107,7 @@ NEEDS = (
         "enabled",
         is_default=True,
         is_on=True,
+        blocking=False,
     ),
     Need(
         _RESPONSES,
@@ -172,8 +176,8 @@ def filled(document: dict[str, Any], contract: str) -> dict[str, Any]:
     return document
 
 
-def missing(document: dict[str, Any]) -> Iterator[tuple[Path, Path, str]]:
-    """Sections of the document, which key each of them lacks, and the choice that needs it."""
+def missing(document: dict[str, Any]) -> Iterator[tuple[Path, Path, str, bool]]:
+    """Sections, which key each of them lacks, the choice that needs it, and whether it blocks."""
     for need in NEEDS:
         section = _path(need.section)
         value = at(document, section)
@@ -181,7 +185,7 @@ def missing(document: dict[str, Any]) -> Iterator[tuple[Path, Path, str]]:
             continue
         if not any(at(value, _path(key)) for key in need.keys):
             what = f"{need.key} is {need.choice}" if need.key else f"{need.switch} is true"
-            yield section, _path(need.keys[0]), what
+            yield section, _path(need.keys[0]), what, need.blocking
 
 
 def _is_wanted(setting: Setting, document: dict[str, Any], contract: str) -> bool:

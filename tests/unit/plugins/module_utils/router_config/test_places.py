@@ -80,8 +80,8 @@ def test_an_address_that_is_missing_is_asked_for(
     contract = "0.3" if need.section.endswith("semantic_cache") else "0.4"
     config = nested(need.section, chosen(need))
     router = make_router({"contract": contract, **config})
-    fields = {p.field for p in problems(router, Facts()) if p.blocking}
-    assert f"spec.config.{need.section}.{need.keys[0]}" in fields
+    told = {p.field: p.blocking for p in problems(router, Facts())}
+    assert told[f"spec.config.{need.section}.{need.keys[0]}"] is need.blocking
     assert list(places.missing(nested(need.section, {**chosen(need)})))
 
 
@@ -101,6 +101,8 @@ def test_a_collector_is_asked_for_in_the_section_too(make_router: MakeRouter) ->
     router = make_router({"observability": {"tracing": {"enabled": True}}})
     (problem,) = problems(router, Facts())
     assert problem.field == "spec.config.observability.tracing.exporter.endpoint"
+    # Only traces get lost, and SemanticRouters that say no more have always been taken.
+    assert (problem.reason, problem.blocking) == ("PartlyInEffect", False)
 
 
 def test_a_store_that_is_off_needs_no_address() -> None:
