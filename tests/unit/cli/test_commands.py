@@ -171,6 +171,35 @@ def test_a_program_that_refuses_fails_the_file_with_its_own_words(tmp_path: Path
     assert "no such decision" in done.stdout
 
 
+def installed(prefix: Path, source: str) -> Path:
+    """The router's validator as pip installs it."""
+    package = prefix / "lib" / "python3" / "site-packages" / "vllm_sr-0.4.0.dist-info"
+    program = prefix / "bin" / "vllm-sr"
+    for file, text in (
+        (package / "RECORD", "../../../bin/vllm-sr,,\n"),
+        (program, f"#!{sys.executable}\n{source}"),
+    ):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    program.chmod(0o755)
+    return program
+
+
+def test_the_routers_validator_is_run_once_and_with_the_fast_parser(tmp_path: Path) -> None:
+    source = f"""
+import sys, yaml
+with open("{tmp_path}/runs", "a") as runs:
+    print(yaml.SafeLoader.__name__, __name__, *sys.argv[:-1], file=runs)
+yaml.safe_load(open(sys.argv[-1]))
+"""
+    program = installed(tmp_path, source)
+    done = run("validate", SIMPLE, "--vllm-sr", program, "--require", "router")
+
+    assert done.returncode == 0, done.stdout
+    runs = (tmp_path / "runs").read_text()
+    assert runs == f"CSafeLoader __main__ {program} config validate --config\n"
+
+
 def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
     other = tmp_path / "vllm-sr"
     other.write_text('#!/bin/sh\necho "vllm-sr version: 0.3.0"\n')
