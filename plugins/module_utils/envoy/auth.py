@@ -4,7 +4,7 @@
 jwt_authn looks at tokens and refuses nobody. auth.lua decides: by what jwt_authn has verified, else
 by the API keys in the files of mounted Secrets. It also tells the router who it is, in headers that
 no client can send. A script that fails lets its request pass, so rbac lets none pass of which the
-script has not said whose it is. Why not by Envoy's filter for API keys: docs/adr/0019-auth.md.
+script has not said whose it is. Why not by Envoy's filter for API keys: docs/adr/0020-auth.md.
 """
 
 from __future__ import annotations
