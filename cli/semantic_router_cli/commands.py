@@ -383,7 +383,8 @@ def explain(
     for reading in found.readings:
         for_contracts = f"contract {', '.join(reading.contracts)}" if reading.contracts else ""
         head = Text("  ")
-        head.append(" ".join(part for part in (reading.field, for_contracts) if part), "cyan")
+        head.append("  ".join(part for part in (reading.field, for_contracts) if part), "cyan")
+        head.append("  ")
         said = f"read by {reading.reader}: {reading.acts}"
         display.show(display.beside(head, Text(said)))
 

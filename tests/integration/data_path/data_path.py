@@ -98,7 +98,7 @@ def start(
         }
     )
     facts = Facts(endpoints=list(endpoints))
-    problems = router_config.problems(resource, facts)
+    problems = [item for item in router_config.problems(resource, facts) if item.blocking]
     assert not problems, problems
     rendered = pod_ports(resource.spec)
     config_yaml = router_config.render(resource, facts)

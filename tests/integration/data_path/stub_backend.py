@@ -124,6 +124,18 @@ class Failing(StubBackend):
         return self.status, {"error": {"message": f"{self.name} says {self.status}"}}
 
 
+class Thinking(StubBackend):
+    """Answers when it is told to, or after a minute."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.done = threading.Event()
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        self.done.wait(60)
+        return super().answer(call)
+
+
 class BreakingOff(StubBackend):
     """Closes the connection when it has read the request."""
 

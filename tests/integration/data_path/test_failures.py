@@ -16,7 +16,7 @@ from integration.data_path import wait
 from integration.data_path.client import Answer
 from integration.data_path.data_path import DataPath, endpoint
 from integration.data_path.envoy_process import free_ports
-from integration.data_path.stub_backend import BreakingOff, Failing, StubBackend
+from integration.data_path.stub_backend import BreakingOff, Failing, StubBackend, Thinking
 
 MODEL = "a-model"
 CLIENTS = 24
@@ -141,3 +141,19 @@ def test_idle_connections_are_closed_before_a_backend_hangs_up(start: Start) -> 
     assert backend.connections() == 1
     wait.until(lambda: backend.connections() == 0, "the idle connection is closed")
     assert backend.hung_up == 0
+
+
+def test_an_answer_may_take_as_long_as_the_listener_says(tmp_path: Path) -> None:
+    listeners = [{"name": "clients", "timeout": "500ms"}]
+    with ExitStack() as stack:
+        thinking = stack.enter_context(Thinking("slow", "127.0.0.2", models=[MODEL]))
+        data_path = around.start(
+            stack,
+            tmp_path,
+            [endpoint("slow", MODEL, thinking.port)],
+            {"slow": [thinking.address]},
+            config={"listeners": listeners},
+        )
+        assert data_path.chat(MODEL).status == 504
+        thinking.done.set()
+        assert data_path.chat(MODEL).status == 200
