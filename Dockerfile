@@ -22,7 +22,8 @@ COPY dist/vllm-semantic_router.tar.gz /opt/semantic-router-operator/
 RUN ansible-galaxy collection install --collections-path /opt/semantic-router-operator/collections --offline \
       /opt/semantic-router-operator/vllm-semantic_router.tar.gz
 # pip is there for this only. The schemas of config.yaml are what it is for: docs/adr/0013-the-routers-schema.md.
-COPY requirements/schema.txt requirements/router-0.4.txt /opt/semantic-router-operator/
+COPY requirements/schema.txt /opt/semantic-router-operator/
+COPY requirements/router-0.4.txt /opt/semantic-router-operator/
 RUN python3 -m venv /opt/semantic-router-operator/venv \
  && /opt/semantic-router-operator/venv/bin/pip install --quiet --no-cache-dir --no-deps \
       --target /opt/semantic-router-operator/python --requirement /opt/semantic-router-operator/schema.txt \

@@ -128,6 +128,7 @@ EXPLAINED["0.4"] = {
         "routing.decisions.law.plugins": SCOPE,
     },
     "unresolved": {},
+    "hosted": {},
     "complexity": {
         "routing.signals.domains": "0.4 accepts domains that only decisions name; 0.3 wants them",
         "routing.decisions.billing.description": "only 0.3 wants a description of every decision",

@@ -134,6 +134,7 @@ NEEDS = (
         for name in ("response_cache", "semantic_cache")
         for choice, host in _CACHE_HOSTS
     ),
+    Need(f"{_STORES}.tool_sessions", "backend", "redis", ("redis.address",)),
     Need("global.router.learning.state_store", "backend", "redis", ("redis.address",)),
     Need("global.integrations.looper.flow.state", "store_backend", "redis", ("redis.address",)),
 )
@@ -158,6 +159,7 @@ OTHERS = {
     "global.stores.memory.auto_store": "a switch",
     "global.stores.memory.*.port": "the port that such a store has",
     "global.stores.memory.valkey.tls_ca_path": "given with a valkey",
+    "global.stores.tool_sessions.backend": "memory",
     "global.stores.memory.backend": "off, and asked for its address when it is on",
     "global.stores.vector_store.**": "off, and asked for its address when it is on",
     "global.integrations.tools.tools_db_path": "the file made of spec.toolsDb",
