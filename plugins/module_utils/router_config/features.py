@@ -246,8 +246,9 @@ def _always_matches(decision: dict[str, Any]) -> bool:
 
 def _is_guarded(routing: dict[str, Any], own: list[dict[str, Any]]) -> bool:
     """A decision of the user's goes by a jailbreak signal, itself or by way of a projection."""
-    scores = at(routing, ("projections", "scores")) or []
-    inputs = [entry for score in scores for entry in score.get("inputs") or []]
+    scores = at(routing, ("projections", "scores"))
+    listed = [at(score, ("inputs",)) for score in scores] if isinstance(scores, list) else []
+    inputs = [entry for found in listed if isinstance(found, list) for entry in found]
     return any(_names_jailbreak(node) for node in [*inputs, *(d.get("rules") for d in own)])
 
 

@@ -8,6 +8,7 @@ schema's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
@@ -24,8 +25,20 @@ _MAPPINGS: tuple[Path, ...] = (
     ("routing", "signals"),
     ("routing", "projections"),
     ("global",),
+    ("global", "router"),
+    ("global", "services"),
+    ("global", "services", "*"),
+    ("global", "services", "observability", "*"),
+    ("global", "stores"),
+    ("global", "stores", "*"),
     ("global", "integrations"),
+    ("global", "integrations", "*"),
     ("global", "model_catalog"),
+    ("global", "model_catalog", "embeddings"),
+    ("global", "model_catalog", "embeddings", "*"),
+    ("global", "model_catalog", "embeddings", "*", "embedding_config"),
+    ("global", "model_catalog", "modules"),
+    ("global", "model_catalog", "modules", "*"),
 )
 _NAMED_LISTS: tuple[Path, ...] = (
     ("providers", "models"),
@@ -33,6 +46,7 @@ _NAMED_LISTS: tuple[Path, ...] = (
     ("routing", "signals", "*"),
     ("routing", "projections", "mappings"),
     ("routing", "decisions"),
+    ("recipes",),
 )
 
 
@@ -48,7 +62,19 @@ def mistakes(config: dict[str, Any]) -> list[Problem]:
             found.extend(_list_mistakes(place, value))
     for place, decisions in _at(config, ("routing", "decisions")):
         found.extend(_decision_mistakes(place, decisions))
+    if not found:
+        for index, recipe in enumerate(config.get("recipes") or []):
+            found.extend(_recipe_mistakes(recipe, ("recipes", index)))
     return found
+
+
+def _recipe_mistakes(recipe: dict[str, Any], place: Path) -> Iterator[Problem]:
+    """A recipe has the routing of a whole document."""
+    for problem in mistakes({"routing": recipe.get("routing")}):
+        yield replace(
+            problem,
+            field=problem.field.replace("spec.config", field_path(("config", *place)), 1),
+        )
 
 
 def _at(value: Any, path: Path, place: Path = ()) -> Iterator[tuple[Path, Any]]:

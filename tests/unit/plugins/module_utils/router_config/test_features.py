@@ -251,3 +251,11 @@ def test_a_default_recipe_has_no_routing_beside_it(make_router: MakeRouter) -> N
 def test_of_recipes_a_router_without_models_has_no_default_model(make_router: MakeRouter) -> None:
     document = render(make_router(ALL_ON, toolsDb=TOOLS), Facts())
     assert by_name(document["routing"])["every_request"]["modelRefs"] == []
+
+
+def test_a_guard_by_way_of_a_projection_is_left_alone(
+    routing: Callable[..., dict[str, Any]],
+) -> None:
+    projections = {"scores": [{"name": "s", "inputs": [{"type": "jailbreak", "name": "mine"}]}]}
+    written = routing({**ALL_ON, **with_own(LAW, projections=projections)})
+    assert "prompt_guard" not in by_name(written)

@@ -348,3 +348,33 @@ def test_algorithms_that_ask_models_are_told_of_in_gateway_mode(
     looper = {"endpoint": "http://gateway.example.com/v1/chat/completions"}
     with_address = {**config, "global": {"integrations": {"looper": looper}}}
     assert problems(make_router(with_address, **spec), Facts()) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"global": {"services": "on"}}, "global.services"),
+        ({"global": {"services": {"response_api": True}}}, "global.services.response_api"),
+        (
+            {"global": {"services": {"observability": {"tracing": "on"}}}},
+            "global.services.observability.tracing",
+        ),
+        ({"global": {"stores": {"memory": True}}}, "global.stores.memory"),
+        ({"global": {"integrations": {"tools": True}}}, "global.integrations.tools"),
+        (
+            {"global": {"model_catalog": {"modules": {"prompt_guard": True}}}},
+            "global.model_catalog.modules.prompt_guard",
+        ),
+        ({"recipes": {"a": 1}}, "recipes"),
+        ({"recipes": [{"name": "a", "routing": "x"}]}, "recipes[0].routing"),
+        (
+            {"recipes": [{"name": "a", "routing": {"decisions": [{"name": "d", "rules": 1}]}}]},
+            "recipes[0].routing.decisions[0].rules",
+        ),
+    ],
+)
+def test_a_part_of_the_wrong_shape_is_told_before_anything_is_made_of_it(
+    config: dict[str, Any], field: str, make_router: MakeRouter
+) -> None:
+    features = {name: {"enabled": True} for name in ("prompt_guard", "tools", "response_cache")}
+    assert fields(make_router({**features, **config})) == {f"spec.config.{field}"}
