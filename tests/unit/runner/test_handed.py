@@ -104,7 +104,9 @@ def test_run_that_ends_early_is_an_error_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Executed, "explanation", "the run was ended by SIGKILL")
-    stage = Stage(tmp_path, tell(STARTED), "print('x' * 100_000)\nprint('oh no')\nsys.exit(4)")
+    stage = Stage(
+        tmp_path, tell(STARTED), "print('x' * 100_000)\nprint()\nprint('oh no')\nsys.exit(4)"
+    )
     with pytest.raises(PlayError) as caught:
         list(stage.events())
     assert str(caught.value).startswith("ansible-playbook (4) ended before its play: ")

@@ -91,3 +91,13 @@ def test_object_that_is_none_of_ours_any_more_is_gone() -> None:
     assert all(isinstance(cr, Gone) for cr in found.values())
     cluster.labels = {"team": "us"}
     assert chosen.read(Key("ai", "0"))["metadata"]["name"] == "0"
+
+
+def test_object_of_a_kind_that_is_not_served_any_more_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FakeCluster, "resource", lambda *_: None)
+    cluster = FakeCluster(Key("ai", "0"))
+    with pytest.raises(Gone):
+        objects(cluster).read(Key("ai", "0"))
+    assert cluster.asked == []

@@ -112,6 +112,13 @@ def test_censored_result_stays_hidden() -> None:
     assert result.reason == "Check: hidden by no_log"
 
 
+@pytest.mark.parametrize("result", [None, "text", {}, {"msg": ""}])
+def test_failure_without_words_is_one(result: Any) -> None:
+    event = failed()
+    event["event_data"]["res"] = result
+    assert outcome(event, FAILED_STATS).reason == "Check: unknown playbook failure"
+
+
 def test_endless_message_is_cut() -> None:
     result = outcome(failed(msg="x" * 100_000), FAILED_STATS)
     assert len(result.failures[0].message) == LONGEST_MESSAGE + 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -76,6 +77,7 @@ class Stage:
         self.left_out: set[str] = set()
         self.busy: set[str] = set()
         self.error: Exception | None = None
+        self.messages: list[str] = []
 
     def events(self, play: Play, variables: Mapping[str, str]) -> Iterator[Json]:
         objects = play.directory / "env" / "objects"
@@ -87,7 +89,8 @@ class Stage:
             if host in self.failed:
                 yield event("runner_on_failed", host=host, task="Apply", res={"msg": "no permit"})
             elif host not in self.busy:
-                yield event("runner_on_ok", host=host, task="Apply", res={})
+                said = {"messages": self.messages}
+                yield event("runner_on_ok", host=host, task="Apply", res=said)
         if self.error:
             raise self.error
         counts = {"processed": dict.fromkeys(hosts, 1), "changed": {}, "dark": {}}
@@ -255,3 +258,52 @@ class TestTogether:
         results = room.run(ANNA, BERT)
         assert results[ANNA] == Reconciled(600, [])
         assert isinstance(results[BERT], Isolate)
+
+
+class TestLog:
+    @pytest.fixture(autouse=True)
+    def _info(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, "wrapper_runner")
+
+    def test_each_of_a_shared_run_is_told_its_job_and_its_duration(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        Room(tmp_path, ANNA, BERT, batch=16).run(ANNA, BERT)
+        lines = [(record.getMessage(), vars(record)["fields"]) for record in caplog.records]
+        assert [message for message, _ in lines] == ["Reconciling"] * 2 + ["Reconciled"] * 2
+        assert [fields["name"] for _, fields in lines] == ["anna", "bert"] * 2
+        assert len({fields["job"] for _, fields in lines}) == 1
+        assert [fields.get("together") for _, fields in lines] == [2, 2, None, None]
+        assert lines[2][1]["duration"] == lines[3][1]["duration"]
+
+    def test_a_run_by_itself_says_what_it_does(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        room = finalizing(tmp_path, ANNA)
+        room.run(ANNA)
+        room.metadata(ANNA)["deletionTimestamp"] = "now"
+        room.run(ANNA)
+        said = [record.getMessage() for record in caplog.records]
+        assert said == ["Reconciling", "Reconciled", "Finalizing", "Reconciled"]
+        jobs = [vars(record)["fields"]["job"] for record in caplog.records]
+        assert jobs[0] == jobs[1] != jobs[2] == jobs[3]
+
+    def test_a_period_that_nobody_understands_is_said_and_not_taken(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        room = Room(tmp_path, ANNA)
+        room.metadata(ANNA)["annotations"] = {ANNOTATION_PERIOD: "soon"}
+        assert room.run(ANNA) == {ANNA: Reconciled(600, [])}
+        (line,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+        assert line.getMessage() == f"Annotation {ANNOTATION_PERIOD} is ignored"
+
+    def test_what_a_run_repeats_is_said_once_until_it_is_forgotten(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        room = Room(tmp_path, ANNA)
+        for room.stage.messages in (["one"], ["one", "two", "two"], ["two"], ["one"]):
+            room.run(ANNA)
+        room.reconciler.forget(ANNA)
+        room.run(ANNA)
+        said = [record.getMessage() for record in caplog.records]
+        assert [text for text in said if text in ("one", "two")] == ["one", "two", "one", "one"]

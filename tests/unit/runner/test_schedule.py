@@ -346,3 +346,11 @@ def test_news_of_others_does_not_shorten_a_retry(schedule: Schedule) -> None:
     now = fail(schedule, 5)
     schedule.hear(ANNA, now - 10)
     assert schedule.take(now - 1) == []
+
+
+def test_what_waits_already_is_not_run_once_more_for_a_nudge(schedule: Schedule) -> None:
+    schedule.add(ANNA)
+    schedule.nudge(ANNA, 0)
+    assert schedule.take(0) == [ANNA]
+    schedule.succeeded(ANNA, 0, None)
+    assert schedule.next_due(0) is None

@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.apply
     ApplyResult,
     apply,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import MERGE_PATCH
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
 )
@@ -464,6 +465,29 @@ class TestWhatIsThereAlready:
         assert [(item.reason, item.blocking) for item in result.problems] == [("Conflict", False)]
         assert set(applied.writes("PATCH")) == set(KINDS) - {"PersistentVolumeClaim"}
         assert actions(result) == dict.fromkeys(set(KINDS) - {"PersistentVolumeClaim"}, "changed")
+
+    def test_a_field_that_somebody_else_has_set_is_the_routers_again(
+        self, applied: Cluster
+    ) -> None:
+        applied.server.client().patch(
+            path_of("ConfigMap"),
+            {"data": {"config.yaml": "threshold: 0.9"}},
+            MERGE_PATCH,
+            {"fieldManager": "kubectl-edit"},
+        )
+        service = applied.live("Service")
+        service["spec"]["ports"] = [{"port": 81}]
+        service["metadata"]["managedFields"].append(
+            {
+                "manager": "team",
+                "operation": "Apply",
+                "fieldsV1": {"f:spec": {"f:ports": {}}},
+            }
+        )
+        wanted = edited("Service", "ConfigMap")
+        assert applied.apply(wanted).problems == []
+        assert applied.live("Service")["spec"]["ports"] == [{"port": 80}]
+        assert applied.live("ConfigMap")["data"] == of_kind("ConfigMap")["data"]
 
     def test_a_deleted_one_comes_back(self, applied: Cluster) -> None:
         del applied.server.objects[path_of("Service")]

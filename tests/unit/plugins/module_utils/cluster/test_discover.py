@@ -11,10 +11,12 @@ import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     Discovery,
     discover,
+    read_router,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from api_server import ApiServer
 
@@ -108,3 +110,42 @@ def test_own_objects_that_cannot_be_listed_are_not_taken_for_missing(
     discovery = found(server)
     assert not discovery.failed
     assert discovery.live is None
+
+
+def test_secrets_are_looked_at_only_when_asked_for(server: ApiServer) -> None:
+    router = Router({"metadata": {"name": "my-router", "namespace": NAMESPACE}, "spec": SPEC})
+    assert not discover(Reads(server.client()), router).failed
+    assert not [item for item in server.log if "/secrets" in item.path]
+
+
+def test_a_batch_reads_no_deployment_of_its_routers_twice(server: ApiServer) -> None:
+    names = [f"router-{number}" for number in range(4)]
+    for name in names[:3]:
+        server.put(
+            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}",
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": metadata.metadata(name, NAMESPACE),
+                "spec": {"replicas": 3},
+            },
+        )
+    reads = Reads(server.client(), {NAMESPACE: names})
+    found = {
+        name: discover(reads, Router({"metadata": {"name": name, "namespace": NAMESPACE}}))
+        for name in names
+    }
+    asked = [
+        item.params.get("fieldSelector", "all")
+        for item in server.log
+        if item.path.endswith("/deployments")
+    ]
+    # Another one of that name, which has not our labels, may be there.
+    assert asked == ["all", "metadata.name=router-3"]
+    assert [bool(found[name].facts.scale) for name in names] == [True, True, True, False]
+
+
+def test_a_router_that_is_not_there_is_named(server: ApiServer) -> None:
+    with pytest.raises(RouterError, match='"nowhere" does not exist in namespace "team"') as raised:
+        read_router(server.client(), "nowhere", NAMESPACE)
+    assert raised.value.problem.reason == "InvalidSpec"

@@ -89,6 +89,24 @@ def test_it_is_written_with_the_version_that_the_run_began_with(cluster: Cluster
     assert ROUTER not in [item.path for item in cluster.server.log]
 
 
+@pytest.mark.parametrize(("pods_wanted", "looks"), [(None, False), (0, False), (1, True)])
+def test_pods_are_looked_at_while_there_is_a_rollout(
+    cluster: Cluster, pods_wanted: int | None, looks: bool
+) -> None:
+    if pods_wanted is not None:
+        made = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "my-router", "namespace": "apps"},
+            "spec": {"replicas": pods_wanted},
+            "status": {"observedGeneration": 1},
+        }
+        cluster.server.put("/apis/apps/v1/namespaces/apps/deployments/my-router", made)
+    cluster.report()
+    asked = [item.path for item in cluster.server.log if item.verb == "GET"]
+    assert ("/api/v1/namespaces/apps/pods" in asked) is looks
+
+
 def test_what_is_so_already_is_not_written(cluster: Cluster) -> None:
     cluster.report()
     cluster.look()
@@ -167,7 +185,13 @@ class TestEvents:
         told = cluster.events()[before:]
         event = next(item for item in told if item["reason"] == "InvalidSpec")
         assert (event["type"], event["action"]) == ("Warning", "ConfigValidFalse")
-        assert event["regarding"]["uid"] == cluster.seen.uid
+        assert event["regarding"] == {
+            "apiVersion": "vllm.ai/v1alpha1",
+            "kind": "SemanticRouter",
+            "name": "my-router",
+            "namespace": "apps",
+            "uid": cluster.seen.uid,
+        }
         assert event["metadata"]["namespace"] == "apps"
         assert "found -1" in event["note"]
         cluster.look()

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import router_status
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
@@ -24,6 +25,7 @@ from seen import (
     LOST,
     NO_CLASS,
     NOT_BUILT,
+    NOW,
     ROLLED_OUT,
     STARTING,
     UNREADABLE,
@@ -213,3 +215,21 @@ def test_what_could_not_be_written_is_not_said_to_be_in_effect(problem: Problem)
     assert after["config"] == before["config"]
     corrected = status(previous=after, owner=edited)
     assert (corrected["appliedGeneration"], corrected["config"]["contract"]) == (4, "0.3")
+
+
+def test_what_is_in_effect_stays_so_however_often_a_mistake_is_looked_at() -> None:
+    edited = router(generation=4)
+    once = status(problems=[INVALID], previous=status(), owner=edited)
+    again = status(problems=[INVALID], previous=once, owner=edited)
+    assert (again["observedGeneration"], again["appliedGeneration"]) == (4, 3)
+
+
+def test_what_a_dry_run_found_stays_while_the_cluster_cannot_be_read() -> None:
+    resource = router().resource
+    annotated = {**resource["metadata"], "annotations": {"vllm.ai/dry-run": "true"}}
+    asked = Router({**resource, "metadata": annotated})
+    change = {"kind": "Service", "name": "my-router", "action": "change", "fields": ["spec.type"]}
+    plan = {"summary": "1 to change", "changes": [change]}
+    found = router_status.build(Situation(asked, ALL_FOUND, [], ROLLED_OUT), NOW, {}, plan)
+    blind = router_status.build(Situation(asked, Facts(), [UNREADABLE]), NOW, found)
+    assert blind["dryRun"] == found["dryRun"] == {"observedGeneration": 3, **plan}

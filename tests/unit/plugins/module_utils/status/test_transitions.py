@@ -86,3 +86,13 @@ def test_another_step_of_waiting_is_not_told() -> None:
 
 def test_nothing_is_told_when_nothing_flips() -> None:
     assert transitions.between(status(), status()) == []
+
+
+@pytest.mark.parametrize("reason", ["PlainTextCredential", "InvalidAnnotation", "FieldsIgnored"])
+def test_a_new_warning_is_told_once_though_nothing_is_bad(reason: str) -> None:
+    def of(reason: str) -> dict[str, Any]:
+        return {"conditions": [{"type": "ConfigValid", "status": "True", "reason": reason}]}
+
+    assert transitions.between(of("Valid"), of(reason)) == of(reason)["conditions"]
+    assert transitions.between(of(reason), of(reason)) == []
+    assert transitions.between(of(reason), of("Valid")) == []
