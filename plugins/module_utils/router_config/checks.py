@@ -52,6 +52,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 
 Document = dict[str, Any]
 
+# What a signal of complexity goes by: examples, or scores of one direction.
+_TWO_SIDES = ({"hard", "easy"}, {"hard_above", "easy_below"}, {"hard_below", "easy_above"})
+
 REASON = "InvalidConfig"
 PARTLY = "PartlyInEffect"
 PLAIN_TEXT = "PlainTextCredential"
@@ -69,6 +72,8 @@ def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Pro
         *_credentials(config, contract),
         *_family_definitions(config, contract),
         *_families(spec, config),
+        *_reasoning(spec, config, contract),
+        *_complexity(config),
     ]
     if any(problem.blocking for problem in found):
         # The document would be made of values already known to be wrong.
@@ -190,7 +195,7 @@ def _families(spec: dict[str, Any], config: dict[str, Any]) -> Iterator[Problem]
     first: dict[str, str] = {}
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
         family = endpoint.get("reasoningFamily")
-        if not family:
+        if not family or endpoint.get("reasoning"):
             continue
         path = ("vllmEndpoints", index, "reasoningFamily")
         used = first.setdefault(endpoint["model"], family)
@@ -206,6 +211,52 @@ def _families(spec: dict[str, Any], config: dict[str, Any]) -> Iterator[Problem]
                 f"another endpoint of the model {endpoint['model']} says {used}, which is used",
                 "Give all endpoints of a model the same family",
                 blocking=False,
+            )
+
+
+def _reasoning(
+    spec: dict[str, Any], config: dict[str, Any], contract: Contract
+) -> Iterator[Problem]:
+    """Of the router's own words in an endpoint."""
+    known = {**KNOWN, **(config.get("reasoning_families") or {})}
+    for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
+        place = ("vllmEndpoints", index)
+        if endpoint.get("catalog") and not contract.has_catalog:
+            yield _remark(
+                (*place, "catalog"),
+                "this router release has no catalog of models",
+                f"Remove it, or {_RELEASE_0_4}",
+            )
+        reasoning = endpoint.get("reasoning") or {}
+        kind, family = reasoning.get("type"), reasoning.get("family")
+        if kind and kind not in contract.reasoning_types:
+            found = f"{kind!r} is not a way to ask a model to think"
+            choices = ", ".join(sorted(contract.reasoning_types))
+            yield _problem((*place, "reasoning", "type"), found, f"Give one of {choices}")
+        if family and not kind and not contract.has_catalog and family not in known:
+            yield _problem(
+                (*place, "reasoning", "family"),
+                f"{family!r} is not a known reasoning family ({', '.join(sorted(known))})",
+                f"Give type and parameter, or {_RELEASE_0_4}",
+            )
+        asked = endpoint.get("reasoningFamily")
+        if asked and reasoning and family not in (None, asked):
+            yield _problem(
+                (*place, "reasoningFamily"),
+                f"reasoning says {family}, which is used",
+                "Remove one of the two",
+                blocking=False,
+            )
+
+
+def _complexity(config: dict[str, Any]) -> Iterator[Problem]:
+    for index, rule in enumerate(config.get("complexity_rules") or []):
+        has = {key for key, value in rule.items() if value is not None}
+        if not any(pair <= has for pair in _TWO_SIDES):
+            yield _problem(
+                ("config", "complexity_rules", index),
+                "nothing tells hard from easy",
+                "Give examples in hard and easy, or the scores hard_above and easy_below",
             )
 
 
@@ -272,7 +323,9 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
     for place, found, remedy in _limits(built, model, contract):
         yield _remark(origin(place, built, contract, model), found, remedy)
     # Tests show that the router takes what we make up ourselves; and loading costs time.
-    if contract.has_schema and (model.sections or model.canonical):
+    if contract.has_schema and (
+        model.sections or model.canonical or any(one.reasoning for one in model.models)
+    ):
         for place, message, meant in violations(built, contract.name):
             where = origin(place, built, contract, model)
             remedy = f"Correct it for router contract {contract.name}"

@@ -30,7 +30,8 @@ class Gone:
     """A key that the contract's router does not have.
 
     path: section and keys, "*" for any list index: "decisions.*.preferred_endpoints". For a key of
-        the whole document, its place there: "providers.defaults.default_model".
+        the whole document, its place there: "providers.defaults.default_model". A section as a
+        whole is blocking.
     instead: what to do, an imperative sentence without a trailing dot.
     blocking: leaving it out would change what the user relies on, so nothing may be written.
     harmless: values that say what this router does anyway; they need no words.
@@ -62,6 +63,7 @@ class Contract:
     plugins: section -> the plugin of a decision through which the section acts.
     reasoning_types: ways of asking a model to think that the router knows.
     has_schema: the package vllm-sr brings a JSON schema of it.
+    has_catalog: the router knows models, and families of them, by name.
     providers, model_cards: write the models.
     adapt: rewrites the content of one section for this contract.
     complete: adds to the whole document what the router would otherwise make up by itself.
@@ -79,6 +81,7 @@ class Contract:
     plugins: dict[str, dict[str, Any]]
     reasoning_types: frozenset[str]
     has_schema: bool
+    has_catalog: bool
     providers: Callable[[RouterConfig], dict[str, Any]]
     model_cards: Callable[[RouterConfig], list[dict[str, Any]]]
     adapt: Callable[[Section, RouterConfig], Any]

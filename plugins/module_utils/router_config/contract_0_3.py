@@ -46,6 +46,15 @@ _GONE = (
         "Remove it; the model's own files say what it is (use_mmbert_32k picks that kind)",
         harmless=(False,),
     ),
+    Gone("decisions.*.reliability", "Remove it, or use an image of release 0.5 or later"),
+    Gone("decisions.*.fallback", "Remove it, or use an image of release 0.5 or later"),
+    *(
+        Gone(f"complexity_rules.*.{key}", f"Give examples, or {_UPGRADE}", blocking=True)
+        for key in ("hard_above", "easy_below", "hard_below", "easy_above")
+    ),
+    Gone("model_deployments", f"Remove it, or {_UPGRADE}", blocking=True),
+    Gone("model_admission", f"Remove it, or {_UPGRADE}", blocking=True),
+    Gone("complexity_model.backend", f"Remove it, or {_UPGRADE}", blocking=True),
     Gone(
         "decisions.*.preferred_endpoints",
         "Remove it; weights in spec.vllmEndpoints decide among the endpoints of a model",
@@ -188,6 +197,11 @@ CONTRACT = Contract(
         "strategy": ("global", "router", "strategy"),
         "complexity_rules": ("routing", "signals", "complexity"),
         "decisions": ("routing", "decisions"),
+        "model_deployments": ("global", "model_catalog", "deployments"),
+        "model_admission": ("global", "model_catalog", "admission"),
+        "complexity_model": ("global", "model_catalog", "modules", "complexity"),
+        "external_models": ("global", "model_catalog", "external"),
+        "streamed_body": ("global", "router", "streamed_body"),
     },
     gone=_GONE,
     moved=_MOVED,
@@ -200,6 +214,7 @@ CONTRACT = Contract(
     },
     reasoning_types=frozenset({"chat_template_kwargs", "reasoning_effort"}),
     has_schema=False,
+    has_catalog=False,
     providers=_providers,
     model_cards=_model_cards,
     adapt=_adapt,

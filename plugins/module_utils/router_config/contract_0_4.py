@@ -33,6 +33,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
+_RELEASE_0_5 = "Remove it, or use an image of release 0.5 or later"
 _OWN_POOL = "Remove it; this router release keeps its own connections"
 
 _GONE = (
@@ -50,6 +51,8 @@ _GONE = (
         "Remove it; the model's own files say what it is (use_mmbert_32k picks that kind)",
         harmless=(False,),
     ),
+    Gone("decisions.*.reliability", _RELEASE_0_5),
+    Gone("decisions.*.fallback", _RELEASE_0_5),
     Gone(
         "decisions.*.preferred_endpoints",
         "Remove it; weights in spec.vllmEndpoints decide among the endpoints of a model",
@@ -100,12 +103,20 @@ def _providers(config: RouterConfig) -> dict[str, Any]:
 def _model(model: Model, config: RouterConfig) -> dict[str, Any]:
     return {
         "name": model.name,
-        **({"reasoning": _reasoning(model.family, config)} if model.family else {}),
+        **({"catalog": model.catalog} if model.catalog else {}),
+        **_thinking(model, config),
         "backend_refs": [
             {"name": ref["name"], "provider": "vllm", **ref}
             for ref in backend_refs(_alike(model.endpoints), model.providers)
         ],
     }
+
+
+def _thinking(model: Model, config: RouterConfig) -> dict[str, Any]:
+    # A name alone may be of a family that this SemanticRouter defines.
+    if model.reasoning and not (model.family and set(model.reasoning) == {"family"}):
+        return {"reasoning": model.reasoning}
+    return {"reasoning": _reasoning(model.family, config)} if model.family else {}
 
 
 def _alike(endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
@@ -159,12 +170,13 @@ def _model_refs(config: RouterConfig) -> list[tuple[Path, dict[str, Any]]]:
 def _pointless_effort(ref: dict[str, Any], config: RouterConfig) -> str:
     """Why the router would refuse the effort asked for here, "" when it would not."""
     effort = ref.get("reasoning_effort")
-    family = next((model.family for model in config.models if model.name == ref["model"]), None)
-    if not effort or not family:
+    model = next((model for model in config.models if model.name == ref["model"]), None)
+    family = model.family if model else None
+    if not effort or not model or not family:
         return ""
     if not ref.get("use_reasoning"):
         return "use_reasoning is not true"
-    efforts = _efforts(family, config)
+    efforts = tuple(model.reasoning.get("levels") or ()) or _efforts(family, config)
     if not efforts:
         return f"models of the reasoning family {family.name} think or do not, without degrees"
     known = ", ".join(efforts)
@@ -207,9 +219,11 @@ def _guard_backend(protocol: str, server: str) -> dict[str, Any]:
 def _guard_server(config: RouterConfig) -> str:
     """Name of the one external model with the role guardrail, "" unless there is exactly one."""
     catalog = (config.canonical.get("global") or {}).get("model_catalog") or {}
+    section = config.sections.get("external_models")
+    listed = catalog.get("external") or (section.value if section else [])
     names = [
         external.get("name") or ""
-        for external in catalog.get("external") or []
+        for external in listed
         if isinstance(external, dict) and external.get("model_role") == "guardrail"
     ]
     return names[0] if len(names) == 1 else ""
@@ -288,6 +302,11 @@ CONTRACT = Contract(
         "strategy": ("global", "router", "strategy"),
         "complexity_rules": ("routing", "signals", "complexity"),
         "decisions": ("routing", "decisions"),
+        "model_deployments": ("global", "model_catalog", "deployments"),
+        "model_admission": ("global", "model_catalog", "admission"),
+        "complexity_model": ("global", "model_catalog", "modules", "complexity"),
+        "external_models": ("global", "model_catalog", "external"),
+        "streamed_body": ("global", "router", "streamed_body"),
     },
     gone=_GONE,
     moved=_MOVED,
@@ -308,6 +327,7 @@ CONTRACT = Contract(
         {"chat_template_kwargs", "reasoning_effort", "reasoning_mode", "top_level_reasoning_effort"}
     ),
     has_schema=True,
+    has_catalog=True,
     providers=_providers,
     model_cards=_model_cards,
     adapt=_adapt,

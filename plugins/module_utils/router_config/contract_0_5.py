@@ -38,6 +38,9 @@ _ONE_EMBEDDING = (
 _ENTRYPOINTS = "Write entrypoints: [{model_names: [that name], recipe: default}]"
 _MODULES = "global.model_catalog.modules"
 
+# What 0.4 has not, and this release has.
+_BACK = ("decisions.*.reliability", "decisions.*.fallback")
+
 _GONE = (
     # The router takes neither of them, and falls back to its own embedding model.
     Gone("embedding_models.bert_model_path", _ONE_EMBEDDING),
@@ -250,7 +253,7 @@ def _check(config: RouterConfig) -> list[Problem]:
 CONTRACT = replace(
     contract_0_4.CONTRACT,
     name="0.5",
-    gone=(*contract_0_4.CONTRACT.gone, *_GONE),
+    gone=(*(gone for gone in contract_0_4.CONTRACT.gone if gone.path not in _BACK), *_GONE),
     moved=(*contract_0_4.CONTRACT.moved, *_MOVED),
     # It asks models at the addresses of backend_refs, and looks at no endpoint of a looper.
     calling_algorithms=frozenset(),

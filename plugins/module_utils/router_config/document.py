@@ -128,7 +128,7 @@ def _give_priorities(routing: dict[str, Any]) -> None:
 def _without_gone(section: Section, contract: Contract) -> Section:
     value = section.value
     for gone in contract.gone:
-        if gone.steps[0] == section.name:
+        if gone.steps[0] == section.name and len(gone.steps) > 1:
             value = _without(value, gone.steps[1:])
     return replace(section, value=value)
 

@@ -656,8 +656,9 @@ _OWN = {
     "reasoning_families": Effect(
         (), OPERATOR, "for models whose entry in spec.vllmEndpoints names the family"
     ),
-    "default_reasoning_effort": Effect(
-        (), ROUTER, "in decisions that switch reasoning on and name no effort"
+    **dict.fromkeys(
+        ("default_reasoning_effort", "reasoning_effort"),
+        Effect((), ROUTER, "in decisions that switch reasoning on and name no effort"),
     ),
 }
 

@@ -42,12 +42,18 @@ class Provider:
 
 @dataclass(frozen=True)
 class Model:
-    """One model and every endpoint that serves it. providers: of those outside, by their name."""
+    """One model and every endpoint that serves it. providers: of those outside, by their name.
+
+    reasoning: how it is told to think in the router's own form, which goes before the family.
+    catalog: its name in the router's catalog.
+    """
 
     name: str
     endpoints: tuple[Endpoint, ...]
     loras: tuple[dict[str, Any], ...] = ()
     family: ReasoningFamily | None = None
+    reasoning: dict[str, Any] = field(default_factory=dict)
+    catalog: str = ""
     providers: dict[str, Provider] = field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 # Keys are told by their ending, so that the free parts (algorithm, plugins) are covered too.
 _NUMERIC = re.compile(
     r"(^|_)(threshold|rate|probability|weight|temperature|strength|tradeoff|discount|penalty)$"
+    r"|^(hard|easy)_(above|below)$"
 )
 _FRACTIONS = frozenset(
     {

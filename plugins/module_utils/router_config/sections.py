@@ -50,12 +50,18 @@ SOURCES: dict[str, tuple[Path, ...]] = {
     "strategy": (("strategy",),),
     "complexity_rules": (("complexity_rules",),),
     "decisions": (("decisions",),),
+    "model_deployments": (("model_deployments",),),
+    "model_admission": (("model_admission",),),
+    "complexity_model": (("complexity_model",),),
+    "external_models": (("external_models",),),
+    "streamed_body": (("streamed_body",),),
 }
 
 # Keys of spec.config that are the SemanticRouter's own, in no contract's document.
 FLAT_KEYS = frozenset(
     {str(path[0]) for paths in SOURCES.values() for path in paths}
-    | {"contract", "bert_model", "reasoning_families", "default_reasoning_effort"}
+    | {"contract", "bert_model", "reasoning_families"}
+    | {"default_reasoning_effort", "reasoning_effort"}
 )
 
 
@@ -90,7 +96,9 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
         models=_models(spec, facts, config),
         default_model=default_model(spec),
         families=tuple(_given_families(config).values()),
-        default_reasoning_effort=config.get("default_reasoning_effort") or "",
+        default_reasoning_effort=config.get("reasoning_effort")
+        or config.get("default_reasoning_effort")
+        or "",
         has_tools=bool(spec.get("toolsDb")),
         behind_gateway=is_gateway_mode(spec),
         knows_users=auth.is_wanted(spec),
@@ -129,12 +137,17 @@ def _model(
     wanted = next(
         (entry["reasoningFamily"] for entry in entries if entry.get("reasoningFamily")), ""
     )
+    reasoning = next((dict(entry["reasoning"]) for entry in entries if entry.get("reasoning")), {})
     loras = {lora["name"]: lora for entry in entries for lora in entry.get("loras") or []}
     return Model(
         name=name,
         endpoints=tuple(resolved.get(entry["name"]) or unresolved(entry) for entry in entries),
         loras=tuple(dict(lora) for lora in loras.values()),
-        family=families.get(wanted) or _known_family(wanted),
+        family=_family_of(reasoning, name, families)
+        or families.get(wanted)
+        or _known_family(wanted),
+        reasoning=reasoning,
+        catalog=next((entry["catalog"] for entry in entries if entry.get("catalog")), ""),
         providers={entry["name"]: _provider(entry) for entry in entries if is_external(entry)},
     )
 
@@ -157,6 +170,17 @@ def _given_families(config: dict[str, Any]) -> dict[str, ReasoningFamily]:
         )
         for name, family in (config.get("reasoning_families") or {}).items()
     }
+
+
+def _family_of(
+    reasoning: dict[str, Any], model: str, families: dict[str, ReasoningFamily]
+) -> ReasoningFamily | None:
+    """What the router's own form says, as a family: one by its name, or of this model alone."""
+    name = reasoning.get("family") or ""
+    if reasoning.get("type"):
+        parameter = reasoning.get("parameter") or ""
+        return ReasoningFamily(name or model, reasoning["type"], parameter, given=True)
+    return families.get(name) or _known_family(name)
 
 
 def _known_family(name: str) -> ReasoningFamily | None:
