@@ -14,3 +14,8 @@ def test_pods_that_share_a_volume_may_be_spread_softly_or_by_the_users_own_affin
     assert problems(with_spec(topologySpreadConstraints=[hard], affinity={}, **shared)) == []
     many = {"enabled": True, "accessMode": "ReadWriteMany"}
     assert problems(with_spec(topologySpreadConstraints=[hard], replicas=2, persistence=many)) == []
+
+
+def test_a_source_that_is_null_is_none() -> None:
+    volume = {"name": "scratch", "emptyDir": {}, "secret": None}
+    assert problems(with_spec(extraVolumes=[volume])) == []

@@ -15,6 +15,28 @@ def test_a_disabled_cache_needs_no_host() -> None:
     assert problems(with_spec(config={"response_cache": cache})) == []
 
 
+@pytest.mark.parametrize(
+    ("backend", "connection", "field"),
+    [
+        ("redis", {"password_secret_ref": {"key": "word"}}, "connection.password_secret_ref"),
+        ("valkey", {"password_secret_ref": {"key": "word"}}, "connection.password_secret_ref"),
+        (
+            "milvus",
+            {"auth": {"password_secret_ref": {"key": "word"}}},
+            "connection.auth.password_secret_ref",
+        ),
+    ],
+)
+def test_a_reference_to_a_secret_has_a_name(
+    backend: str, connection: dict[str, Any], where: str
+) -> None:
+    server = {"connection": {"host": "cache", **connection}}
+    cache = {"enabled": True, "backend_type": backend, backend: server}
+    found = [problem.field for problem in problems(with_spec(config={"response_cache": cache}))]
+    field = f"spec.config.response_cache.{backend}.{where}.password_secret_ref.name"
+    assert field in found
+
+
 def open_leaves(node: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Leaves without a type: thresholds and the like."""
     if "type" not in node:

@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from bad_input import problems, with_spec
 
+ENOUGH = {"requests": {"cpu": "1"}}
+
 
 def test_a_disabled_autoscaler_may_hold_any_numbers() -> None:
     assert problems(with_spec(autoscaling={"minReplicas": 5, "maxReplicas": 2})) == []
+
+
+def test_an_autoscaler_may_have_one_number() -> None:
+    autoscaling = {"enabled": True, "minReplicas": 2, "maxReplicas": 2}
+    assert problems(with_spec(autoscaling=autoscaling)) == []
 
 
 @pytest.mark.parametrize(
@@ -17,10 +24,12 @@ def test_a_disabled_autoscaler_may_hold_any_numbers() -> None:
     [
         ({"resources": {"requests": {"memory": "3Gi"}}}, ["spec.resources.requests.cpu"]),
         ({"resources": {"limits": {"cpu": "1"}}}, []),
+        ({"resources": ENOUGH}, []),
         (
             {"extraContainers": [{"name": "a", "image": "a"}]},
             ["spec.extraContainers[0].resources.requests.cpu"],
         ),
+        ({"extraContainers": [{"name": "a", "image": "a", "resources": ENOUGH}]}, []),
         ({"envoy": {"resources": {}}}, ["spec.envoy.resources.requests.cpu"]),
         ({}, []),
     ],

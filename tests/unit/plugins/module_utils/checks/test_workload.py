@@ -33,3 +33,14 @@ def test_images_of_every_usual_form_are_accepted(image: dict[str, Any]) -> None:
 def test_a_variable_of_the_operators_own_is_named_as_without_effect() -> None:
     found = problems(with_spec(env=[{"name": "CONFIG_FILE", "value": "/tmp/other.yaml"}]))  # noqa: S108
     assert [(problem.field, problem.blocking) for problem in found] == [("spec.env[0].name", False)]
+
+
+def test_the_file_of_the_configuration_is_the_operators() -> None:
+    (found,) = problems(with_spec(args=["--config=/tmp/other.yaml"]))
+    assert (found.field, found.blocking) == ("spec.args[0]", True)
+
+
+def test_a_privileged_container_may_say_that_it_escalates() -> None:
+    context = {"privileged": True, "allowPrivilegeEscalation": True}
+    assert problems(with_spec(securityContext=context)) == []
+    assert problems(with_spec(securityContext={"privileged": True})) == []
