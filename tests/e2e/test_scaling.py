@@ -173,6 +173,58 @@ def test_what_the_autoscaler_does_makes_the_operator_write_nothing(
     assert written == []
 
 
+def test_the_number_of_somebody_elses_autoscaler_is_left_alone_and_told(
+    operator: Operator, router: SemanticRouter, pods: Pods
+) -> None:
+    router.spec["replicas"] = 1
+    router.apply()
+    router.wait_for("Ready")
+    foreign_autoscaler(router)
+    pods.scale(4)
+    pods.wait_for(4)
+    eventually(lambda: not pods.is_ours, 60, "the operator to leave the number alone")
+    run_again(router)
+    assert pods.wanted == 4
+    message = router.condition("Available")["message"]
+    assert "HorizontalPodAutoscaler keda-hpa of somebody else sets this number" in message
+
+    router.spec["autoscaling"] = AUTOSCALING
+    router.apply()
+    assert router.wait_for("Degraded")["reason"] == "PodsScaledAlready"
+    assert f"HorizontalPodAutoscaler/{router.name}" not in router.objects()
+    assert (pods.wanted, pods.numbers) == (4, {1, 4})
+
+
+def foreign_autoscaler(router: SemanticRouter) -> None:
+    """As KEDA makes one."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": router.name}
+    manifest = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "keda-hpa"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 8},
+    }
+    router.kubectl("create", "-n", router.namespace, "-f", "-", stdin=json.dumps(manifest))
+
+
+def test_the_scale_subresource_sets_the_replicas_and_says_which_pods_to_measure(
+    operator: Operator, router: SemanticRouter, pods: Pods
+) -> None:
+    router.apply()
+    router.wait_for("Ready")
+    path = f"/apis/vllm.ai/v1alpha1/namespaces/{router.namespace}/semanticrouters/{router.name}"
+    found = json.loads(router.kubectl("get", "--raw", f"{path}/scale"))
+    names = {name for name, _ in router.pods()}
+    listed = router.kubectl(
+        "get", "pods", "-n", router.namespace, f"-l={found['status']['selector']}", "-o", "name"
+    )  # fmt: skip
+    assert {line.removeprefix("pod/") for line in listed.splitlines()} == names != set()
+    router.kubectl(
+        "scale", "semanticrouter", router.name, "--replicas=3", "-n", router.namespace
+    )  # fmt: skip
+    pods.wait_for(3)
+
+
 def test_switching_autoscaling_off_keeps_the_pods_until_replicas_is_changed(
     operator: Operator, router: SemanticRouter, pods: Pods
 ) -> None:

@@ -29,6 +29,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
+# The status of a Deployment whose pods come and go is written all the time.
+_ATTEMPTS = 3
+
 
 def is_due(live: Manifest, router: Router) -> bool:
     """The former operator still owns fields of an object that the router is about to apply.
@@ -42,10 +45,21 @@ def is_due(live: Manifest, router: Router) -> bool:
 
 def take_over(client: Client, live: Manifest, router: Router) -> Manifest:
     """Give its fields to us. No value changes, and no pod: the apply that comes next does that."""
-    entries = managed_fields.taken_over(live, router)
-    version = live["metadata"]["resourceVersion"]
-    patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
-    return client.patch(resources.path(live), patch, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
+    path = resources.path(live)
+    for _ in range(_ATTEMPTS):
+        entries = managed_fields.taken_over(live, router)
+        if entries is None:
+            return live
+        version = live["metadata"]["resourceVersion"]
+        patch = {"metadata": {"managedFields": entries, "resourceVersion": version}}
+        try:
+            return client.patch(path, patch, MERGE_PATCH, {"fieldManager": FIELD_MANAGER})
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            conflict = error
+        live = client.get(path) or live
+    raise conflict
 
 
 def as_new(desired: Manifest) -> Manifest:
