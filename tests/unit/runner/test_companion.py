@@ -84,6 +84,17 @@ def test_each_ring_has_another_sound(started: Companion, cluster: FakeCluster) -
     assert first != second
 
 
+def test_patience_depends_on_whether_the_last_ring_was_in_vain(
+    started: Companion, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[bool] = []
+    monkeypatch.setattr(started._queue, "succeeded", lambda _, __, changed: ends.append(changed))
+    started.take(told("in-vain", changed=False))
+    started.take(told("for-good", changed=True))
+    cluster.groups = [SERVED]
+    eventually(lambda: sorted(ends) == [False, True], 5, "both rings")
+
+
 def test_router_without_a_doorbell_is_left_to_the_period(
     started: Companion, cluster: FakeCluster
 ) -> None:

@@ -30,6 +30,7 @@ class FakeCluster:
         self.refused: set[str] = set()
         self.unserved: set[str] = set()
         self.watches: list[tuple[str, str, queue.Queue[dict[str, Any]]]] = []
+        self.ended: list[str] = []
         self.lock = threading.Lock()
 
     def happen(self, kind: str, collection: str, name: str, version: str, **labels: str) -> None:
@@ -66,8 +67,11 @@ class FakeCluster:
         events: queue.Queue[dict[str, Any]] = queue.Queue()
         with self.lock:
             self.watches.append((path, query.get("fieldSelector", ""), events))
-        while True:
-            yield events.get()
+        try:
+            while True:
+                yield events.get()
+        finally:
+            self.ended.append(f"{path} {query.get('fieldSelector', '')}".strip())
 
     def get(self, path: str) -> dict[str, Any]:
         assert path == "/apis"
@@ -188,6 +192,30 @@ def test_what_no_run_reads_any_more_is_not_told(
     eventually(lambda: len(cluster.watched) == 3, 5, "the third watch")
     cluster.happen("ADDED", SERVICES, "c", "1")
     news.wait_for(BEN)
+
+
+def test_state_that_the_run_has_seen_is_no_news_when_it_comes(
+    observer: Observer, cluster: FakeCluster, news: News
+) -> None:
+    observer.follow(ANNA, named({"a": "1", "b": ""}))
+    # Nothing there yet: that is another state than the run saw.
+    news.wait_for(ANNA)
+    eventually(lambda: len(cluster.watched) == 2, 5, "both watches")
+    cluster.happen("ADDED", SERVICES, "a", "1")
+    observer.follow(BEN, named({"b": ""}))
+    cluster.happen("ADDED", SERVICES, "b", "1")
+    eventually(lambda: BEN in news.keys, 5, "the news that came last")
+    assert sorted(news.keys) == [ANNA, ANNA, BEN]
+
+
+def test_watch_that_no_run_needs_any_more_ends_with_its_next_event(
+    observer: Observer, cluster: FakeCluster
+) -> None:
+    observer.follow(ANNA, named({"a": ""}))
+    eventually(lambda: cluster.watched, 5, "the watch")
+    observer.follow(ANNA, named({}))
+    cluster.happen("ADDED", SERVICES, "a", "1")
+    eventually(lambda: cluster.ended == [f"{SERVICES} metadata.name=a"], 5, "its end")
 
 
 def test_many_namespaces_are_watched_together(

@@ -88,8 +88,9 @@ def test_every_problem_that_is_of_reads_is_one_that_there_is() -> None:
     assert set(REASONS) >= requeue_after.OF_READS
 
 
-def test_whoever_annotates_the_router_has_it_looked_at_whatever_is_watched() -> None:
-    situation = Situation(annotated("1h"), ALL_FOUND, [], ROLLED_OUT)
+@pytest.mark.parametrize("period", ["1h", requeue_after.SETTLED])
+def test_whoever_annotates_the_router_has_it_looked_at_whatever_is_watched(period: str) -> None:
+    situation = Situation(annotated(period), ALL_FOUND, [], ROLLED_OUT)
     assert not requeue_after.reads_suffice(situation)
 
 
