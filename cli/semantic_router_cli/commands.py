@@ -518,8 +518,8 @@ def migrate(
     display.yaml_file("".join(item.text() for item in migrated))
     for item in migrated:
         for place, text in item.remarks:
-            display.remark(f"{place}: {text}.")
+            (display.error if place in item.lost else display.remark)(f"{place}: {text}.")
         for problem in item.problems():
             (display.error if problem.blocking else display.remark)(str(problem))
     blocking = [p for item in migrated for p in item.problems() if p.blocking]
-    raise typer.Exit(NO if blocking else 0)
+    raise typer.Exit(NO if blocking or any(item.lost for item in migrated) else 0)

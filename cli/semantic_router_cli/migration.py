@@ -1,6 +1,7 @@
 """`kubectl sr migrate`: older SemanticRouters and Helm values become one of this CRD. Pure.
 
-What cannot be carried over is named, with what to do instead; nothing is dropped in silence.
+What cannot be carried over is named, with what to do instead; nothing is dropped in silence, and
+what somebody would miss is lost, which ends the command with 1.
 """
 
 from __future__ import annotations
@@ -39,22 +40,41 @@ _SAME = (
     "livenessProbe", "readinessProbe", "persistence", "toolsDb", "args", "ingress", "service",
     "serviceAccount", "extraVolumes", "extraVolumeMounts",
 )  # fmt: skip
-# What has no place in a spec, and what takes its place.
-_ELSEWHERE = {
+# What nobody misses, and why.
+_POINTLESS = {
     "rbac": "the operator creates what the pods need",
     "nameOverride": "metadata.name is the name",
+    "safetyGuards": "there is none: keep replicas at 1 while learning state is local",
+}
+# What has no place in a spec, and what takes its place.
+_ELSEWHERE = {
     "dashboard": "it is not the operator's: keep the chart for it, or deploy it by itself",
     "dependencies": "run these stores by themselves and give their hosts in spec.config",
-    "safetyGuards": "there is none: keep replicas at 1 while learning state is local",
     "observability": "see docs/guide/monitoring.md for alerts and dashboards",
     "knowledgeBases": "mount them with spec.extraVolumes and spec.extraVolumeMounts",
-    "envFromSecrets": "name the Secrets in spec.envFrom",
 }
 _SUBCHARTS = frozenset(
     {"semantic-cache-redis", "response-api-redis", "semantic-cache-milvus", "jaeger", "prometheus",
      "grafana"}
 )  # fmt: skip
-_HELM_KEYS = frozenset({*_SAME, *_ELSEWHERE, "replicaCount", "config", "env", "extraEnv"})
+_HELM_KEYS = frozenset(
+    {
+        *_SAME,
+        *_ELSEWHERE,
+        *_POINTLESS,
+        "replicaCount",
+        "config",
+        "env",
+        "extraEnv",
+        "envFromSecrets",
+    }
+)
+# Of a listener, what Envoy's has from elsewhere, and what the chart has in every file.
+_OF_THE_OPERATOR = frozenset({"name", "address", "port"})
+_CHARTS_TIMEOUT = "300s"
+_GRPC_PORT = 50051
+# Of a backend reference, what an entry of spec.vllmEndpoints says as well.
+_SAID = frozenset({"name", "endpoint", "base_url", "protocol", "weight", "type", "provider"})
 
 # Keys of the router's configuration from before it had providers, routing and global.
 _OLD_FLAT = frozenset(
@@ -72,15 +92,25 @@ _NOT_A_LABEL = re.compile(r"[^a-z0-9-]+")
 
 @dataclass
 class Migration:
-    """The new object, and what a person has to look at: (place in the file, what became of it)."""
+    """The new object, and what a person has to look at: (place in the file, what became of it).
+
+    lost: places of what has no way over, and would be missed.
+    """
 
     resource: Manifest
     remarks: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     def say(self, place: str, text: str) -> None:
         """Once each."""
         if (place, text) not in self.remarks:
             self.remarks.append((place, text))
+
+    def lose(self, place: str, text: str) -> None:
+        """Says it, and that somebody has to see to it before the object takes the other's place."""
+        self.say(place, text)
+        if place not in self.lost:
+            self.lost.append(place)
 
     def problems(self) -> list[Problem]:
         """What is still wrong with the new object."""
@@ -92,7 +122,10 @@ class Migration:
 
     def text(self) -> str:
         """YAML, the remarks and problems as comments above it."""
-        lines = [f"# {place}: {text}." for place, text in self.remarks]
+        lines = [
+            f"# {'Lost: ' if place in self.lost else ''}{place}: {text}."
+            for place, text in self.remarks
+        ]
         lines += [f"# To do: {problem}" for problem in self.problems()]
         head = ["# Made by `kubectl sr migrate`.", *(["# Look at:"] if lines else []), *lines]
         return "---\n" + "".join(f"{line}\n" for line in head) + yaml_text(self.resource)
@@ -171,6 +204,8 @@ def _from_values(values: dict[str, Any], name: str, namespace: str | None) -> Mi
     env = [*(values.pop("env", None) or []), *(values.pop("extraEnv", None) or [])]
     if env:
         spec["env"] = env
+    _env_from(spec, values.pop("envFromSecrets", None), migration)
+    _way_in(spec, values.pop("gateway", None) or {}, migration)
     config = values.pop("configOverride", None) or values.pop("config", None)
     values.pop("config", None)
     if config:
@@ -222,13 +257,89 @@ def _skip_processing(spec: dict[str, Any], router: Mapping[str, Any]) -> None:
         section["skip_processing"] = {"enabled": wanted}
 
 
+def _env_from(spec: dict[str, Any], secrets: Any, migration: Migration) -> None:
+    for secret in secrets or []:
+        if isinstance(secret, str):
+            spec.setdefault("envFrom", []).append({"secretRef": {"name": secret}})
+        elif isinstance(secret, dict) and isinstance(secret.get("name"), str):
+            kept = {key: secret[key] for key in ("name", "optional") if key in secret}
+            spec.setdefault("envFrom", []).append({"secretRef": kept})
+        else:
+            migration.lose("envFromSecrets", "not carried over: name the Secrets in spec.envFrom")
+
+
+def _way_in(spec: dict[str, Any], gateway: Mapping[str, Any], migration: Migration) -> None:
+    """The newer chart's gateway: how requests come to the router."""
+    mode = gateway.get("mode") or ""
+    if mode == "standalone":
+        migration.say("gateway.mode", "Envoy in the pod is the way in, and asks the router")
+        if isinstance(gateway.get("port"), int):
+            port = gateway["port"]
+            spec.setdefault("service", {}).setdefault("api", {})["port"] = port
+            migration.say("gateway.port", "became spec.service.api.port")
+    elif mode:
+        advice = "name the Gateway in spec.gateway.existingRef"
+        migration.lose("gateway.mode", f"not carried over: for {mode}, {advice}")
+    elsewhere = {
+        "tls": "end TLS in front of the router, at an Ingress, a Route or a Gateway",
+        "apiKeys": "check keys in front of the router: nothing does here",
+    }
+    for key, value in gateway.items():
+        if key in ("mode", "enabled") or (key == "port" and mode == "standalone"):
+            continue
+        if not _is_nothing(value) and not _is_off(value) and not _is_hollow(value):
+            advice = elsewhere.get(key, "the CRD has no such field")
+            migration.lose(f"gateway.{key}", f"not carried over: {advice}")
+
+
+def _is_hollow(value: Any) -> bool:
+    """A section of the chart whose every key is unset."""
+    return isinstance(value, dict) and all(_is_nothing(v) or _is_hollow(v) for v in value.values())
+
+
+def _listeners(config: dict[str, Any], migration: Migration) -> None:
+    """What somebody asks of one is kept, or said to be lost; Envoy's is made of the service."""
+    found = config.pop("listeners", None)
+    if not isinstance(found, list) or not found:
+        return
+    migration.say("spec.config.listeners", "left out: the operator writes them from spec.service")
+    kept: list[dict[str, Any]] = []
+    for index, listener in enumerate(found):
+        place = f"spec.config.listeners[{index}]"
+        if not isinstance(listener, dict) or listener.get("port") == _GRPC_PORT:
+            continue
+        asked = {
+            key: value
+            for key, value in listener.items()
+            if key not in _OF_THE_OPERATOR and not _is_nothing(value) and not _is_hollow(value)
+        }
+        timeout = asked.pop("timeout", _CHARTS_TIMEOUT)
+        if any(_is_http(other) for other in found[:index]):
+            migration.lose(place, "not carried over: Envoy has one listener")
+        elif timeout != _CHARTS_TIMEOUT:
+            kept = [{"timeout": timeout}]
+        for key in asked:
+            advice = "do it in front of the router, at an Ingress, a Route or a Gateway"
+            migration.lose(f"{place}.{key}", f"not carried over: {advice}")
+    if kept:
+        config["listeners"] = kept
+
+
+def _is_http(listener: Any) -> bool:
+    return isinstance(listener, dict) and listener.get("port") != _GRPC_PORT
+
+
 def _leftovers(values: dict[str, Any], migration: Migration) -> None:
     for key, value in values.items():
         if _is_nothing(value) or _is_off(value):
             continue
         if key in _SUBCHARTS:
             continue
-        migration.say(key, f"not carried over: {_ELSEWHERE.get(key, 'the CRD has no such field')}")
+        if key in _POINTLESS:
+            migration.say(key, f"not carried over: {_POINTLESS[key]}")
+            continue
+        advice = _ELSEWHERE.get(key, "the CRD has no such field")
+        migration.lose(key, f"not carried over: {advice}")
 
 
 def _is_nothing(value: Any) -> bool:
@@ -257,8 +368,7 @@ def _modernise(config: dict[str, Any], migration: Migration) -> None:
     """Older names of sections and leaves."""
     bert = config.pop("bert_model", None)
     if isinstance(bert, dict):
-        _embedding_model(config, bert)
-        migration.say("spec.config.bert_model", "became the embedding model of embedding_models")
+        _embedding_model(config, bert, migration)
     if "semantic_cache" in config and "response_cache" not in config:
         config["response_cache"] = config.pop("semantic_cache")
         migration.say("spec.config.semantic_cache", "is called response_cache now")
@@ -273,10 +383,7 @@ def _modernise(config: dict[str, Any], migration: Migration) -> None:
             migration.say(
                 f"spec.config.observability.tracing.{group}.{alias}", f"is called {now} now"
             )
-    if config.pop("listeners", None):
-        migration.say(
-            "spec.config.listeners", "left out: the operator writes them from spec.service"
-        )
+    _listeners(config, migration)
 
 
 def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
@@ -297,7 +404,8 @@ def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
         )
 
 
-def _embedding_model(config: dict[str, Any], bert: Mapping[str, Any]) -> None:
+def _embedding_model(config: dict[str, Any], bert: Mapping[str, Any], migration: Migration) -> None:
+    migration.say("spec.config.bert_model", "became the embedding model of embedding_models")
     section = config.setdefault("embedding_models", {})
     if "use_cpu" in bert:
         section.setdefault("use_cpu", bert["use_cpu"])
@@ -306,7 +414,10 @@ def _embedding_model(config: dict[str, Any], bert: Mapping[str, Any]) -> None:
         settings.setdefault("min_score_threshold", bert["threshold"])
     if not section:
         del config["embedding_models"]
-    if "model_id" in bert:
+    if router_config.contract(Router(migration.resource).spec) not in ("0.3", "0.4"):
+        said = "left out: routers of this release embed with a model of their own"
+        migration.say("spec.config.bert_model.model_id", said)
+    elif "model_id" in bert:
         # The CRD's section has no name for it; the router's own document has.
         place = config
         for step in ("global", "model_catalog", "embeddings", "semantic"):
@@ -329,7 +440,7 @@ def _extract_backends(spec: dict[str, Any], config: dict[str, Any], migration: M
     for key in sorted(_OLD_FLAT & set(config)):
         del config[key]
         advice = "`vllm-sr config migrate` turns it into routing and providers, for spec.config"
-        migration.say(f"config.{key}", f"not carried over: {advice}")
+        migration.lose(f"config.{key}", f"not carried over: {advice}")
 
 
 def _from_flat(config: dict[str, Any], migration: Migration) -> list[dict[str, Any]]:
@@ -337,14 +448,14 @@ def _from_flat(config: dict[str, Any], migration: Migration) -> list[dict[str, A
     models = config.pop("model_config", None) or {}
     if not endpoints:
         return []
-    config.pop("default_model", None)
+    _default_model(config, migration)
     found = []
     for endpoint in endpoints:
         place = f"config.vllm_endpoints {endpoint.get('name')}"
         address = f"{endpoint.get('address', '')}:{endpoint.get('port', '')}"
         backend = _backend(address)
         if backend is None:
-            migration.say(place, f"not carried over: {_advice(address)}")
+            migration.lose(place, f"not carried over: {_advice(address)}")
             continue
         served = [
             name
@@ -352,12 +463,28 @@ def _from_flat(config: dict[str, Any], migration: Migration) -> list[dict[str, A
             if endpoint.get("name") in (model.get("preferred_endpoints") or [])
         ] or list(endpoint.get("models") or [])
         if not served:
-            migration.say(place, "not carried over: no model names it in preferred_endpoints")
+            migration.lose(place, "not carried over: no model names it in preferred_endpoints")
         for name in served:
             family = (models.get(name) or {}).get("reasoning_family")
             weight = endpoint.get("weight")
             found.append(_entry(str(endpoint.get("name")), name, backend, weight, family))
+        for key in endpoint.keys() - {"name", "address", "port", "weight", "models"}:
+            migration.lose(f"{place} {key}", "not carried over: say it in spec.config.providers")
+    for name, model in models.items():
+        for key in sorted((model or {}).keys() - {"preferred_endpoints", "reasoning_family"}):
+            migration.lose(
+                f"config.model_config {name} {key}",
+                "not carried over: say it in spec.config.providers.models or routing.modelCards",
+            )
     return found
+
+
+def _default_model(config: dict[str, Any], migration: Migration) -> None:
+    name = config.pop("default_model", None)
+    if name:
+        older = router_config.contract(Router(migration.resource).spec) == "0.3"
+        defaults = config.setdefault("providers", {}).setdefault("defaults", {})
+        defaults.setdefault("default_model" if older else "model", name)
 
 
 def _from_providers(providers: dict[str, Any], migration: Migration) -> list[dict[str, Any]]:
@@ -377,6 +504,9 @@ def _from_providers(providers: dict[str, Any], migration: Migration) -> list[dic
                 continue
             label = str(reference.get("name") or name)
             found.append(_entry(label, name, backend, reference.get("weight"), family))
+            if reference.keys() - _SAID:
+                # How the router is to ask it, with which key say, is its own document's to say.
+                stays.append(reference)
         rest = {key: value for key, value in model.items() if key != "backend_refs" or stays}
         if stays:
             rest["backend_refs"] = stays
@@ -482,4 +612,4 @@ def _drop_unknown(spec: dict[str, Any], migration: Migration) -> None:
     known = crd.schema()["properties"]["spec"]["properties"]
     for key in sorted(set(spec) - set(known)):
         del spec[key]
-        migration.say(f"spec.{key}", "not carried over: the CRD has no such field")
+        migration.lose(f"spec.{key}", "not carried over: the CRD has no such field")

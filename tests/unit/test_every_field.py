@@ -98,7 +98,10 @@ NEAREST = {
         r"\1",
         _FILE,
     ),
-    r"spec\.vllmEndpoints\[\]\.(reasoningFamily|loras\[\]\.description)": ("spec.config", _FILE),
+    r"spec\.vllmEndpoints\[\]\.(reasoningFamily|reasoning|catalog|loras\[\]\.description)": (
+        "spec.config",
+        _FILE,
+    ),
     r"spec\.vllmEndpoints\[\]\.backend\.external\.(url|provider|apiVersion|headers\.\*)": (
         "spec.config",
         _FILE,

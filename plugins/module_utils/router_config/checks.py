@@ -271,7 +271,7 @@ def _gone(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         for path, gone, _value in document.leftovers(section, contract):
             found = f"routers of contract {contract.name} have no such key"
             found += "" if gone.blocking else "; it is left out"
-            yield _problem(path, found, gone.instead, blocking=gone.blocking)
+            yield (_problem if gone.blocking else _remark)(path, found, gone.instead)
 
 
 def _looper(built: Document, model: RouterConfig, contract: Contract) -> Iterator[Problem]:

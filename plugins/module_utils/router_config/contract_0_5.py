@@ -238,7 +238,7 @@ def _check(config: RouterConfig) -> list[Problem]:
         *contract_0_4.CONTRACT.check(config),
         *(
             Problem(
-                "InvalidConfig",
+                "PartlyInEffect",
                 field_path(section.written_at(change.path)),
                 change.found,
                 change.remedy,

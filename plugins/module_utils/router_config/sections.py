@@ -138,14 +138,18 @@ def _model(
         (entry["reasoningFamily"] for entry in entries if entry.get("reasoningFamily")), ""
     )
     reasoning = next((dict(entry["reasoning"]) for entry in entries if entry.get("reasoning")), {})
+    if reasoning and wanted and not reasoning.keys() & {"family", "type"}:
+        reasoning = {"family": wanted, **reasoning}
     loras = {lora["name"]: lora for entry in entries for lora in entry.get("loras") or []}
     return Model(
         name=name,
         endpoints=tuple(resolved.get(entry["name"]) or unresolved(entry) for entry in entries),
         loras=tuple(dict(lora) for lora in loras.values()),
-        family=_family_of(reasoning, name, families)
-        or families.get(wanted)
-        or _known_family(wanted),
+        family=(
+            _family_of(reasoning, name, families)
+            if reasoning
+            else families.get(wanted) or _known_family(wanted)
+        ),
         reasoning=reasoning,
         catalog=next((entry["catalog"] for entry in entries if entry.get("catalog")), ""),
         providers={entry["name"]: _provider(entry) for entry in entries if is_external(entry)},

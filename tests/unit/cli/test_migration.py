@@ -37,7 +37,7 @@ def test_what_was_valid_before_is_valid_after(path: Any) -> None:
 
 def test_bert_model_becomes_the_embedding_model() -> None:
     bert = {"model_id": "models/mom", "threshold": "0.6", "use_cpu": True}
-    config = from_config(bert_model=bert).resource["spec"]["config"]
+    config = from_config(bert_model=bert, contract="0.4").resource["spec"]["config"]
 
     assert "bert_model" not in config
     assert config["embedding_models"] == {
@@ -155,8 +155,9 @@ def test_the_flat_configuration_of_early_routers_gives_its_endpoints() -> None:
     (entry,) = migrated.resource["spec"]["vllmEndpoints"]
 
     assert (entry["name"], entry["model"], entry["reasoningFamily"]) == ("e1", "qwen", "qwen3")
-    assert "config" not in migrated.resource["spec"]
+    assert migrated.resource["spec"]["config"] == {"providers": {"defaults": {"model": "qwen"}}}
     assert "vllm-sr config migrate" in remarks(migrated)
+    assert migrated.lost == ["config.categories"]
 
 
 def test_values_of_the_chart_become_the_fields_of_the_same_meaning() -> None:
@@ -213,7 +214,7 @@ def test_what_is_off_or_empty_is_not_worth_a_word(key: str, value: Any) -> None:
 def test_the_result_is_yaml_with_its_remarks_as_comments() -> None:
     text = from_values(dashboard={"enabled": True}).text()
 
-    assert "# dashboard: not carried over" in text
+    assert "# Lost: dashboard: not carried over" in text
     assert yaml.safe_load(text)["kind"] == "SemanticRouter"
 
 
