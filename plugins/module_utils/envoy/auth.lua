@@ -137,9 +137,9 @@ local function refuse(handle, status, code, message, challenge)
   else
     headers["retry-after"] = "5"
   end
-  -- Else the router would be asked about this answer: only a route says that it is not.
+  -- Else the router would be asked about this answer: only a route says that it is not, and a
+  -- header that changes makes Envoy look for the route again.
   handle:headers():replace(SETTINGS.refused, "true")
-  handle:clearRouteCache()
   handle:respond(headers, string.format(SETTINGS.answer, message, code))
 end
 
