@@ -35,6 +35,7 @@ Manifests = list[Manifest]
 Params = Mapping[str, Any]
 
 JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
 # Without a second, plainer form to fall back to.
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -42,7 +43,6 @@ MERGE_PATCH = "application/merge-patch+json"
 # As kubectl asks since 1.25: a field that the API server does not know is refused. Without, it is
 # dropped from objects of a CRD, and nobody hears of it.
 STRICT = {"fieldValidation": "Strict"}
-JSON_PATCH = "application/json-patch+json"
 
 _VERSION = re.compile(r'^\s*"?version"?:\s*"?([\w.+-]+)', re.MULTILINE)
 
