@@ -172,7 +172,13 @@ class Observer:
             return ""
         if not demand.name:
             self._lists.setdefault(demand.collection, set()).add(demand)
-        self._plans.setdefault(demand.kind, {})[demand] = demand
+        plan = self._plans.setdefault(demand.kind, {})
+        whole = Scope(demand.kind)
+        if whole in self._followed and interests.requirements(demand.selector) is not None:
+            # To plan for a thousand anew with each of them would take its time.
+            plan[demand] = whole
+            return ""
+        plan[demand] = demand
         return demand.kind
 
     def _drop(self, key: Key, demand: Demand) -> str:
