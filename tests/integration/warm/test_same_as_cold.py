@@ -35,6 +35,8 @@ VARYING = (
     (re.compile(r"\b\d+:\d\d:\d\d\.\d+\b"), "DURATION"),
     (re.compile(r"(\"(?:pid|duration|start|end)\": )[^,}]+"), r"\1VARYING"),
     (re.compile(r"<\d+>"), "<PID>"),
+    # Core 2.18 tells where a task was when its time was over.
+    (re.compile(r"<frame at 0x[0-9a-f]+"), "<frame at ADDRESS"),
 )
 
 
