@@ -69,8 +69,11 @@ def install() -> str:
     python = ENVIRONMENT / "bin" / "python"
     if not python.exists():
         venv.create(ENVIRONMENT, with_pip=True)
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--pre", "--upgrade", schema.PACKAGE], check=True)
+    quietly = ["--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [python, "-m", "pip", "install", *quietly, "--pre", "--upgrade", schema.PACKAGE],
+        check=True,
+    )
     code = f"from importlib.metadata import version; print(version({schema.PACKAGE!r}))"
     found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     return found.stdout.strip()

@@ -20,7 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     discovery,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -317,7 +317,15 @@ def _listeners(config: dict[str, Any], migration: Migration) -> None:
         if any(_is_http(other) for other in found[:index]):
             migration.lose(place, "not carried over: Envoy has one listener")
         elif timeout != _CHARTS_TIMEOUT:
-            kept = [{"timeout": timeout}]
+            port = ports.pod_ports(Router(migration.resource).spec).listener
+            kept = [
+                {
+                    "name": f"http-{port}",
+                    "address": "0.0.0.0",  # noqa: S104
+                    "port": port,
+                    "timeout": timeout,
+                }
+            ]
         for key in asked:
             advice = "do it in front of the router, at an Ingress, a Route or a Gateway"
             migration.lose(f"{place}.{key}", f"not carried over: {advice}")

@@ -227,10 +227,10 @@ def _adapt(section: Section, config: RouterConfig) -> Any:
 def _with(value: dict[str, Any], change: _Change) -> dict[str, Any]:
     if change.value is not None:
         return dict(replaced(value, change.path, change.value))
-    key, *rest = change.path
-    if not rest:
-        return {name: child for name, child in value.items() if name != key}
-    return {**value, key: _with(value[key], replace(change, path=tuple(rest)))}
+    *above, key = change.path
+    part = at(value, tuple(above))
+    rest = {name: child for name, child in part.items() if name != key}
+    return dict(replaced(value, tuple(above), rest))
 
 
 def _check(config: RouterConfig) -> list[Problem]:

@@ -226,7 +226,9 @@ def _with_bert_model(sections: dict[str, Section], bert: Any) -> dict[str, Secti
         older["use_cpu"] = bert["use_cpu"]
     if "threshold" in bert:
         older["embedding_config"] = {"min_score_threshold": with_numbers(bert)["threshold"]}
-    elsewhere = {path: ("config", "bert_model", key) for path, key in _BERT_KEYS.items()}
+    elsewhere: dict[Path, Path] = {
+        path: ("config", "bert_model", key) for path, key in _BERT_KEYS.items()
+    }
     newer = sections.get("embedding_models")
     if not newer:
         source = ("config", "bert_model")

@@ -238,3 +238,65 @@ def test_defaults_of_an_older_document_get_the_names_that_later_routers_read() -
     assert made["reasoning_families"] == families
     assert [problem for problem in later.problems() if problem.blocking] == []
     assert older.resource["spec"]["config"]["providers"]["defaults"] == defaults
+
+
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        ({"gateway": {"mode": "standalone", "port": 8899}}, []),
+        ({"gateway": {"mode": "standalone", "tls": {"secretName": ""}}}, []),
+        ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}}}, ["gateway.tls"]),
+        ({"gateway": {"mode": "standalone", "apiKeys": ["sk-1"]}}, ["gateway.apiKeys"]),
+        ({"gateway": {"mode": "extproc"}}, ["gateway.mode"]),
+        ({"envFromSecrets": ["keys"]}, []),
+        ({"rbac": {"create": True}, "nameOverride": "x"}, []),
+        ({"somethingNew": {"enabled": True}}, ["somethingNew"]),
+        ({"config": {"listeners": [{"name": "grpc-50051", "port": 50051, "timeout": "300s"},
+                                   {"name": "http-8080", "port": 8080, "timeout": "300s"}]}}, []),
+        ({"config": {"listeners": [{"port": 8899, "api_keys": ["sk-1"], "models": ["m"]}]}},
+         ["spec.config.listeners[0].api_keys", "spec.config.listeners[0].models"]),
+        ({"config": {"listeners": [{"port": 8080}, {"port": 8081}]}}, ["spec.config.listeners[1]"]),
+        ({"config": {"vllm_endpoints": [{"name": "e", "address": "vllm", "port": 80,
+                                         "models": ["m"], "api_key": "sk-1"}],
+                     "model_config": {"m": {"access_key": "sk-2"}}}},
+         ["config.vllm_endpoints e api_key", "config.model_config m access_key"]),
+    ],
+)  # fmt: skip
+def test_what_has_no_way_over_is_said_to_be_lost(values: dict[str, Any], lost: list[str]) -> None:
+    migrated = from_values(**values)
+
+    assert migrated.lost == lost
+    assert "sk-1" not in migrated.text()
+
+
+def test_a_port_of_the_newer_chart_is_that_of_the_service() -> None:
+    spec = from_values(gateway={"mode": "standalone", "port": 8899}).resource["spec"]
+
+    assert spec["service"] == {"api": {"port": 8899}}
+
+
+def test_secrets_of_the_environment_are_kept() -> None:
+    spec = from_values(envFromSecrets=["keys", {"name": "more", "optional": True}]).resource["spec"]
+
+    assert spec["envFrom"] == [
+        {"secretRef": {"name": "keys"}},
+        {"secretRef": {"name": "more", "optional": True}},
+    ]
+
+
+def test_a_timeout_that_somebody_chose_is_kept() -> None:
+    migrated = from_config(listeners=[{"name": "http", "port": 8899, "timeout": "90s"}])
+
+    (listener,) = migrated.resource["spec"]["config"]["listeners"]
+    assert (listener["port"], listener["timeout"]) == (8080, "90s")
+    assert [str(problem) for problem in migrated.problems() if problem.blocking] == []
+
+
+def test_how_a_model_is_asked_stays_in_the_document() -> None:
+    migrated = from_endpoint("vllm.models.svc:8000", api_key_env="KEY", weight=1)
+    spec = migrated.resource["spec"]
+
+    assert [entry["model"] for entry in spec["vllmEndpoints"]] == ["m"]
+    (model,) = spec["config"]["providers"]["models"]
+    assert model["backend_refs"][0]["api_key_env"] == "KEY"
+    assert migrated.lost == []
