@@ -208,7 +208,13 @@ def play(control_plane: ControlPlane, tmp_path: Path, *tasks: dict[str, Any]) ->
 def test_the_action_reads_the_router_by_name(
     control_plane: ControlPlane, kubectl: Kubectl, namespace: str, tmp_path: Path
 ) -> None:
-    create(kubectl, namespace, semantic_router(namespace, SERVICE), service("vllm-qwen"))
+    create(
+        kubectl,
+        namespace,
+        semantic_router(namespace, SERVICE),
+        service("vllm-qwen"),
+        endpoint_slice("vllm-qwen"),
+    )
     result = play(
         control_plane,
         tmp_path,
@@ -243,7 +249,13 @@ def test_the_action_fails_for_a_router_that_is_not_there(
 def test_the_modules_answer_like_the_operator(
     control_plane: ControlPlane, kubectl: Kubectl, namespace: str, tmp_path: Path
 ) -> None:
-    create(kubectl, namespace, semantic_router(namespace, SERVICE), service("vllm-qwen"))
+    create(
+        kubectl,
+        namespace,
+        semantic_router(namespace, SERVICE),
+        service("vllm-qwen"),
+        endpoint_slice("vllm-qwen"),
+    )
     result = play(
         control_plane,
         tmp_path,
