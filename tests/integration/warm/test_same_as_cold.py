@@ -118,7 +118,7 @@ def in_process(make: Callable[..., Case]) -> Iterator[Case]:
 
     yield one("outcomes")
     yield one("outcomes", 3)
-    yield one("own", 3, fails=True)
+    yield one("own", 3)
     yield one("failure", 3, fails=True)
     yield one("lost", 3, fails=True)
     yield one("crash", fails=True)
