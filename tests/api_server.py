@@ -30,7 +30,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
 
 Manifest = dict[str, Any]
 
-_GROUPS = ("apps", "autoscaling", "events.k8s.io", "networking.k8s.io", "policy", "storage.k8s.io")
+_GROUPS = (
+    *("apps", "autoscaling", "discovery.k8s.io", "events.k8s.io"),
+    *("networking.k8s.io", "policy", "storage.k8s.io"),
+)
 _ADDRESS = re.compile(
     r"(?P<collection>/(?:api|apis/(?P<group>[^/]+))/[^/]+(?:/namespaces/[^/]+)?/(?P<plural>[a-z]+))"
     r"(?:/(?P<name>[^/]+)(?P<status>/status)?)?"

@@ -117,7 +117,7 @@ def slow_program(directory: Path, name: str, other: str) -> Path:
     """Is at work until the other one is too; refuses if that takes too long."""
     program = directory / name
     program.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "vllm-sr version: 0.4.0"; exit; }}\n'
+        f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "vllm-sr version: 0.5.0"; exit; }}\n'
         f"touch {directory}/{name}.started\n"
         f"for _ in $(seq 100); do [ -e {directory}/{other}.started ] && exit 0; sleep 0.1; done\n"
         "exit 1\n"
@@ -162,7 +162,7 @@ def test_validate_shows_field_and_remedy_of_a_wrong_field() -> None:
 def test_a_program_that_refuses_fails_the_file_with_its_own_words(tmp_path: Path) -> None:
     refuses = tmp_path / "vllm-sr"
     refuses.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && { echo "vllm-sr version: 0.4.0"; exit; }\n'
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "vllm-sr version: 0.5.0"; exit; }\n'
         "echo 'no such decision'; exit 1\n"
     )
     refuses.chmod(0o755)
@@ -174,7 +174,7 @@ def test_a_program_that_refuses_fails_the_file_with_its_own_words(tmp_path: Path
 
 def installed(prefix: Path, source: str) -> Path:
     """The router's validator as pip installs it."""
-    package = prefix / "lib" / "python3" / "site-packages" / "vllm_sr-0.4.0.dist-info"
+    package = prefix / "lib" / "python3" / "site-packages" / "vllm_sr-0.5.0.dist-info"
     program = prefix / "bin" / "vllm-sr"
     for file, text in (
         (package / "RECORD", "../../../bin/vllm-sr,,\n"),
@@ -210,7 +210,7 @@ def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
     (result,) = json.loads(done.stdout)
     said = next(item for item in result["judgements"] if item["judge"] == "router")
     assert said["verdict"] == "not asked"
-    assert "vllm-sr==0.4.*" in said["said"]
+    assert "vllm-sr==0.5.*" in said["said"]
 
 
 def test_what_kubectl_get_prints_of_all_routers_is_a_file_of_routers() -> None:
@@ -288,7 +288,7 @@ def test_explain_says_who_reads_a_field() -> None:
     said = " ".join(done.stdout.split())
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "contract 0.3, 0.4 read by nobody: nothing checks the keys" in said
+    assert "contract 0.3, 0.4, 0.5 read by nobody: nothing checks the keys" in said
     (reading,) = json.loads(run("explain", "config.tools", "-o", "json").stdout)["readings"]
     assert reading["reader"] == "the router"
     unknown = run("explain", "spec.confg")

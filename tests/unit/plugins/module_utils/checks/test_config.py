@@ -44,7 +44,9 @@ def open_leaves(node: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 CONFIG_SCHEMA = crd.schema()["properties"]["spec"]["properties"]["config"]
-FRACTIONS = list(open_leaves(CONFIG_SCHEMA))
+# Scores, which have no bounds.
+SCORES = {"hard_above", "easy_below", "hard_below", "easy_above"}
+FRACTIONS = [path for path in open_leaves(CONFIG_SCHEMA) if path[-1] not in SCORES]
 RULE_EXAMPLE = {"name": "code", "hard": {"candidates": ["a"]}, "easy": {"candidates": ["b"]}}
 
 

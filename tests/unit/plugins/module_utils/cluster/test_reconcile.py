@@ -17,10 +17,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import m
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from api_server import ApiServer, Manifest, Request
+from endpoint_slices import endpoint_slice
 
 NAMESPACE, NAME = "team", "my-router"
 ROUTER = f"/apis/vllm.ai/v1alpha1/namespaces/{NAMESPACE}/semanticrouters/{NAME}"
 SERVICES = f"/api/v1/namespaces/{NAMESPACE}/services"
+SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
 NOW = "2026-11-28T10:00:00.000000Z"
 SPEC: dict[str, Any] = {
@@ -50,6 +52,7 @@ class Cluster:
                 "spec": {"ports": [{"port": 8000}]},
             },
         )
+        self.server.put(f"{SLICES}/vllm-addresses", endpoint_slice("vllm"))
         self.server.put(
             ROUTER,
             {
