@@ -104,7 +104,8 @@ def start(
     config_yaml = router_config.render(resource, facts)
     moved = {rendered.admin: admin, rendered.looper: looper}
     settings = config_yaml["global"]["integrations"]["looper"]
-    settings["endpoint"] = settings["endpoint"].replace(str(rendered.looper), str(looper))
+    if "endpoint" in settings:
+        settings["endpoint"] = settings["endpoint"].replace(str(rendered.looper), str(looper))
     router = StubRouter(config_yaml, router_config.contract(resource.spec), grpc)
     if router_is_up:
         stack.enter_context(router)

@@ -40,6 +40,8 @@ _ALLOWED_METHODS = {
 _LOOPER_ALGORITHMS = {
     "0.3": {"confidence", "ratings", "remom"},
     "0.4": {"confidence", "fusion", "ratings", "remom"},
+    # It asks models' backends past Envoy, so there is nothing to show.
+    "0.5": set(),
 }
 _LOOPER_HEADERS = ("x-vsr-internal-auth", "x-vsr-looper-request", "x-vsr-looper-decision")
 
