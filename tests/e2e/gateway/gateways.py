@@ -7,6 +7,7 @@ from typing import Any
 
 from control_plane import Kubectl
 from e2e.semantic_router import SemanticRouter
+from endpoint_slices import endpoint_slice
 
 
 def attach(router: SemanticRouter, **more: Any) -> None:
@@ -51,6 +52,11 @@ def create_gateway(
 
 def publish(router: SemanticRouter, service: str, port_name: str, host: str, port: int) -> None:
     """An EndpointSlice of the Service, as its controller would make it for pods that answer."""
+    # In place of the one that only says that somebody is there.
+    made_before = endpoint_slice(service)["metadata"]["name"]
+    router.kubectl(
+        *("delete", "endpointslice", made_before, "-n", router.namespace, "--ignore-not-found")
+    )
     manifest = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
