@@ -189,7 +189,8 @@ def running_operator(
         yield started
         assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
         assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
-    assert not installation.refused(plane), "the operator lacks a right: see config/rbac"
+    refused = installation.refused(plane)
+    assert not refused, f"the operator lacks a right, see config/rbac: {refused}"
 
 
 _stock_operators: list[Operator] = []

@@ -253,6 +253,12 @@ def test_of_the_api_groups_those_are_noted_that_matter() -> None:
     assert its_own.notes == [{"collection": "/apis", "seen": {"a.io": "v1,v1beta1", "b.io": ""}}]
 
 
+def test_what_a_router_hears_of_in_another_way_is_not_noted() -> None:
+    _, its_own = noting(**{BUDGETS: [item("theirs", "3")]})
+    assert len(its_own.list_unnoted(BUDGETS)) == 1
+    assert its_own.notes == []
+
+
 def test_the_routers_own_objects_are_not_noted() -> None:
     _, its_own = noting(**{AI_SERVICES: [item("my-router", "1")]})
     its_own.own(ROUTER, SERVICE)
