@@ -271,7 +271,7 @@ def _read_budgets(reads: Reads, router: Router) -> Sighting:
 
 
 def _read_autoscalers(reads: Reads, router: Router) -> Sighting:
-    # Its status moves every 15 seconds, and what it does moves the Deployment, which wakes its owner.
+    # Its status moves every 15 seconds; what it does moves the Deployment, which wakes its owner.
     path = resources.collection_path(_AUTOSCALER, router.namespace)
     return _seen(lambda: reads.list_unnoted(path))
 
