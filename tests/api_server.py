@@ -222,6 +222,9 @@ class ApiServer:
         after = _applied(before, wanted, manager)
         if before is None:
             after["metadata"] |= {"uid": f"uid-{next(self._numbers)}", "generation": 1}
+            if after["kind"] == "SemanticRouter":
+                # The default of its CRD.
+                after["status"] = {"observedGeneration": -1}
         return self._kept(request, at, before, after)
 
     def _merge(self, request: Request, at: str) -> Manifest:

@@ -68,6 +68,7 @@ Manifest = dict[str, Any]
 
 # Beyond those that the operator can own.
 READ_KINDS = (
+    Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", 0),
     Resource("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices", 0),
     Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways", 0),
     Resource("gateway.networking.k8s.io/v1", "GatewayClass", "gatewayclasses", 0, namespaced=False),

@@ -2,7 +2,8 @@
 """Models that somebody else serves, outside of the cluster.
 
 A spec names them in two places: in spec.vllmEndpoints, with a backend of type external, and in the
-router's own words, as spec.config.providers.models[].backend_refs[].base_url.
+router's own words, as base_url or endpoint of spec.config.providers.models[].backend_refs. Behind a
+Gateway nothing leads to the latter.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
 
 TYPE_EXTERNAL = "external"
 
@@ -52,7 +56,7 @@ def is_external(entry: Mapping[str, Any]) -> bool:
 
 def provider_entries(spec: Mapping[str, Any]) -> list[Entry]:
     """What spec.config.providers says of such models, in the form of spec.vllmEndpoints."""
-    listed = at(spec, _PROVIDERS)
+    listed = None if is_gateway_mode(spec) else at(spec, _PROVIDERS)
     return [
         entry
         for model in (listed if isinstance(listed, list) else [])
@@ -70,12 +74,20 @@ def _entries_of(model: Mapping[str, Any]) -> Iterator[Entry]:
     references = model.get("backend_refs")
     for index, reference in enumerate(references if isinstance(references, list) else []):
         # Nobody has looked at the shape of this part yet.
-        if isinstance(reference, Mapping) and parsed(reference.get("base_url")):
+        url = _url_of(reference) if isinstance(reference, Mapping) else ""
+        if parsed(url):
             weight = reference.get("weight")
             yield {
                 "name": f"{model['name']}/{reference.get('name') or index}",
                 "model": model["name"],
                 # The router takes 0 for unset.
                 "weight": weight if isinstance(weight, int) and weight > 0 else 1,
-                "backend": {"type": TYPE_EXTERNAL, "external": {"url": reference["base_url"]}},
+                "backend": {"type": TYPE_EXTERNAL, "external": {"url": url}},
             }
+
+
+def _url_of(reference: Mapping[str, Any]) -> str:
+    if reference.get("base_url"):
+        return str(reference["base_url"])
+    endpoint = reference.get("endpoint")
+    return f"{reference.get('protocol') or 'http'}://{endpoint}" if endpoint else ""

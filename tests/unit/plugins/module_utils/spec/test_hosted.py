@@ -48,14 +48,18 @@ def test_what_the_routers_own_words_add_comes_after_the_endpoints() -> None:
     wanted = spec(
         {"name": "first", "base_url": "https://a.example/v1", "weight": 3},
         {"base_url": "https://b.example"},
-        {"name": "inside", "endpoint": "vllm:8000"},
+        {"name": "third", "endpoint": "models.example:443", "protocol": "https"},
+        {"name": "nowhere"},
         "nonsense",
     )
-    here, first, second = model_entries(wanted)
+    here, first, second, third = model_entries(wanted)
     assert here == LOCAL
     assert (first["name"], first["model"], first["weight"]) == ("hosted/first", "hosted", 3)
     assert first["backend"] == {"type": "external", "external": {"url": "https://a.example/v1"}}
     assert (second["name"], second["weight"]) == ("hosted/1", 1)
+    assert third["backend"]["external"] == {"url": "https://models.example:443"}
+    gateway = {"existingRef": {"name": "public", "namespace": "default"}}
+    assert model_entries({**wanted, "gateway": gateway}) == [LOCAL]
 
 
 @pytest.mark.parametrize("models", [None, "nonsense", [None], [{"backend_refs": []}]])
