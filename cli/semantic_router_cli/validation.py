@@ -30,6 +30,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 _SECONDS = 120
+_INCOMPLETE = re.compile(r"(ModuleNotFoundError|ImportError): ")
 _NOISE = re.compile(r"^\[[^\]]*\]\[\d+\]\[(?:info|warning|debug|trace)\]")
 _RELEASE = re.compile(r"(\d+\.\d+)\.\d+")
 # How each release of the router's command line spells it.
@@ -226,6 +227,9 @@ def _by_program(name: Judge, command: list[str], text: str, said: str) -> Judgem
         for line in (done.stdout + done.stderr).splitlines()
         if line.strip() and not _NOISE.match(line)
     ]
+    if lines and _INCOMPLETE.match(lines[-1]):
+        # Installed without what it needs, as whoever only wants its schema does.
+        return Judgement(name, Verdict.NOT_ASKED, f"{said}: {command[0]} cannot run: {lines[-1]}")
     return Judgement(name, Verdict.FAILED, "\n".join(lines) or f"exit code {done.returncode}")
 
 

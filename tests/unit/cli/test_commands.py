@@ -294,3 +294,15 @@ def test_explain_says_who_reads_a_field() -> None:
     unknown = run("explain", "spec.confg")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "spec.confg" in unknown.stderr
+
+
+def test_a_validator_that_lacks_what_it_needs_is_not_asked(tmp_path: Path) -> None:
+    program = tmp_path / "vllm-sr"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "vllm-sr version: 0.5.0"; exit; }\n'
+        "echo \"ModuleNotFoundError: No module named 'huggingface_hub'\" >&2; exit 1\n"
+    )
+    program.chmod(0o755)
+    done = run("validate", SIMPLE, "--vllm-sr", program, "--envoy", "no-such-program")
+    assert done.returncode == 0, done.stdout
+    assert "cannot run" in " ".join(done.stdout.split())
