@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SemanticRouter
 from endpoint_slices import endpoint_slice
 from examples import SAMPLES, facts, sample
+from integration.data_path.certificates import server_side
 from integration.data_path.envoy_process import validate
 from integration.test_router_contract import VALIDATE, vllm_sr
 from playbook import Reconcile
@@ -207,7 +209,10 @@ def test_the_router_release_accepts_the_configuration_of_every_sample(
 
 @pytest.mark.parametrize("name", [n for n in SAMPLES if "gateway" not in n], ids=short)
 def test_envoy_accepts_the_bootstrap_of_every_sample(name: str, tmp_path: Path) -> None:
-    file = tmp_path / "envoy.yaml"
-    file.write_text(files(name)["envoy.yaml"], encoding="utf-8")
+    file, ca = tmp_path / "envoy.yaml", tmp_path / "ca.pem"
+    server_side(ca, "issuer.example.com")
+    # What the pod has in its containers.
+    here = re.sub(r"/etc/envoy-ca/\S+|/etc/ssl/certs/\S+", str(ca), files(name)["envoy.yaml"])
+    file.write_text(here, encoding="utf-8")
     result = validate(file)
     assert result.returncode == 0, result.stderr
