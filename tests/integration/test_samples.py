@@ -42,7 +42,8 @@ NO_PROMETHEUS = ("Degraded", "MonitoringApiMissing")
 # is not listed waits for its backends alone.
 UNUSUAL: dict[str, tuple[Outcome, Outcome]] = {
     "air_gapped": (("Ready", "VolumeClaimNotFound"), RUNNING),
-    "every_field": (ALONE, NO_PROMETHEUS),
+    # A hosted model is there whatever the cluster has.
+    "every_field": (("BackendsResolved", "SomeBackendsUnresolved"), NO_PROMETHEUS),
     "every_field.every-field-0-3": (ALONE, NO_ROUTES),
     "every_field.every-field-gateway": (NO_GATEWAYS, NO_GATEWAYS),
     "gateway": (NO_GATEWAYS, NO_GATEWAYS),

@@ -184,7 +184,11 @@ def _pointless_effort(ref: dict[str, Any], config: RouterConfig) -> str:
 
 
 def _model_cards(config: RouterConfig) -> list[dict[str, Any]]:
-    return [model_card(model) for model in config.models]
+    # The card of a model that the catalog has is the catalog's, by its name there.
+    return [
+        {**model_card(model), **({"name": model.catalog} if model.catalog else {})}
+        for model in config.models
+    ]
 
 
 def _adapt(section: Section, config: RouterConfig) -> Any:
