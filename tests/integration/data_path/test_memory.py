@@ -102,7 +102,8 @@ def test_what_many_clients_send_at_once_stays_within_the_memory_limit(
     statuses = Counter(answer.status for answer in answers)
     # Of what is not counted, Envoy breaks off what it has begun to read, as a last resort.
     is_counted = path == CHAT and size > MIB
-    assert statuses.keys() <= ({200, 503} if is_counted else {200, 503, BROKEN_OFF})
+    # 502: on a busy machine the backend, a test's, may hang up on what waits for it.
+    assert statuses.keys() <= {200, 502, 503, *([] if is_counted else [BROKEN_OFF])}
     assert statuses[200] > 0
     refused = [answer for answer in answers if answer.status == 503]
     assert {answer.json["error"]["code"] for answer in refused} <= {"overloaded"}
