@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
@@ -15,10 +14,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth imp
     is_wanted,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
-    is_host_name,
     is_subdomain,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 _KEYS, _JWT = "spec.auth.apiKeys", "spec.auth.jwt"
 
@@ -49,20 +48,12 @@ def _issuers(spec: Spec) -> Problems:
         if first != index:
             found = f'"{name}" is the issuer of {_JWT}[{first}] too'
             yield invalid(f"{path}.issuer", found, "Keep one, with the audiences of both")
-        if not _is_fetchable(entry["jwksUri"]):
+        if not parsed(entry["jwksUri"]):
             found = f'"{entry["jwksUri"]}" leads to no host'
             remedy = "Copy jwks_uri from the issuer's /.well-known/openid-configuration"
             yield invalid(f"{path}.jwksUri", found, remedy)
         name = (entry.get("caRef") or {}).get("name")
         yield from object_name_problems(name, f"{path}.caRef.name", "a ConfigMap", is_subdomain)
-
-
-def _is_fetchable(uri: str) -> bool:
-    try:
-        url = urlsplit(uri)
-        return is_host_name(url.hostname or "") and url.port != 0
-    except ValueError:
-        return False
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (

@@ -24,6 +24,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
     is_gateway_mode,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 # What names a model or a LoRA adapter: the router says in a header which it selects.
 _MODEL = re.compile(r"[!-~]+")
@@ -105,7 +106,7 @@ def _service(service: Spec, path: str) -> Problems:
 
 
 def _external(external: Spec, path: str) -> Problems:
-    if not hosted.parsed(external["url"]):
+    if not parsed(external["url"]):
         found = f'"{external["url"]}" is no URL of a host'
         yield invalid(f"{path}.url", found, "Give one such as https://api.openai.com/v1")
     if external.get("apiVersion") and external["provider"] != "azure-openai":

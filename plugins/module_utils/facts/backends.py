@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, hosted
@@ -30,6 +29,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 # With KServe's own TLS, and before any Service was seen.
 KSERVE_PREDICTOR_PORT = 8443
@@ -43,7 +43,6 @@ TYPE_SERVICE = "service"
 
 LABEL_SERVICE_NAME = "kubernetes.io/service-name"
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAMES_IN_A_MESSAGE = 5
 
 # One entry of spec.vllmEndpoints.
@@ -100,7 +99,7 @@ def endpoint(
 
 
 def _external(entry: Entry) -> Endpoint:
-    url = hosted.parsed((entry["backend"].get("external") or {}).get("url"))
+    url = parsed((entry["backend"].get("external") or {}).get("url"))
     if not url:
         return unresolved(entry, "BackendIncomplete", "backend.external has no URL of a host")
     message = f"{url.host} is outside of the cluster: whether it answers is not known here"
@@ -208,15 +207,11 @@ def _of_predictor(known: Endpoint, reading: BackendReading) -> Endpoint | None:
 def _of_url(known: Endpoint, inference_service: Manifest) -> Endpoint | None:
     """Where the InferenceService itself says that it is reached inside the cluster."""
     address = (inference_service.get("status") or {}).get("address") or {}
-    try:
-        url = urlsplit(str(address.get("url") or ""))
-        port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
-    except ValueError:
+    url = parsed(address.get("url"))
+    at = service_at(url.host) if url else None
+    if not url or not at:
         return None
-    at = service_at(url.hostname or "")
-    if not at or url.scheme not in _DEFAULT_PORTS:
-        return None
-    return replace(known, service=at[0], namespace=at[1], port=port, scheme=url.scheme)
+    return replace(known, service=at[0], namespace=at[1], port=url.port, scheme=url.scheme)
 
 
 def _why_not_ready(inference_service: Manifest) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -16,12 +15,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.identity
     USER_GROUPS_HEADER,
     USER_ID_HEADER,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 # In Envoy's container.
 _KEYS_DIRECTORY = "/etc/envoy-keys"
 _CA_DIRECTORY = "/etc/envoy-ca"
 _CA_FILE = "ca.crt"
-_HTTPS_PORT = 443
 
 # Where the router looks for the user of a request, unless its configuration says otherwise.
 _IDENTITY = ("config", "global", "services", "authz", "identity")
@@ -45,7 +44,7 @@ class KeySecret:
 class Issuer:
     """An entry of spec.auth.jwt.
 
-    host, port: of jwks_uri.
+    host, port: of jwks_uri; "" and 0 while nobody has refused one that leads to no host.
     ca: ConfigMap and key; None for the CAs that the image brings.
     volume, ca_file: where the CA is mounted.
     """
@@ -101,14 +100,14 @@ def issuers(spec: Mapping[str, Any]) -> list[Issuer]:
 
 
 def _issuer(index: int, entry: Mapping[str, Any]) -> Issuer:
-    url, ca = urlsplit(entry["jwksUri"]), entry.get("caRef")
+    url, ca = parsed(entry["jwksUri"]), entry.get("caRef")
     return Issuer(
         field=f"spec.auth.jwt[{index}]",
         name=str(entry["issuer"]),
         audiences=tuple(entry["audiences"]),
         jwks_uri=str(entry["jwksUri"]),
-        host=url.hostname or "",
-        port=url.port or _HTTPS_PORT,
+        host=url.host if url else "",
+        port=url.port if url else 0,
         ca=(str(ca["name"]), str(ca["key"])) if ca else None,
         volume=f"issuer-ca-{index}",
         ca_directory=f"{_CA_DIRECTORY}/{index}",

@@ -9,45 +9,20 @@ Gateway nothing leads to the latter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 TYPE_EXTERNAL = "external"
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _PROVIDERS = ("config", "providers", "models")
 
 # An entry of spec.vllmEndpoints, or what stands for one.
 Entry = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Url:
-    """Where a server is. scheme: "http" or "https". port: 1..65535."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-def parsed(text: Any) -> Url | None:
-    """None for what is no http(s) URL of a host name."""
-    try:
-        url = urlsplit(str(text))
-        port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
-    except ValueError:
-        return None
-    host = url.hostname or ""
-    if not port or url.scheme not in _DEFAULT_PORTS or not is_host_name(host) or url.username:
-        return None
-    return Url(url.scheme, host, port)
 
 
 def is_external(entry: Mapping[str, Any]) -> bool:

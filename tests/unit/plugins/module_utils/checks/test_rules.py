@@ -8,7 +8,13 @@ from typing import Any
 import bad_input
 import documents
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    discovery,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from bad_input import problems
 
 
@@ -32,6 +38,13 @@ def test_a_wrong_object_is_found_with_field_and_remedy(case: bad_input.Case) -> 
 def test_a_wrong_object_is_blamed_for_nothing_else(case: bad_input.Case) -> None:
     blamed = [problem.field for problem in problems(stored(case.resource())) if problem.blocking]
     assert blamed == [case.field]
+
+
+@pytest.mark.parametrize("case", bad_input.cases(bad_input.OPERATOR), ids=str)
+def test_discovery_which_comes_first_gets_past_a_wrong_object(case: bad_input.Case) -> None:
+    router = Router(stored(case.resource()))
+    found = discovery.offline_facts(router, PLATFORM_KUBERNETES)
+    assert case.field in {problem.field for problem in rules.check(router, found)}
 
 
 @pytest.mark.parametrize("case", bad_input.cases(bad_input.SCHEMA), ids=str)

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import (
-    Url,
     model_entries,
-    parsed,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import default_model
 
@@ -23,25 +21,6 @@ LOCAL = {
 def spec(*references: Any, endpoints: tuple[Any, ...] = (LOCAL,)) -> dict[str, Any]:
     models = [{"name": "hosted", "backend_refs": list(references)}]
     return {"vllmEndpoints": list(endpoints), "config": {"providers": {"models": models}}}
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("https://api.openai.com/v1", Url("https", "api.openai.com", 443)),
-        ("http://models.example:8080", Url("http", "models.example", 8080)),
-        ("https://user:password@models.example", None),
-        ("https://models.example:99999", None),
-        ("ftp://models.example", None),
-        ("https://", None),
-        ("https://[", None),
-        ("models.example", None),
-        (None, None),
-        (["https://models.example"], None),
-    ],
-)
-def test_a_url_leads_to_a_host_or_is_none(text: Any, url: Url | None) -> None:
-    assert parsed(text) == url
 
 
 def test_what_the_routers_own_words_add_comes_after_the_endpoints() -> None:
