@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-# No collection that could be watched: it is asked for now and then.
+# Which APIs there are, which the API server lets nobody watch: it is asked every so often.
 GROUPS = "/apis"
 # So many of a namespace have a watch each; more share one of the whole namespace.
 FEW = 4

@@ -82,6 +82,14 @@ class SemanticRouter:
         )
         return found
 
+    def wait_until_gone(self, kind: str, name: str, timeout: float = 60.0) -> None:
+        command = ("get", kind, name, "-n", self.namespace)
+        eventually(
+            lambda: "not found" in self.kubectl.run(*command).stderr,
+            timeout,
+            f"the {kind} to be removed",
+        )
+
     def patch(self, kind: str, name: str, patch: dict[str, Any], *options: str) -> None:
         self.kubectl(
             "patch", kind, name, "-n", self.namespace, "--type=merge", "-p", json.dumps(patch),

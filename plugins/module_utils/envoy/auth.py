@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.cluster
     AUTHORITIES,
     Cluster,
     dns,
+    upstream_tls,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
     openai_error,
@@ -195,19 +196,11 @@ def _issuer_cluster(name: str, issuer: Issuer) -> Cluster:
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
-        "transport_socket": {
-            "name": "envoy.transport_sockets.tls",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
-                ".UpstreamTlsContext",
-                "sni": issuer.host,
-                "common_tls_context": {
-                    "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                    "validation_context": {
-                        "trusted_ca": {"filename": issuer.ca_file if issuer.ca else AUTHORITIES},
-                        "match_typed_subject_alt_names": [san],
-                    },
-                },
+        "transport_socket": upstream_tls(
+            {
+                "trusted_ca": {"filename": issuer.ca_file if issuer.ca else AUTHORITIES},
+                "match_typed_subject_alt_names": [san],
             },
-        },
+            sni=issuer.host,
+        ),
     }

@@ -34,18 +34,6 @@ _FAILURES_IN_A_ROW = 5
 
 # Against the authorities that the image brings, and for the name that was asked for.
 _VERIFIED = "https-verified"
-_TLS_PARAMETERS = {"tls_minimum_protocol_version": "TLSv1_2"}
-_TLS: dict[str, dict[str, Any]] = {
-    # The certificate is not verified: KServe's and most of a cluster's have no known authority.
-    "https": {"common_tls_context": {"tls_params": _TLS_PARAMETERS}},
-    _VERIFIED: {
-        "auto_sni_san_validation": True,
-        "common_tls_context": {
-            "tls_params": _TLS_PARAMETERS,
-            "validation_context": {"trusted_ca": {"filename": AUTHORITIES}},
-        },
-    },
-}
 
 Cluster = dict[str, Any]
 
@@ -95,6 +83,35 @@ def dns() -> dict[str, Any]:
             },
         },
     }
+
+
+def upstream_tls(validation: dict[str, Any] | None = None, **names: Any) -> dict[str, Any]:
+    """A ``transport_socket``. validation: what the certificate has to be; None for any. names: how
+    the server is asked for."""
+    validated = {"validation_context": validation} if validation else {}
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+            ".UpstreamTlsContext",
+            **names,
+            "common_tls_context": {
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                **validated,
+            },
+        },
+    }
+
+
+_TLS = {
+    # The certificate is not verified: KServe's and most of a cluster's have no known authority.
+    "https": upstream_tls(auto_host_sni=True),
+    _VERIFIED: upstream_tls(
+        {"trusted_ca": {"filename": AUTHORITIES}},
+        auto_host_sni=True,
+        auto_sni_san_validation=True,
+    ),
+}
 
 
 def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
@@ -162,20 +179,8 @@ def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:
     """TLS for the https endpoints; what matches nothing, http, stays plain."""
     used = {_transport(endpoint) for endpoint in endpoints}
     sockets = [
-        {
-            "name": name,
-            "match": {"scheme": name},
-            "transport_socket": {
-                "name": "envoy.transport_sockets.tls",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
-                    ".UpstreamTlsContext",
-                    "auto_host_sni": True,
-                    **more,
-                },
-            },
-        }
-        for name, more in _TLS.items()
+        {"name": name, "match": {"scheme": name}, "transport_socket": socket}
+        for name, socket in _TLS.items()
         if name in used
     ]
     return {"transport_socket_matches": sockets} if sockets else {}

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, auth
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.apis import Api
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     wants_ext_proc,
@@ -43,9 +44,6 @@ ATTACHMENTS = {CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: a
 # Istio's proxies carry it, with the name of their Gateway.
 LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 
-# Controller -> the API of what stands in front of the HTTPRoutes for spec.auth and spec.cors.
-_DOORS = {CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: apis.ISTIO_SECURITY}
-
 # Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none.
 POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
 _DOOR_POLICY = "SecurityPolicy"
@@ -65,6 +63,43 @@ REASONS = (
 _REF = "spec.gateway.existingRef"
 _EXT_PROC = "spec.gateway.extProc"
 _HTTP_PROTOCOLS = ("HTTP", "HTTPS")
+
+
+@dataclass(frozen=True)
+class _Attachment:
+    """What a Gateway's controller is told by objects of an API of its own.
+
+    apis: controller -> that API. The rest are words of its problems.
+    """
+
+    apis: Mapping[str, Api]
+    reason: str
+    what: str
+    told: str
+    taken: str
+    without: str
+    with_others: str
+
+
+_ASKING = _Attachment(
+    apis=ATTACHMENTS,
+    reason="ExtProcNotAttached",
+    what="ext_proc",
+    told="to ask the router",
+    taken="an EnvoyFilter",
+    without="set the field to false",
+    with_others="Set the field to false and attach the router's gRPC port",
+)
+# In front of the HTTPRoutes, for spec.auth and spec.cors.
+_DOOR = _Attachment(
+    apis={CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: apis.ISTIO_SECURITY},
+    reason="AuthNotAttached",
+    what="it",
+    told="of it",
+    taken="policies",
+    without="run standalone",
+    with_others="Remove the field and give the Gateway a policy",
+)
 
 
 @dataclass(frozen=True)
@@ -130,10 +165,13 @@ def is_attachable(router: Router, facts: Facts) -> bool:
     """ext_proc can be put in front of the models' HTTPRoute."""
     return (
         wants_ext_proc(router.spec)
-        and facts.serves(apis.GATEWAY)
-        and bool(facts.gateway.get("found"))
+        and _is_known(facts)
         and not list(_ext_proc_problems(router, facts))
     )
+
+
+def _is_known(facts: Facts) -> bool:
+    return facts.serves(apis.GATEWAY) and bool(facts.gateway.get("found"))
 
 
 def route_names(router: Router, facts: Facts) -> list[str]:
@@ -178,8 +216,7 @@ def has_door(router: Router, facts: Facts) -> bool:
     return (
         is_gateway_mode(router.spec)
         and auth.is_guarded(router.spec)
-        and facts.serves(apis.GATEWAY)
-        and bool(facts.gateway.get("found"))
+        and _is_known(facts)
         and not list(_door_problems(router, facts))
     )
 
@@ -263,55 +300,43 @@ def _listener_problems(router: Router, known: Mapping[str, Any]) -> Iterable[Pro
 
 
 def _ext_proc_problems(router: Router, facts: Facts) -> Iterable[Problem]:
-    known = facts.gateway
-    controller = known.get("controller")
-    if controller not in ATTACHMENTS:
-        yield _unknown_controller(known, _EXT_PROC, "ext_proc", _ALONE)
-        return
-    api = ATTACHMENTS[controller]
-    if not facts.serves(api):
-        yield _waiting(
-            "ExtProcNotAttached",
-            _EXT_PROC,
-            f"the API server does not serve {api}, by which {controller} is told to ask the router",
-            "Install that controller's CRDs, or set the field to false",
-        )
-    elif controller == CONTROLLER_ISTIO and spec_namespace(router) != router.namespace:
-        yield _waiting(
-            "ExtProcNotAttached",
-            _EXT_PROC,
-            f"Istio takes an EnvoyFilter only from the Gateway's own namespace, and "
-            f"{described(router)} is not in {router.namespace}",
-            f"Attach to a Gateway in namespace {router.namespace}, or set the field to false",
-        )
+    return _attachment_problems(router, facts, _EXT_PROC, _ASKING)
 
 
 def _door_problems(router: Router, facts: Facts) -> Iterable[Problem]:
     """Why not all of spec.auth and spec.cors can stand in front of the HTTPRoutes."""
-    known = facts.gateway
-    controller = known.get("controller")
     where = "spec.auth" if auth.is_wanted(router.spec) else "spec.cors"
-    if controller not in _DOORS:
-        yield _unknown_controller(known, where, "it", _OWN_POLICY)
+    yield from _attachment_problems(router, facts, where, _DOOR)
+    beyond = _BEYOND.get(facts.gateway.get("controller", ""))
+    for field_, found in beyond(router.spec) if beyond else ():
+        yield Problem(_DOOR.reason, field_, found, _OTHERWISE, retry=True)
+
+
+def _attachment_problems(
+    router: Router, facts: Facts, where: str, wanted: _Attachment
+) -> Iterable[Problem]:
+    """Why the Gateway's controller can be told nothing of it."""
+    known = facts.gateway
+    controller = known.get("controller", "")
+    if controller not in wanted.apis:
+        yield _unknown_controller(known, where, wanted)
         return
-    api = _DOORS[controller]
+    api = wanted.apis[controller]
     if not facts.serves(api):
         yield _waiting(
-            "AuthNotAttached",
+            wanted.reason,
             where,
-            f"the API server does not serve {api}, by which {controller} is told of it",
-            "Install that controller's CRDs, or remove the field",
+            f"the API server does not serve {api}, by which {controller} is told {wanted.told}",
+            f"Install that controller's CRDs, or {wanted.without}",
         )
     elif controller == CONTROLLER_ISTIO and spec_namespace(router) != router.namespace:
         yield _waiting(
-            "AuthNotAttached",
+            wanted.reason,
             where,
-            f"Istio takes policies for a Gateway only from its own namespace, and "
+            f"Istio takes {wanted.taken} only from the Gateway's own namespace, and "
             f"{described(router)} is not in {router.namespace}",
-            f"Attach to a Gateway in namespace {router.namespace}, or run standalone",
+            f"Attach to a Gateway in namespace {router.namespace}, or {wanted.without}",
         )
-    for field_, found in _BEYOND[controller](router.spec):
-        yield Problem("AuthNotAttached", field_, found, _OTHERWISE, retry=True)
 
 
 def _beyond_envoy_gateway(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -336,8 +361,6 @@ def _beyond_istio(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "spec.cors", "Istio has no policy for it that an HTTPRoute could have"
 
 
-_ALONE = "Set the field to false and attach the router's gRPC port by that gateway's own means"
-_OWN_POLICY = "Remove the field and give the Gateway a policy by that gateway's own means"
 _OTHERWISE = "Remove the field, or run standalone, where the Envoy in the pod does it"
 # What a controller's policies cannot say, by field.
 _BEYOND = {
@@ -346,8 +369,8 @@ _BEYOND = {
 }
 
 
-def _unknown_controller(known: Mapping[str, Any], where: str, what: str, remedy: str) -> Problem:
-    names = " and ".join(ATTACHMENTS)
+def _unknown_controller(known: Mapping[str, Any], where: str, wanted: _Attachment) -> Problem:
+    names = " and ".join(wanted.apis)
     if known.get("classDenied"):
         return _waiting(
             "GatewayUnreadable",
@@ -359,8 +382,9 @@ def _unknown_controller(known: Mapping[str, Any], where: str, what: str, remedy:
     if not known.get("controller"):
         found = f"GatewayClass {known.get('className') or '(none)'} does not exist"
     else:
-        found = f"the Gateway belongs to {known['controller']}, and {what} can be attached to "
-        found += f"those of {names} only"
+        found = f"the Gateway belongs to {known['controller']}, and {wanted.what} can be attached "
+        found += f"to those of {names} only"
+    remedy = f"{wanted.with_others} by that gateway's own means"
     return _waiting("GatewayControllerUnknown", where, found, remedy)
 
 

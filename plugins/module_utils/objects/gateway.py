@@ -180,7 +180,7 @@ def _envoy_extension_policy(router: Router, facts: Facts) -> Manifest:
         "kind": "EnvoyExtensionPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
-            "targetRefs": _model_route_targets(router, facts),
+            "targetRefs": target_refs(model_route_names(router, facts)),
             "extProc": [
                 {
                     "backendRefs": [
@@ -215,7 +215,7 @@ def _backend_traffic_policy(router: Router, facts: Facts) -> Manifest:
         "kind": "BackendTrafficPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
-            "targetRefs": _model_route_targets(router, facts),
+            "targetRefs": target_refs(model_route_names(router, facts)),
             # Into the policy that the Gateway's owner may have for all routes, not in its place.
             "mergeType": "StrategicMerge",
             "requestBuffer": {"limit": f"{BODY_LIMIT_BYTES // 2**20}Mi"},
@@ -223,11 +223,9 @@ def _backend_traffic_policy(router: Router, facts: Facts) -> Manifest:
     }
 
 
-def _model_route_targets(router: Router, facts: Facts) -> list[dict[str, Any]]:
-    return [
-        {"group": apis.GATEWAY.group, "kind": "HTTPRoute", "name": name}
-        for name in model_route_names(router, facts)
-    ]
+def target_refs(names: list[str]) -> list[dict[str, Any]]:
+    """The HTTPRoutes that a policy is about."""
+    return [{"group": apis.GATEWAY.group, "kind": "HTTPRoute", "name": name} for name in names]
 
 
 def _envoy_filter(router: Router, _facts: Facts) -> Manifest:

@@ -14,6 +14,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     guarded_route_names,
     has_door,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
+    target_refs,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, auth
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import Issuer
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -38,10 +41,7 @@ def _security_policy(router: Router, facts: Facts) -> Manifest:
         "kind": "SecurityPolicy",
         "metadata": metadata(router.name, router.namespace),
         "spec": {
-            "targetRefs": [
-                {"group": apis.GATEWAY.group, "kind": "HTTPRoute", "name": name}
-                for name in guarded_route_names(router, facts)
-            ],
+            "targetRefs": target_refs(guarded_route_names(router, facts)),
             **_api_key_auth(router),
             **_jwt(router),
             **_cors(router),

@@ -53,13 +53,7 @@ def test_envoy_gateway_accepts_what_asks_for_tokens(
     assert ready["reason"] == "HTTPRouteAccepted", real_controller.log_tail()
 
     router.patch("semanticrouter", router.name, {"spec": {"auth": None, "cors": None}})
-    eventually(
-        lambda: "not found" in router.kubectl.run(
-            "get", "securitypolicy", router.name, "-n", router.namespace
-        ).stderr,
-        60,
-        "the SecurityPolicy to be removed",
-    )  # fmt: skip
+    router.wait_until_gone("securitypolicy", router.name)
 
 
 def test_what_envoy_gateway_writes_is_not_fought_over(

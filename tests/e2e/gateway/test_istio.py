@@ -10,7 +10,6 @@ from control_plane import Kubectl, istio
 from e2e.gateway.gateways import attach, create_class, create_gateway
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
-from eventually import eventually
 
 
 @pytest.fixture
@@ -50,15 +49,9 @@ def test_the_crds_of_istio_take_what_asks_for_tokens(
     assert router.read("httproute", f"{router.name}-health")
 
     router.patch("semanticrouter", router.name, {"spec": {"auth": None}})
-    for kind in ("requestauthentication", "authorizationpolicy", "httproute"):
-        name = f"{router.name}-health" if kind == "httproute" else router.name
-        eventually(
-            lambda kind=kind, name=name: "not found" in router.kubectl.run(
-                "get", kind, name, "-n", router.namespace
-            ).stderr,
-            60,
-            f"the {kind} to be removed",
-        )  # fmt: skip
+    router.wait_until_gone("requestauthentication", router.name)
+    router.wait_until_gone("authorizationpolicy", router.name)
+    router.wait_until_gone("httproute", f"{router.name}-health")
 
 
 def test_the_crd_of_istio_takes_the_envoy_filter(
@@ -75,10 +68,4 @@ def test_the_crd_of_istio_takes_the_envoy_filter(
     assert router.read("httproute", f"{router.name}-models")
 
     router.patch("semanticrouter", router.name, {"spec": {"gateway": {"extProc": False}}})
-    eventually(
-        lambda: "not found" in router.kubectl.run(
-            "get", "envoyfilter", router.name, "-n", router.namespace
-        ).stderr,
-        60,
-        "the EnvoyFilter to be removed",
-    )  # fmt: skip
+    router.wait_until_gone("envoyfilter", router.name)

@@ -113,17 +113,24 @@ def test_who_requires_a_judge_is_not_content_without_it() -> None:
     assert run("validate", SIMPLE, "--require", "nobody").returncode == 2
 
 
+def program(file: Path, script: str, version: str = "0.5.0") -> Path:
+    """In place of the router's validator: it tells its version, and else does this."""
+    file.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "vllm-sr version: {version}"; exit; }}\n'
+        f"{script}\n"
+    )
+    file.chmod(0o755)
+    return file
+
+
 def slow_program(directory: Path, name: str, other: str) -> Path:
     """Is at work until the other one is too; refuses if that takes too long."""
-    program = directory / name
-    program.write_text(
-        f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "vllm-sr version: 0.5.0"; exit; }}\n'
+    return program(
+        directory / name,
         f"touch {directory}/{name}.started\n"
         f"for _ in $(seq 100); do [ -e {directory}/{other}.started ] && exit 0; sleep 0.1; done\n"
-        "exit 1\n"
+        "exit 1",
     )
-    program.chmod(0o755)
-    return program
 
 
 def test_the_programs_are_asked_at_once(tmp_path: Path) -> None:
@@ -160,12 +167,7 @@ def test_validate_shows_field_and_remedy_of_a_wrong_field() -> None:
 
 
 def test_a_program_that_refuses_fails_the_file_with_its_own_words(tmp_path: Path) -> None:
-    refuses = tmp_path / "vllm-sr"
-    refuses.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && { echo "vllm-sr version: 0.5.0"; exit; }\n'
-        "echo 'no such decision'; exit 1\n"
-    )
-    refuses.chmod(0o755)
+    refuses = program(tmp_path / "vllm-sr", "echo 'no such decision'; exit 1")
     done = run("validate", SIMPLE, "--vllm-sr", refuses)
 
     assert done.returncode == 1
@@ -202,9 +204,7 @@ yaml.safe_load(open(sys.argv[-1]))
 
 
 def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
-    other = tmp_path / "vllm-sr"
-    other.write_text('#!/bin/sh\necho "vllm-sr version: 0.3.0"\n')
-    other.chmod(0o755)
+    other = program(tmp_path / "vllm-sr", "exit 0", version="0.3.0")
     done = run("validate", SIMPLE, "--vllm-sr", other, "-o", "json")
 
     (result,) = json.loads(done.stdout)
@@ -297,12 +297,10 @@ def test_explain_says_who_reads_a_field() -> None:
 
 
 def test_a_validator_that_lacks_what_it_needs_is_not_asked(tmp_path: Path) -> None:
-    program = tmp_path / "vllm-sr"
-    program.write_text(
-        '#!/bin/sh\n[ "$1" = --version ] && { echo "vllm-sr version: 0.5.0"; exit; }\n'
-        "echo \"ModuleNotFoundError: No module named 'huggingface_hub'\" >&2; exit 1\n"
+    lacks = program(
+        tmp_path / "vllm-sr",
+        "echo \"ModuleNotFoundError: No module named 'huggingface_hub'\" >&2; exit 1",
     )
-    program.chmod(0o755)
-    done = run("validate", SIMPLE, "--vllm-sr", program, "--envoy", "no-such-program")
+    done = run("validate", SIMPLE, "--vllm-sr", lacks, "--envoy", "no-such-program")
     assert done.returncode == 0, done.stdout
     assert "cannot run" in " ".join(done.stdout.split())

@@ -17,7 +17,7 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 FILE = "WRAPPER_RUNNER_EVENTS"
-TOLD = (*("censored", "msg", "messages", "objects", "period", "reads", "reads_suffice", "status"),)
+TOLD = ("censored", "msg", "messages", "objects", "period", "reads", "reads_suffice", "status")
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
