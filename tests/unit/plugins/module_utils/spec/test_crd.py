@@ -225,7 +225,8 @@ def test_the_generator_refuses_a_text_that_yaml_split_at_a_comma() -> None:
 def test_the_crd_fits_into_the_annotation_of_kubectl_apply() -> None:
     file = CRD_DIRECTORY / "bases" / "vllm.ai_semanticrouters.yaml"
     whole = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert len(json.dumps(whole)) < ANNOTATIONS_LIMIT * 3 / 4
+    stored = json.dumps(whole, separators=(",", ":"))
+    assert len(stored) < ANNOTATIONS_LIMIT * 7 / 8, "other annotations need room too"
 
 
 def test_defaults_cascade_into_an_empty_spec() -> None:
