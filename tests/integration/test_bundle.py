@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from olm_bundle import sources, validator
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUNDLE = CHECKOUT / "bundle"
 CSV = BUNDLE / "manifests" / "semantic-router-operator.clusterserviceversion.yaml"
-# It takes events.k8s.io for the group of the name that Kubernetes 1.25 removed a version of.
-FALSE_ALARM = "Migrate the API(s) for events"
+# A rule of RBAC has no version. The validator takes every rule for these two, whose v1 is what the
+# operator asks for, for one for the v1beta1 that Kubernetes 1.25 removed.
+FALSE_ALARMS = {"endpointslices", "events"}
+ALARM = re.compile(r"(\w+): \(\[")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,12 @@ def validate(directory: Path, pytestconfig: pytest.Config) -> tuple[bool, list[s
     # Uncaptured: the first run builds the validators.
     with capture.global_and_fixture_disabled():
         passed, said = validator.validate(directory, progress_to_stderr)
-    return passed, [line for line in said if FALSE_ALARM not in line]
+    return passed, [line for line in said if not is_false_alarm(line)]
+
+
+def is_false_alarm(line: str) -> bool:
+    named = set(ALARM.findall(line.partition("Migrate the API(s) for ")[2]))
+    return bool(named) and named <= FALSE_ALARMS
 
 
 def test_what_is_packaged_is_current(packaged: dict[str, str]) -> None:
