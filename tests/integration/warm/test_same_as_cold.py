@@ -231,18 +231,25 @@ def artifacts(directory: Path, data: Path, own: tuple[str, ...]) -> dict[str, An
 
 
 def without_order(seen: dict[str, Any]) -> dict[str, Any]:
-    """Without the order among hosts: each one's own lines and events are there in their order."""
-    events, others = [], {}
+    """Without the order among hosts: each one's own lines and events are there in their order.
+
+    An error that several hosts have is told once, in the event of the one that came first.
+    """
+    events, told, others = [], [], {}
     for name, (mode, text) in seen["artifacts"].items():
         if "/job_events/" in name:
             event = json.loads(re.sub(r": VARYING", ": 0", text))
             for key in ("counter", "start_line", "end_line"):
                 del event[key]
+            told += event.pop("stdout").splitlines()
             events.append((mode, json.dumps(event, sort_keys=True)))
         else:
             others[name] = mode, sorted(text.splitlines())
     return {
-        **{"status": seen["status"], "events": sorted(events), "others": others},
+        "status": seen["status"],
+        "events": sorted(events),
+        "told": sorted(told),
+        "others": others,
         **{name: sorted(seen[name].splitlines()) for name in ("output", "errors")},
     }
 
