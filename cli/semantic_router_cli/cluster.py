@@ -6,14 +6,17 @@ Secrets are never read. Whether one exists is asked in a form of answer that has
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
+    MERGE_PATCH,
     STRICT,
     ApiError,
     Client,
@@ -33,12 +36,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     PLURAL,
     Manifest,
 )
-from kubernetes.config import ConfigException, list_kube_config_contexts
 
 from semantic_router_cli.files import FileError
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _SECONDS = 10.0
+_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _REHEARSAL = {"dryRun": "All", **STRICT}
 
 
@@ -55,11 +58,24 @@ class Answer:
 
 
 class Cluster:
-    """What the commands read. ``namespace`` is the one that a command works in."""
+    """What the commands read. ``namespace`` is the one that a command works in.
 
-    def __init__(self, kubeconfig: str | None, context: str | None, namespace: str | None) -> None:
-        options = {"kubeconfig": kubeconfig, "context": context}
+    user: whom to impersonate. timeout: seconds for an answer; None: what the client takes.
+    """
+
+    def __init__(
+        self,
+        kubeconfig: str | None,
+        context: str | None,
+        namespace: str | None,
+        user: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        options = {"kubeconfig": kubeconfig, "context": context, "impersonate_user": user}
         self._connection: Connection = connect(options)
+        self._seconds = timeout or _SECONDS
+        if timeout:
+            self._connection.pool.connection_pool_kw["timeout"] = timeout
         self.client = Client(self._connection)
         self._asked_for = namespace
         self.namespace = namespace or _namespace_of(kubeconfig, context)
@@ -81,13 +97,35 @@ class Cluster:
     def version(self) -> dict[str, Any]:
         return self.client.get("/version") or {}
 
-    def routers(self, name: str | None = None, everywhere: bool = False) -> list[Manifest]:
-        """One by name, all of the namespace, or all there are; [] when the kind is unknown."""
-        if name:
-            found = self.client.get(router_path(name, self.namespace))
-            return [found] if found else []
+    def router(self, name: str) -> Manifest | None:
+        return self.client.get(router_path(name, self.namespace))
+
+    def routers(
+        self, names: Sequence[str] = (), everywhere: bool = False, selector: str = ""
+    ) -> list[Manifest]:
+        """Some by name, all of the namespace, or all there are; [] when the kind is unknown."""
+        if names:
+            return [found for name in names if (found := self.router(name))]
         scope = "" if everywhere else f"/namespaces/{self.namespace}"
-        return list(self.look(f"/apis/{API_VERSION}{scope}/{PLURAL}", must=True).items)
+        return list(self.look(f"/apis/{API_VERSION}{scope}/{PLURAL}", selector, must=True).items)
+
+    def annotate_router(self, name: str, annotations: Mapping[str, str | None]) -> None:
+        """None takes an annotation away."""
+        body = {"metadata": {"annotations": dict(annotations)}}
+        self.client.patch(router_path(name, self.namespace), body, MERGE_PATCH)
+
+    def restart_deployment(self, name: str, now: datetime) -> bool:
+        """False: there is none. The annotation is kubectl's, which the operator leaves alone."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}"
+        restarted = {_RESTARTED_AT: now.isoformat(timespec="seconds")}
+        body = {"spec": {"template": {"metadata": {"annotations": restarted}}}}
+        try:
+            self.client.patch(path, body, MERGE_PATCH)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     def look(self, path: str, selector: str = "", must: bool = False, **params: str) -> Answer:
         """A list. Refusals are answers unless they ``must`` not be; an unknown kind is empty."""
@@ -166,7 +204,7 @@ class Cluster:
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 retries=False,
-                timeout=_SECONDS,
+                timeout=self._seconds,
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError:
@@ -186,9 +224,15 @@ def _answer(ask: Callable[[], list[Manifest]], must: bool) -> Answer:
 
 
 def _namespace_of(kubeconfig: str | None, context: str | None) -> str:
-    try:
-        contexts, active = list_kube_config_contexts(config_file=kubeconfig)
-    except (ConfigException, OSError):
-        return "default"
-    chosen = next((item for item in contexts if item["name"] == context), active)
-    return str((chosen or {}).get("context", {}).get("namespace") or "default")
+    chosen = access.context_of(kubeconfig, context)
+    if chosen is None:
+        # Only here: for most it is never needed, and importing it takes half a second.
+        from kubernetes.config import ConfigException, list_kube_config_contexts
+
+        try:
+            contexts, active = list_kube_config_contexts(config_file=kubeconfig)
+        except (ConfigException, OSError):
+            return "default"
+        named = next((item for item in contexts if item["name"] == context), active)
+        chosen = (named or {}).get("context", {})
+    return str(chosen.get("namespace") or "default")

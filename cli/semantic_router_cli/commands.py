@@ -1,4 +1,4 @@
-"""The commands and their options. What they do is in the module of the same noun.
+"""The commands that look and check. What they do is in the module of the same noun.
 
 Exit codes: 0 all is well; 1 the answer is no (something is broken, invalid, different, or not yet
 so); 2 the command line or a file cannot be used; 3 the cluster cannot be asked.
@@ -8,48 +8,52 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     PLATFORM_KUBERNETES,
     PLATFORM_OPENSHIFT,
     discovery,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import KIND
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
-    Problem,
-    RouterError,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from semantic_router_cli import display, files, tree, validation
+from semantic_router_cli import display, files, tree
 from semantic_router_cli.display import Output
+from semantic_router_cli.judgement import Judge, Judgement, Verdict
+from semantic_router_cli.options import (
+    NO,
+    UNUSABLE,
+    Access,
+    Everywhere,
+    File,
+    Form,
+    OneRouter,
+    Selector,
+    SomeRouters,
+    asks_a_cluster,
+    require_some,
+    seconds,
+    told,
+)
 from semantic_router_cli.tree import State
-from semantic_router_cli.validation import Judge, Verdict
 
 if TYPE_CHECKING:
     from semantic_router_cli.cluster import Cluster
     from semantic_router_cli.difference import Change
     from semantic_router_cli.doctor import Finding
-
-NO = 1
-UNUSABLE = 2
-UNREACHABLE = 3
 
 
 class Platform(StrEnum):
@@ -59,17 +63,6 @@ class Platform(StrEnum):
     OPENSHIFT = PLATFORM_OPENSHIFT
 
 
-OneRouter = Annotated[str | None, typer.Argument(help="One router; else all.")]
-Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")]
-Namespace = Annotated[
-    str | None, typer.Option("-n", "--namespace", help="Namespace; else the context's.")
-]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.")]
-Kubeconfig = Annotated[
-    str | None, typer.Option("--kubeconfig", help="File; else KUBECONFIG, else ~/.kube/config.")
-]
-Form = Annotated[Output | None, typer.Option("-o", "--output", help="For programs.")]
-File = Annotated[str, typer.Argument(help="YAML or JSON; - is standard input.", metavar="FILE")]
 ForPlatform = Annotated[Platform, typer.Option("--platform", help="What the cluster would be.")]
 Capabilities = Annotated[
     str,
@@ -82,6 +75,9 @@ Capabilities = Annotated[
 EVERY_CAPABILITY = ",".join(discovery.OPTIONAL_APIS)
 
 PROGRAM = "kubectl sr"
+# Where a command stands in --help.
+LOOK, CHECK = "Look", "Check files"
+WATCH_SECONDS = 2.0
 
 app = typer.Typer(
     help="Looks into SemanticRouters, finds what is wrong, and checks files before you apply them.",
@@ -108,7 +104,9 @@ def _print_versions(wanted: bool) -> None:
 
 
 @app.callback()
+@asks_a_cluster
 def _before_any_command(
+    access: Access,
     version: Annotated[
         bool,
         typer.Option(
@@ -122,83 +120,45 @@ def _before_any_command(
     pass
 
 
-def _cluster(kubeconfig: str | None, context: str | None, namespace: str | None) -> Cluster:
-    # Only here: the kubernetes client takes half a second to import, and many commands need none.
-    from semantic_router_cli.cluster import Cluster
-
-    return Cluster(kubeconfig, context, namespace)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors that a person can do something about, without a traceback."""
-    try:
-        yield
-    except files.FileError as error:
-        display.error(str(error))
-        raise typer.Exit(UNUSABLE) from error
-    except RouterError as error:
-        display.error(f"{error.problem.found}. {_remedy(error.problem)}.")
-        raise typer.Exit(NO if _is_an_answer(error) else UNREACHABLE) from error
-
-
-def _is_an_answer(error: RouterError) -> bool:
-    """The cluster was asked, and refuses what is in the file."""
-    return error.problem.reason == "ApplyRefused" or getattr(error, "is_a_policys", False)
-
-
-def _remedy(problem: Problem) -> str:
-    """The operator's own for some of these is to wait until it tries again: nobody does so here."""
-    if not problem.remedy.startswith("Wait"):
-        return problem.remedy
-    if problem.reason == "Conflict":
-        return "`kubectl sr doctor` says whether the CRD is installed"
-    return "Check the cluster, the network and the kubeconfig"
-
-
-@app.command("status")
+@app.command("status", rich_help_panel=LOOK)
+@asks_a_cluster
 def show_status(
-    name: OneRouter = None,
-    namespace: Namespace = None,
+    access: Access,
+    names: SomeRouters = None,
     everywhere: Everywhere = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
+    selector: Selector = "",
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on until Ctrl-C.")] = False,
     output: Form = None,
 ) -> None:
     """Show routers, their objects, pods and backends, and why a link is broken."""
+    cluster = access.cluster()
+    if not watch:
+        trees = _trees(cluster, names or [], everywhere, selector)
+        display.forest(trees, output)
+        raise typer.Exit(NO if _is_broken(trees) else 0)
+    if output:
+        display.error("--watch is for people. Leave --output out, or use kubectl get --watch.")
+        raise typer.Exit(UNUSABLE)
+    with suppress(KeyboardInterrupt), display.Redrawn() as draw:
+        while True:
+            draw(_trees(cluster, names or [], everywhere, selector))
+            time.sleep(WATCH_SECONDS)
+
+
+def _trees(cluster: Cluster, names: list[str], everywhere: bool, selector: str) -> list[tree.Node]:
     from semantic_router_cli import status
 
-    with _told():
-        cluster = _cluster(kubeconfig, context, namespace)
-        found = cluster.routers(name, everywhere)
-        _require_some(found, cluster, name, everywhere)
-        now = datetime.now(UTC)
-        trees = [tree.tree(status.view(cluster, resource), now) for resource in found]
-    if output:
-        display.data([node.as_dict() for node in trees], output)
-    else:
-        for number, node in enumerate(trees):
-            display.show(*([""] if number else []), display.as_tree(node))
-    broken = any(link.state is State.BROKEN for node in trees for link in node.all())
-    raise typer.Exit(NO if broken else 0)
+    found = cluster.routers(names, everywhere, selector)
+    require_some(found, cluster, names, everywhere)
+    now = datetime.now(UTC)
+    return [tree.tree(status.view(cluster, resource), now) for resource in found]
 
 
-def _require_some(
-    found: list[dict[str, Any]], cluster: Cluster, name: str | None, everywhere: bool
-) -> None:
-    if found:
-        return
-    if not cluster.serves_routers:
-        display.error("The CRD is not installed. `kubectl sr doctor` says what to do.")
-        raise typer.Exit(NO)
-    what = f'SemanticRouter "{name}"' if name else "SemanticRouter"
-    where = "" if everywhere else f' in namespace "{cluster.namespace}"'
-    hint = "" if everywhere else " `kubectl sr status -A` shows all there are."
-    display.error(f"There is no {what}{where}.{hint}")
-    raise typer.Exit(NO)
+def _is_broken(trees: list[tree.Node]) -> bool:
+    return any(link.state is State.BROKEN for node in trees for link in node.all())
 
 
-@app.command("render")
+@app.command("render", rich_help_panel=CHECK)
 def render(
     file: File,
     platform: ForPlatform = Platform.KUBERNETES,
@@ -206,9 +166,11 @@ def render(
     output: Annotated[Output, typer.Option("-o", "--output", help="Form.")] = Output.YAML,
 ) -> None:
     """Print the manifests that the operator makes of a file. Asks no cluster."""
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+
     served = _served(capabilities)
     built: list[dict[str, Any]] = []
-    with _told():
+    with told():
         for resource in files.routers(file):
             router = _usable(resource, platform, served)
             facts = discovery.offline_facts(router, platform, served)
@@ -227,6 +189,9 @@ def _served(capabilities: str) -> list[str]:
 
 
 def _usable(resource: dict[str, Any], platform: str, served: list[str]) -> Router:
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+
     problems = crd.validate(resource)
     router = Router(resource)
     if not problems:
@@ -243,21 +208,15 @@ def _usable(resource: dict[str, Any], platform: str, served: list[str]) -> Route
     return router
 
 
-@app.command("diff")
-def show_diff(
-    file: File,
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
-    output: Form = None,
-) -> None:
+@app.command("diff", rich_help_panel=CHECK)
+@asks_a_cluster
+def show_diff(access: Access, file: File, output: Form = None) -> None:
     """Show what applying a file would change. Server-side dry runs: nothing is written."""
     from semantic_router_cli import difference
 
-    with _told():
-        resources = files.routers(file)
-        cluster = _cluster(kubeconfig, context, namespace)
-        found = [difference.difference(cluster, resource) for resource in resources]
+    resources = files.routers(file)
+    cluster = access.cluster()
+    found = [difference.difference(cluster, resource) for resource in resources]
     changes = [change for item in found for change in item.changes]
     problems = [problem for item in found for problem in item.problems]
     if output:
@@ -286,7 +245,7 @@ def _print_difference(changes: list[Change], problems: list[Problem]) -> None:
         display.show("Nothing would change.")
 
 
-@app.command("validate")
+@app.command("validate", rich_help_panel=CHECK)
 def validate(
     file: File,
     platform: ForPlatform = Platform.KUBERNETES,
@@ -305,7 +264,9 @@ def validate(
     output: Form = None,
 ) -> None:
     """Hold a file against the CRD, the rules, the router's validator and Envoy. Asks no cluster."""
-    with _told():
+    from semantic_router_cli import validation
+
+    with told():
         resources = files.routers(file)
     found = validation.programs(vllm_sr, envoy)
     required = require or []
@@ -340,7 +301,7 @@ _STATE_OF = {
 }
 
 
-def _print_judgement(judgement: validation.Judgement, fails: bool) -> None:
+def _print_judgement(judgement: Judgement, fails: bool) -> None:
     style = "bright_black" if judgement.verdict is Verdict.PASSED else ""
     state = State.BROKEN if fails else _STATE_OF[judgement.verdict]
     head = Text.assemble("  ", display.mark(state), " ")
@@ -357,7 +318,7 @@ def _of_problem(problem: Problem) -> list[Padding]:
     return [Padding(line, (0, 0, 0, 4)) for line in (found, remedy)]
 
 
-@app.command("explain")
+@app.command("explain", rich_help_panel=CHECK)
 def explain(
     field: Annotated[
         str, typer.Argument(help="As in spec.config.prompt_guard.enabled.", metavar="FIELD")
@@ -389,24 +350,23 @@ def explain(
         display.show(display.beside(head, Text(said)))
 
 
-@app.command("doctor")
+@app.command("doctor", rich_help_panel=LOOK)
+@asks_a_cluster
 def doctor(
-    name: OneRouter = None,
-    namespace: Namespace = None,
+    access: Access,
+    names: SomeRouters = None,
     everywhere: Everywhere = False,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
+    selector: Selector = "",
     output: Form = None,
 ) -> None:
     """Look for everything that the troubleshooting chapter knows: what is wrong, and what to do."""
     from semantic_router_cli import doctor as examination
 
-    with _told():
-        cluster = _cluster(kubeconfig, context, namespace)
-        routers = cluster.routers(name, everywhere)
-        if name:
-            _require_some(routers, cluster, name, everywhere)
-        found = list(examination.examine(cluster, routers))
+    cluster = access.cluster()
+    routers = cluster.routers(names or [], everywhere, selector)
+    if names:
+        require_some(routers, cluster, names, everywhere)
+    found = list(examination.examine(cluster, routers))
     if output:
         display.data([finding.as_dict() for finding in found], output)
     else:
@@ -449,9 +409,11 @@ def _of_finding(label: str, finding: Finding) -> RenderableType:
     return display.beside(head, *lines)
 
 
-@app.command("wait")
+@app.command("wait", rich_help_panel=LOOK)
+@asks_a_cluster
 def wait(
-    name: Annotated[str, typer.Argument(help="The router.")],
+    access: Access,
+    name: OneRouter,
     goal: Annotated[
         str,
         typer.Option(
@@ -459,21 +421,18 @@ def wait(
         ),
     ] = "ready",
     timeout: Annotated[str, typer.Option("--timeout", help="As in 90s, 10m, 1h30m.")] = "10m",
-    namespace: Namespace = None,
-    context: Context = None,
-    kubeconfig: Kubeconfig = None,
 ) -> None:
     """Wait for a router, with its pods and their models' download on the way."""
     from semantic_router_cli import rollout
 
     try:
-        wanted, seconds = rollout.Goal.parse(goal), _seconds(timeout)
-    except ValueError as error:
+        wanted = rollout.Goal.parse(goal)
+    except rollout.GoalError as error:
         display.error(str(error))
         raise typer.Exit(UNUSABLE) from error
-    with _told():
-        cluster = _cluster(kubeconfig, context, namespace)
-        said = rollout.follow(cluster, name, wanted, seconds, display.ProgressLine(name))
+    patience = seconds("--timeout", timeout)
+    cluster = access.cluster()
+    said = rollout.follow(cluster, name, wanted, patience, display.ProgressLine(name))
     if said.reached:
         display.show(Text.assemble(display.mark(State.OK), f" {name}: {said.step}"))
         return
@@ -485,19 +444,7 @@ def wait(
     raise typer.Exit(NO)
 
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
-
-
-def _seconds(text: str) -> float:
-    """As kubectl takes it; a number alone is seconds."""
-    found = _DURATION.fullmatch(text)
-    if not text or not found:
-        raise ValueError(f"--timeout {text}: give numbers with h, m or s, as in 90s, 10m or 1h30m")
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(3600 * hours + 60 * minutes + seconds)
-
-
-@app.command("migrate")
+@app.command("migrate", rich_help_panel=CHECK)
 def migrate(
     file: File,
     name: Annotated[
@@ -510,7 +457,7 @@ def migrate(
     """Make a SemanticRouter of this CRD from Helm values or an older SemanticRouter."""
     from semantic_router_cli import migration
 
-    with _told():
+    with told():
         migrated = migration.of_a_file(files.documents(file), name, namespace)
         if not migrated:
             advice = f"Give a {KIND} or values of the router's chart"

@@ -14,6 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from typer.main import get_command
 
 from semantic_router_cli import commands, rollout
+from semantic_router_cli import operation as _operation  # noqa: F401 its commands are offered too
 from semantic_router_cli.display import Output
 
 FILES, NO_FILES = ":0", ":4"

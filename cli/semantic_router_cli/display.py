@@ -11,8 +11,8 @@ from enum import StrEnum
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
@@ -156,7 +156,48 @@ def data(value: Any, output: Output) -> None:
     if output is Output.JSON:
         print(json.dumps(value, indent=2))
     else:
-        sys.stdout.write(yaml_text(value))
+        sys.stdout.write(_yaml(value))
+
+
+def forest(trees: list[Node], output: Output | None) -> None:
+    """Trees one below the other, or for programs."""
+    if output:
+        data([node.as_dict() for node in trees], output)
+        return
+    for number, node in enumerate(trees):
+        show(*([""] if number else []), as_tree(node))
+
+
+class Redrawn:
+    """Trees in the same place of a terminal; anywhere else they are printed when they differ."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=console(), auto_refresh=False, screen=console().is_terminal)
+        self._last: list[Node] = []
+
+    def __enter__(self) -> Callable[[list[Node]], None]:
+        if self._live.console.is_terminal:
+            self._live.start()
+        return self._draw
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def _draw(self, trees: list[Node]) -> None:
+        if self._live.console.is_terminal:
+            self._live.update(Group(*(as_tree(node) for node in trees)), refresh=True)
+        elif trees != self._last:
+            forest(trees, None)
+        self._last = trees
+
+
+def _yaml(value: Any) -> str:
+    # Only here: what it comes with takes a tenth of a second to import, and people want none.
+    from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+        yaml_text,
+    )
+
+    return yaml_text(value)
 
 
 def manifests(found: Iterable[dict[str, Any]], output: Output) -> None:
@@ -165,7 +206,7 @@ def manifests(found: Iterable[dict[str, Any]], output: Output) -> None:
     if output is Output.JSON:
         data({"apiVersion": "v1", "kind": "List", "items": listed}, output)
     else:
-        yaml_file("".join(f"---\n{yaml_text(item)}" for item in listed))
+        yaml_file("".join(f"---\n{_yaml(item)}" for item in listed))
 
 
 def yaml_file(text: str) -> None:

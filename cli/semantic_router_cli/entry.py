@@ -27,6 +27,7 @@ def main() -> None:
     _find_the_collection()
     # Only now: the commands import the collection.
     from semantic_router_cli import commands, display
+    from semantic_router_cli import operation as _operation  # noqa: F401 it adds its commands
 
     display.take_any_terminal()
     # Not the file's name: kubectl takes dashes for spaces.

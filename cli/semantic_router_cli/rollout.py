@@ -82,7 +82,7 @@ def follow(cluster: Cluster, name: str, goal: Goal, seconds: float, line: Line) 
     deadline = time.monotonic() + seconds
     with line as show:
         while True:
-            resource = next(iter(cluster.routers(name)), None)
+            resource = cluster.router(name)
             said = progress(resource, goal)
             if not said.reached and resource and goal.type and said.pods_ready < said.pods:
                 said = progress(resource, goal, loading(cluster, resource))

@@ -13,10 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, gateway_mode
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+
+from semantic_router_cli.judgement import Judge, Judgement, Verdict
 
 _SECONDS = 120
 _INCOMPLETE = re.compile(r"(ModuleNotFoundError|ImportError): ")
@@ -46,48 +47,6 @@ yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 _VALIDATE_SINCE_0_4 = ["config", "validate", "--config"]
-
-
-class Verdict(StrEnum):
-    """What a judge said. A warning lets the file pass."""
-
-    PASSED = "passed"
-    WARNED = "warned"
-    FAILED = "failed"
-    NOT_ASKED = "not asked"
-
-
-class Judge(StrEnum):
-    """In the order in which they are asked."""
-
-    CRD = "CRD"
-    RULES = "rules"
-    ROUTER = "router"
-    ENVOY = "Envoy"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """By one judge. said: its own words. problems: with field and remedy."""
-
-    judge: Judge
-    verdict: Verdict
-    said: str = ""
-    problems: tuple[Problem, ...] = ()
-
-    def fails(self, required: Collection[Judge]) -> bool:
-        """The file does not pass: it is refused, or nobody has asked who had to be asked."""
-        is_missed = self.verdict is Verdict.NOT_ASKED and self.judge in required
-        return self.verdict is Verdict.FAILED or is_missed
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain containers."""
-        return {
-            "judge": str(self.judge),
-            "verdict": str(self.verdict),
-            **({"said": self.said} if self.said else {}),
-            "problems": [problem.as_dict() for problem in self.problems],
-        }
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -185,6 +186,63 @@ def test_doctor_says_what_is_wrong_where_and_what_to_do(plugin: Plugin, namespac
     assert "vllm-gone" in broken["Backends"]["found"]
     assert broken["Models"]["found"] == "Secret no-such-secret does not exist"
     assert "kubectl create secret generic no-such-secret" in broken["Models"]["remedy"]
+
+
+def test_a_pause_holds_until_it_is_resumed(
+    plugin: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    paused = plugin("pause", "semanticrouter/well", "-n", namespace)
+    reached = plugin(
+        "wait", "well", "-n", namespace, "--for", "condition=Paused", "--timeout", "60s"
+    )
+    assert (paused.returncode, reached.returncode) == (0, 0), paused.stderr + reached.stderr
+
+    deleted = ("configmap", "well-config", "-n", namespace)
+    kubectl("delete", *deleted)
+    assert "Paused" in plugin("status", "well", "-n", namespace).stdout
+    resumed = plugin("-n", namespace, "resume", "well")
+    assert resumed.returncode == 0, resumed.stderr
+    kubectl("wait", "--for=create", *deleted, "--timeout=60s")
+
+
+def test_a_restart_gives_the_pod_template_what_kubectl_would(
+    plugin: Plugin, kubectl: Kubectl, namespace: str
+) -> None:
+    done = plugin("restart", "well", "-n", namespace)
+    assert done.returncode == 0, done.stderr
+    template = kubectl(
+        "get", "deployment", "well", "-n", namespace, "-o", "jsonpath={.spec.template.metadata}"
+    )
+    assert "kubectl.kubernetes.io/restartedAt" in template
+
+
+def test_a_report_has_objects_and_findings_and_no_secret(
+    plugin: Plugin, namespace: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.tar.gz"
+    done = plugin("report", "well", "ill", "-n", namespace, "--file", str(file))
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(file) as archive:
+        contents = {
+            member.name: archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+            for member in archive.getmembers()
+        }
+    assert {"report/well/semanticrouter.yaml", "report/doctor.yaml"} <= set(contents)
+    assert "report/ill/objects/deployment-ill.yaml" in contents
+    assert "vllm-gone" in contents["report/doctor.yaml"]
+    assert not [name for name, text in contents.items() if SECRET_VALUE in text]
+
+
+def test_one_may_ask_as_somebody_else(plugin: Plugin, namespace: str) -> None:
+    done = plugin("status", "well", "-n", namespace, "--as", "nobody-in-particular")
+    assert done.returncode == 3
+    assert "nobody-in-particular" in done.stderr
+
+
+def test_routers_are_chosen_by_label(plugin: Plugin, kubectl: Kubectl, namespace: str) -> None:
+    kubectl("label", "semanticrouter", "well", "team=search", "-n", namespace)
+    done = plugin("status", "-n", namespace, "-l", "team=search", "-o", "json")
+    assert [root["name"] for root in json.loads(done.stdout)] == [f"{namespace}/well"]
 
 
 def test_no_command_prints_the_value_of_a_secret(plugin: Plugin, namespace: str) -> None:

@@ -66,14 +66,13 @@ def of_kubeconfig(source: Any, context: str | None, directory: str) -> Access | 
     """
     base = Path()
     if not isinstance(source, Mapping):
-        named = [Path(file).expanduser() for file in str(source).split(os.pathsep) if file]
-        files = [file for file in named if file.exists()]
-        if len(files) != 1:
+        file = _only_file(source)
+        if file is None:
             return None
-        base = files[0].absolute().parent
-        source = yaml.load(files[0].read_text("utf-8"), _Loader)  # noqa: S506 it is a safe loader
+        base = file.absolute().parent
+        source = _content(file)
     try:
-        chosen = _named(source["contexts"], context or source["current-context"])["context"]
+        chosen = _context(source, context)
         cluster = _named(source["clusters"], chosen["cluster"])["cluster"]
         user = _named(source["users"], chosen["user"])["user"] or {}
         if not cluster["server"] or "exec" in user or "auth-provider" in user:
@@ -90,6 +89,31 @@ def of_kubeconfig(source: Any, context: str | None, directory: str) -> Access | 
         key_file=unpack.file(user, "client-key"),
         server_name=str(cluster.get("tls-server-name") or ""),
     )
+
+
+def context_of(source: str | None, name: str | None) -> Mapping[str, Any] | None:
+    """A context of the kubeconfig that would be read; None: the kubernetes client should look."""
+    file = _only_file(source or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    try:
+        return None if file is None else _context(_content(file), name)
+    except (LookupError, TypeError, OSError, ValueError, yaml.YAMLError):
+        return None
+
+
+def _only_file(source: Any) -> Path | None:
+    named = [Path(file).expanduser() for file in str(source).split(os.pathsep) if file]
+    files = [file for file in named if file.exists()]
+    return files[0] if len(files) == 1 else None
+
+
+def _content(file: Path) -> Any:
+    return yaml.load(file.read_text("utf-8"), _Loader)  # noqa: S506 it is a safe loader
+
+
+def _context(source: Any, name: str | None) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = _named(source["contexts"], name or source["current-context"])
+    chosen: Mapping[str, Any] = found["context"]
+    return chosen
 
 
 def basic(user: str, password: str) -> str:

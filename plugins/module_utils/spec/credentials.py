@@ -104,6 +104,11 @@ def plain_credentials(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]
             yield from plain_credentials(child, (*path, index))
 
 
+def is_credential(key: str) -> bool:
+    """A key of the router's configuration, or of a spec, whose value is a credential."""
+    return key in _CREDENTIAL_KEYS
+
+
 def has_reference(credential: str) -> bool:
     """The router would resolve a part of this text, if it stood in config.yaml."""
     return bool(_ANY_REFERENCE.search(credential.replace("$$", "")))
