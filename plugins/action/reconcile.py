@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from ansible.module_utils.basic import env_fallback
@@ -12,6 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reconcile import (
+    Reconciled,
     reconcile,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
@@ -20,6 +22,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     RouterError,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.conditions import (
+    CONFIG_VALID,
+    FALSE,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.router_status import (
+    PHASE_RUNNING,
+)
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils import code
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import (
     CONNECTION_OPTIONS,
@@ -29,6 +38,8 @@ from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import
     now,
 )
 from ansible_collections.vllm.semantic_router.plugins.plugin_utils.plain import plain
+
+LOOK_AGAIN_SECONDS = 2.0
 
 
 class ActionModule(RouterAction):
@@ -49,6 +60,8 @@ class ActionModule(RouterAction):
             "default": False,
             "fallback": (env_fallback, ["ROLLOUT_ON_SECRET_CHANGE"]),
         },
+        "wait": {"type": "bool", "default": False},
+        "wait_timeout": {"type": "int", "default": 600},
         **CONNECTION_OPTIONS,
     }
 
@@ -58,9 +71,27 @@ class ActionModule(RouterAction):
     def act(self, arguments: Arguments) -> dict[str, Any]:
         client = self.client(arguments)
         router = self._router(client, arguments)
+        done = self._reconcile(client, self._shared(client, router), router, arguments)
+        if not arguments["wait"] or arguments.check_mode:
+            return done.as_dict()
+        changed = done.changed
+        deadline = time.monotonic() + arguments["wait_timeout"]
+        while done.status.get("phase") != PHASE_RUNNING:
+            if _is_refused(done) or time.monotonic() >= deadline:
+                raise RouterError(_not_ready(router, done, arguments["wait_timeout"]))
+            # As a person would: with an operator in the cluster, most of these find nothing to do.
+            time.sleep(LOOK_AGAIN_SECONDS)
+            router = read_router(client, router.name, router.namespace)
+            done = self._reconcile(client, Reads(client), router, arguments)
+            changed = changed or done.changed
+        return {**done.as_dict(), "changed": changed}
+
+    def _reconcile(
+        self, client: Client, reads: Reads, router: Router, arguments: Arguments
+    ) -> Reconciled:
         return reconcile(
             client,
-            self._shared(client, router),
+            reads,
             router,
             now=now(),
             code=code.digest(),
@@ -68,7 +99,7 @@ class ActionModule(RouterAction):
             secret_versions=arguments["secret_versions"],
             check_mode=arguments.check_mode,
             diff=arguments.diff,
-        ).as_dict()
+        )
 
     def _router(self, client: Client, arguments: Arguments) -> Router:
         given = self.variables.get(arguments["router"])
@@ -91,6 +122,23 @@ class ActionModule(RouterAction):
             known = (task, Reads(client, _batch(hosts, router)))
             ActionModule._reads = known
         return known[1]
+
+
+def _is_refused(done: Reconciled) -> bool:
+    conditions = done.status.get("conditions") or []
+    return any(item["type"] == CONFIG_VALID and item["status"] == FALSE for item in conditions)
+
+
+def _not_ready(router: Router, done: Reconciled, seconds: int) -> Problem:
+    """The first that is wrong, or that nothing is but the time."""
+    why = next((item for item in done.problems if item.blocking), None) or next(
+        iter(done.problems), None
+    )
+    found = f"{router.name} is not {PHASE_RUNNING}: {why.found if why else done.summary}"
+    remedy = why.remedy if why else f"Give it more than {seconds} s: -e wait_timeout={2 * seconds}"
+    return Problem(
+        why.reason if why else "RolloutInProgress", why.field if why else "", found, remedy
+    )
 
 
 def _batch(hosts: list[str], router: Router) -> dict[str, list[str]]:

@@ -51,6 +51,17 @@ options:
       - Left out, the environment variable E(ROLLOUT_ON_SECRET_CHANGE) says it.
     type: bool
     default: false
+  wait:
+    description:
+      - Go on until the SemanticRouter is Running, Ready and not Degraded, looking again every two
+        seconds as an operator would.
+      - The task fails when it is not after O(wait_timeout), and at once when its spec is wrong.
+    type: bool
+    default: false
+  wait_timeout:
+    description: For how many seconds to wait. Models may have to be downloaded.
+    type: int
+    default: 600
 attributes:
   check_mode:
     description: Runs the server-side dry run and writes nothing.
@@ -76,10 +87,10 @@ EXAMPLES = r"""
     namespace: default
   register: reconciled
 
-- name: Stop unless all is as it should be
-  ansible.builtin.assert:
-    that: reconciled.status.phase == 'Running'
-    fail_msg: "{{ reconciled.summary }}"
+- name: Go on only when it answers requests
+  vllm.semantic_router.reconcile:
+    name: my-router
+    wait: true
 """
 
 RETURN = r"""

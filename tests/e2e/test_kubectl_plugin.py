@@ -242,6 +242,7 @@ def test_one_may_ask_as_somebody_else(plugin: Plugin, namespace: str) -> None:
 def test_routers_are_chosen_by_label(plugin: Plugin, kubectl: Kubectl, namespace: str) -> None:
     kubectl("label", "semanticrouter", "well", "team=search", "-n", namespace)
     done = plugin("status", "-n", namespace, "-l", "team=search", "-o", "json")
+    kubectl("label", "semanticrouter", "well", "team-", "-n", namespace)
     assert [root["name"] for root in json.loads(done.stdout)] == [f"{namespace}/well"]
 
 

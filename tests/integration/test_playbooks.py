@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,46 @@ def test_reconcile_a_second_time_changes_nothing(
     playbook(f"{COLLECTION}.reconcile", *of(router))
     third = playbook(f"{COLLECTION}.reconcile", *of(router))
     assert "changed=0" in third.stdout, third.stdout
+
+
+def test_a_pipeline_can_wait_until_the_router_is_ready(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.create_service()
+    router.apply()
+    playbook(f"{COLLECTION}.reconcile", *of(router), "-e", "wait=true")
+    assert router.condition("Ready")["status"] == "True"
+
+
+def test_a_wait_ends_at_once_where_only_an_edit_helps(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.spec["config"] = {"prompt_guard": {"enabld": True}}
+    router.apply()
+    began = time.monotonic()
+    done = playbook(f"{COLLECTION}.reconcile", *of(router), "-e", "wait=true", check=False)
+    assert done.returncode
+    assert "spec.config.prompt_guard.enabld" in done.stdout + done.stderr
+    assert time.monotonic() - began < 300
+
+
+def test_a_wait_that_is_over_says_what_was_missing(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.apply()
+    done = playbook(
+        f"{COLLECTION}.reconcile", *of(router), "-e", "wait=true", "-e", "wait_timeout=3",
+        check=False,
+    )  # fmt: skip
+    assert done.returncode
+    assert "vllm-qwen" in done.stdout + done.stderr
+    assert "is not Running" in done.stdout + done.stderr
+
+
+def test_render_says_which_variable_it_lacks(offline: Playbook) -> None:
+    done = offline(f"{COLLECTION}.render", check=False)
+    assert done.returncode
+    assert "-e cr_file=my-router.yaml" in done.stdout + done.stderr
 
 
 def test_a_reconcile_ends_early_until_something_changes(
