@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.module_utils.basic import env_fallback
@@ -24,7 +25,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.conditions import (
     CONFIG_VALID,
+    DEGRADED,
     FALSE,
+    READY,
+    TRUE,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.router_status import (
     PHASE_RUNNING,
@@ -78,7 +82,7 @@ class ActionModule(RouterAction):
         deadline = time.monotonic() + arguments["wait_timeout"]
         while done.status.get("phase") != PHASE_RUNNING:
             if _is_refused(done) or time.monotonic() >= deadline:
-                raise RouterError(_not_ready(router, done, arguments["wait_timeout"]))
+                raise RouterError(_not_running(router, done, arguments["wait_timeout"]))
             # As a person would: with an operator in the cluster, most of these find nothing to do.
             time.sleep(LOOK_AGAIN_SECONDS)
             router = read_router(client, router.name, router.namespace)
@@ -124,21 +128,22 @@ class ActionModule(RouterAction):
         return known[1]
 
 
-def _is_refused(done: Reconciled) -> bool:
+def _condition(done: Reconciled, kind: str) -> Mapping[str, Any]:
     conditions = done.status.get("conditions") or []
-    return any(item["type"] == CONFIG_VALID and item["status"] == FALSE for item in conditions)
+    return next((item for item in conditions if item["type"] == kind), {})
 
 
-def _not_ready(router: Router, done: Reconciled, seconds: int) -> Problem:
-    """The first that is wrong, or that nothing is but the time."""
-    why = next((item for item in done.problems if item.blocking), None) or next(
-        iter(done.problems), None
-    )
-    found = f"{router.name} is not {PHASE_RUNNING}: {why.found if why else done.summary}"
-    remedy = why.remedy if why else f"Give it more than {seconds} s: -e wait_timeout={2 * seconds}"
-    return Problem(
-        why.reason if why else "RolloutInProgress", why.field if why else "", found, remedy
-    )
+def _is_refused(done: Reconciled) -> bool:
+    return _condition(done, CONFIG_VALID).get("status") == FALSE
+
+
+def _not_running(router: Router, done: Reconciled, seconds: int) -> Problem:
+    """In the words of the condition that says why."""
+    degraded = _condition(done, DEGRADED)
+    why = degraded if degraded.get("status") == TRUE else _condition(done, READY)
+    found = f"{router.name} is not {PHASE_RUNNING}: {why.get('message') or done.summary}"
+    remedy = f"Correct this, or wait for more than {seconds} s: -e wait_timeout={2 * seconds}"
+    return Problem(str(why.get("reason", "")), "", found.rstrip("."), remedy)
 
 
 def _batch(hosts: list[str], router: Router) -> dict[str, list[str]]:
