@@ -80,7 +80,7 @@ def install() -> str:
 
 
 def golden_files() -> list[Path]:
-    """The reviewed documents of the newest contract."""
+    """The reviewed documents of the newest contract, each of them a whole file."""
     return sorted(GOLDEN.glob(f"*.{NEWEST}.yaml"))
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+from itertools import pairwise
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import CONTRACTS
 from patches import Misfit, patch, patched
 
 DIRECTORY = Path(__file__).parent / "unit" / "golden"
+CONFIG = DIRECTORY / "config"
 MANIFESTS = DIRECTORY / "manifests"
 ENVOY = DIRECTORY / "envoy"
 
 # The sample that others are told by their difference from.
 BASE = "vllm.ai_v1alpha1_semanticrouter_simple"
 BASE_MANIFESTS = MANIFESTS / f"{BASE}.kubernetes.yaml"
+
+NEWER = dict(pairwise(sorted(CONTRACTS)))
+
+# A text of the sources that objects hold as it is. It is read there.
+SCRIPT = Path(auth.__file__).with_name("auth.lua")
 
 UPDATING = bool(os.environ.get("UPDATE_GOLDEN"))
 
@@ -30,6 +42,17 @@ def store(file: Path, text: str) -> None:
 
 def stored(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def abridged(manifests: str) -> str:
+    """The manifests with the digest of auth.lua in its place."""
+    script = SCRIPT.read_text(encoding="utf-8")
+    first, _, _ = script.partition("\n")
+    if found := re.search(rf"^( *){re.escape(first)}$", manifests, re.MULTILINE):
+        digest = hashlib.sha256(script.encode()).hexdigest()
+        line = f"{found[1]}-- {SCRIPT.name}, sha256 {digest}\n"
+        manifests = manifests.replace(indent(script, found[1]), line)
+    return manifests
 
 
 def check(file: Path, built: str) -> None:
@@ -57,6 +80,22 @@ def expect_patched(base: str, difference: str, built: str, file: Path) -> None:
 def expect(expected: str, built: str, file: Path) -> None:
     if expected != built:
         pytest.fail(f"{file.name} says otherwise\n{patch(expected, built)}", pytrace=False)
+
+
+def documents(contract: str) -> dict[str, str]:
+    """What routers get, by case: from a file, or by the difference from the next newer contract."""
+    whole = {
+        file.name.removesuffix(f".{contract}.yaml"): stored(file)
+        for file in CONFIG.glob(f"*.{contract}.yaml")
+    }
+    if contract not in NEWER:
+        return whole
+    by_difference = {
+        case: patched(base, stored(CONFIG / f"{case}.{contract}.patch"))
+        for case, base in documents(NEWER[contract]).items()
+        if "blocking: " not in stored(CONFIG / f"{case}.{contract}.problems")
+    }
+    return {**whole, **by_difference}
 
 
 def bootstraps() -> dict[str, str]:

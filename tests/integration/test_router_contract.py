@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import golden
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
@@ -30,7 +31,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from newest_router import leaves
 
 CHECKOUT = Path(__file__).parents[2]
-GOLDEN = CHECKOUT / "tests" / "unit" / "golden" / "config"
 VALIDATE = {
     "0.3": ["validate", "--config"],
     "0.4": ["config", "validate", "--config"],
@@ -78,14 +78,18 @@ def in_release(contract: str, code: str, given: Any = None) -> list[Any]:
     return [json.loads(line.removeprefix("RESULT ")) for line in lines]
 
 
-def documents(contract: str) -> dict[str, Path]:
-    files = GOLDEN.glob(f"*.{contract}.yaml")
-    return {file.name.removesuffix(f".{contract}.yaml"): file for file in sorted(files)}
+def documents(contract: str, directory: Path) -> dict[str, Path]:
+    """The golden documents of the contract as files, by case."""
+    files = {}
+    for case, document in sorted(golden.documents(contract).items()):
+        files[case] = directory / f"{case}.{contract}.yaml"
+        files[case].write_text(document, encoding="utf-8")
+    return files
 
 
 @pytest.mark.parametrize("contract", sorted(VALIDATE))
-def test_the_release_accepts_every_golden_file(contract: str) -> None:
-    files = list(documents(contract).values())
+def test_the_release_accepts_every_golden_file(contract: str, tmp_path: Path) -> None:
+    files = list(documents(contract, tmp_path).values())
     results = vllm_sr(contract, [[*VALIDATE[contract], str(file)] for file in files])
     refused = [
         f"{file.name}: {output}"
@@ -99,7 +103,7 @@ def test_the_release_accepts_every_golden_file(contract: str) -> None:
 @pytest.mark.parametrize("contract", sorted(VALIDATE))
 def test_the_release_refuses_a_wrong_file(contract: str, tmp_path: Path) -> None:
     """The oracle is awake: a decision for a model that is not there does not pass."""
-    document = yaml.safe_load(documents(contract)["complexity"].read_text(encoding="utf-8"))
+    document = yaml.safe_load(golden.documents(contract)["complexity"])
     document["routing"]["decisions"][0]["modelRefs"][0]["model"] = "nobody"
     wrong = tmp_path / "config.yaml"
     wrong.write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -171,7 +175,7 @@ CATALOG = {
 def test_migrating_our_file_of_the_contract_before_means_the_same_as_our_file(
     before: str, contract: str, tmp_path: Path
 ) -> None:
-    older, newer = documents(before), documents(contract)
+    older, newer = documents(before, tmp_path), documents(contract, tmp_path)
     cases = sorted(older.keys() & newer.keys())
     assert len(cases) >= 10
     results = vllm_sr(
@@ -359,9 +363,8 @@ def test_a_status_names_the_schema_that_was_used() -> None:
 
 @pytest.mark.parametrize("contract", WITH_SCHEMA)
 def test_schema_of_the_release_accepts_every_golden_file(contract: str) -> None:
-    for file in documents(contract).values():
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-        assert list(schema.violations(document, contract)) == [], file.name
+    for case, text in golden.documents(contract).items():
+        assert list(schema.violations(yaml.safe_load(text), contract)) == [], case
 
 
 # The release's own models of its document: 0.3 has no schema, and keeps `global` open.
@@ -429,7 +432,7 @@ print("RESULT", json.dumps(CANONICAL_SERVICE_DEFAULTS))
 @pytest.mark.parametrize("contract", sorted(VALIDATE))
 def test_no_store_of_the_compose_stack_is_left_in_force(contract: str) -> None:
     (defaults,) = in_release(contract, _SERVICE_DEFAULTS)
-    document = yaml.safe_load(documents(contract)["no_backends"].read_text(encoding="utf-8"))
+    document = yaml.safe_load(golden.documents(contract)["no_backends"])
     ours = document["global"]["services"]
     for service, default in defaults.items():
         merged = {**default, **ours.get(service, {})}

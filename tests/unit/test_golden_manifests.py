@@ -1,8 +1,8 @@
 """Every object of every sample, on both platforms, as it is applied: golden files and laws.
 
-What WHOLE names is kept whole, for people to read; of the other samples, what their manifests for
-Kubernetes have otherwise than those of the base sample. platforms.yaml says what the other platform
-of each has otherwise. Built of these, every sample is compared byte for byte on both.
+What WHOLE names is kept whole, for people to read; of the other samples, what their manifests have
+otherwise than those of a sample much like it. These are for Kubernetes; platforms.yaml says what
+OpenShift has otherwise. Built of these, every sample is compared byte for byte on both.
 """
 
 from __future__ import annotations
@@ -33,16 +33,23 @@ from patches import patch
 PLATFORMS_FILE = golden.MANIFESTS / "platforms.yaml"
 KUBERNETES, OPENSHIFT = PLATFORMS
 PREFIX = "vllm.ai_v1alpha1_semanticrouter"
-WHOLE = {
-    golden.BASE: KUBERNETES,
-    f"{PREFIX}_gateway": KUBERNETES,
-    f"{PREFIX}_every_field": OPENSHIFT,
-    f"{PREFIX}_every_field.every-field-gateway": OPENSHIFT,
+GATEWAY = f"{PREFIX}_gateway"
+ROUTE = f"{PREFIX}_route"
+WHOLE = {golden.BASE, GATEWAY}
+# What a sample is told by its difference from, where golden.BASE is less like it.
+LIKE = {
+    f"{PREFIX}_complexity": ROUTE,
+    f"{PREFIX}_every_field.every-field-gateway": GATEWAY,
+    f"{PREFIX}_hybrid_cache": f"{PREFIX}_milvus_cache",
+    f"{PREFIX}_milvus_cache": f"{PREFIX}_qdrant_cache",
+    f"{PREFIX}_openshift": ROUTE,
+    f"{PREFIX}_qdrant_cache": f"{PREFIX}_memory_cache",
+    f"{PREFIX}_redis_cache": f"{PREFIX}_memory_cache",
+    f"{PREFIX}_valkey_cache": f"{PREFIX}_redis_cache",
+    "vllm_v1alpha1_semanticrouter": ROUTE,
 }
-BASE_NAME = SAMPLES[golden.BASE]["metadata"]["name"]
 # Stands for the sample's own in platforms.yaml.
 NAME = "<name>"
-NAMESPACE = re.compile(r"(?<=^  namespace: )default$", re.MULTILINE)
 HASH = re.compile(r'(?<=-hash: )"?[0-9a-f]{16}"?$', re.MULTILINE)
 
 everywhere = pytest.mark.parametrize("platform", PLATFORMS)
@@ -70,10 +77,12 @@ def built(name: str, platform: str) -> str:
 
 
 def base_of(name: str, manifests: str) -> str:
-    """The base sample's manifests under the sample's name, with the hashes of its ConfigMaps."""
-    metadata = SAMPLES[name]["metadata"]
-    base = built(golden.BASE, KUBERNETES).replace(BASE_NAME, metadata["name"])
-    base = NAMESPACE.sub(metadata["namespace"], base)
+    """Manifests of the sample it is like, under its own name, with the hashes of its ConfigMaps."""
+    like = LIKE.get(name, golden.BASE)
+    old, new = (SAMPLES[which]["metadata"] for which in (like, name))
+    base = built(like, KUBERNETES).replace(old["name"], new["name"])
+    namespace = re.compile(rf"(?<=^  namespace: ){old['namespace']}$", re.MULTILINE)
+    base = namespace.sub(new["namespace"], base)
     hashes = content_hashes(manifests)
     return HASH.sub(lambda _: next(hashes, ""), base)
 
@@ -89,58 +98,58 @@ def content_hashes(manifests: str) -> Iterator[str]:
 
 @each_sample
 def test_a_sample_becomes_its_golden_manifests(name: str):
-    platform = WHOLE.get(name, KUBERNETES)
-    manifests = built(name, platform)
+    manifests = built(name, KUBERNETES)
 
     if name in WHOLE:
-        golden.check(golden.MANIFESTS / f"{name}.{platform}.yaml", manifests)
+        golden.check(golden.MANIFESTS / file_of(name), golden.abridged(manifests))
     else:
-        file = golden.MANIFESTS / f"{name}.{platform}.patch"
-        golden.check_patch(file, base_of(name, manifests), manifests)
+        base = golden.abridged(base_of(name, manifests))
+        golden.check_patch(golden.MANIFESTS / file_of(name), base, golden.abridged(manifests))
+
+
+def file_of(name: str) -> str:
+    return f"{name}.{KUBERNETES}.{'yaml' if name in WHOLE else 'patch'}"
 
 
 def platform_differences() -> str:
-    """Each with the samples of which it makes the manifests of this platform."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Each with the samples of which it makes the manifests for OpenShift."""
+    found: dict[str, list[str]] = {}
     for name in SAMPLES:
-        here, there = platforms_of(name)
-        difference = patch(built(name, here), built(name, there))
+        difference = patch(built(name, KUBERNETES), built(name, OPENSHIFT))
         nameless = difference.replace(SAMPLES[name]["metadata"]["name"], NAME)
-        found.setdefault((there, nameless), []).append(name)
+        found.setdefault(nameless, []).append(name)
     return "".join(
-        f"---\n{yaml_text({'platform': platform, 'samples': samples, 'patch': difference})}"
-        for (platform, difference), samples in found.items()
+        f"---\n{yaml_text({'samples': samples, 'patch': difference})}"
+        for difference, samples in found.items()
     )
 
 
-def platforms_of(name: str) -> tuple[str, str]:
-    """That of the golden file, and the other one."""
-    here = WHOLE.get(name, KUBERNETES)
-    return here, OPENSHIFT if here == KUBERNETES else KUBERNETES
-
-
-def test_the_other_platform_changes_what_platforms_yaml_says():
+def test_openshift_changes_what_platforms_yaml_says():
     if golden.UPDATING:
         golden.store(PLATFORMS_FILE, platform_differences())
     entries = [*yaml.safe_load_all(golden.stored(PLATFORMS_FILE))]
-    told = {name: entry for entry in entries for name in entry["samples"]}
+    told = {name: entry["patch"] for entry in entries for name in entry["samples"]}
 
-    assert {name: platforms_of(name)[1] for name in SAMPLES} == {
-        name: entry["platform"] for name, entry in told.items()
-    }
-    for name, entry in told.items():
-        here, there = (built(name, platform) for platform in platforms_of(name))
-        difference = entry["patch"].replace(NAME, SAMPLES[name]["metadata"]["name"])
+    assert told.keys() == SAMPLES.keys()
+    for name, nameless in told.items():
+        difference = nameless.replace(NAME, SAMPLES[name]["metadata"]["name"])
+        here, there = built(name, KUBERNETES), built(name, OPENSHIFT)
         golden.expect_patched(here, difference, there, PLATFORMS_FILE)
 
 
 def test_every_golden_file_has_its_sample():
-    expected = {
-        f"{name}.{WHOLE.get(name, KUBERNETES)}.{'yaml' if name in WHOLE else 'patch'}"
-        for name in SAMPLES
-    }
+    expected = {*map(file_of, SAMPLES), PLATFORMS_FILE.name}
 
-    assert {file.name for file in golden.MANIFESTS.iterdir()} == {*expected, PLATFORMS_FILE.name}
+    assert {file.name for file in golden.MANIFESTS.iterdir()} == expected
+
+
+def test_what_a_sample_is_like_is_told_in_the_end():
+    for name in SAMPLES:
+        seen = {name}
+        while name not in WHOLE:
+            name = LIKE.get(name, golden.BASE)
+            assert name not in seen
+            seen.add(name)
 
 
 @everywhere

@@ -48,12 +48,20 @@ def _issuers(spec: Spec) -> Problems:
         if first != index:
             found = f'"{name}" is the issuer of {_JWT}[{first}] too'
             yield invalid(f"{path}.issuer", found, "Keep one, with the audiences of both")
-        if not parsed(entry["jwksUri"]):
+        keys = [key for key in ("jwksUri", "jwksRef") if entry.get(key)]
+        if len(keys) != 1:
+            found = "its public keys are in two places" if keys else "it has no public keys"
+            yield invalid(path, found, "Give one of jwksUri and jwksRef")
+        elif entry.get("caRef") and keys == ["jwksRef"]:
+            found = "caRef is about the server of jwksUri, and there is none"
+            yield invalid(path, found, "Remove caRef")
+        if entry.get("jwksUri") and not parsed(entry["jwksUri"]):
             found = f'"{entry["jwksUri"]}" leads to no host'
             remedy = "Copy jwks_uri from the issuer's /.well-known/openid-configuration"
             yield invalid(f"{path}.jwksUri", found, remedy)
-        name = (entry.get("caRef") or {}).get("name")
-        yield from object_name_problems(name, f"{path}.caRef.name", "a ConfigMap", is_subdomain)
+        for key in ("caRef", "jwksRef"):
+            name = (entry.get(key) or {}).get("name")
+            yield from object_name_problems(name, f"{path}.{key}.name", "a ConfigMap", is_subdomain)
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (

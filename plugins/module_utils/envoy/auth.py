@@ -42,6 +42,14 @@ _FAILURE = "failure"
 _METADATA, _METADATA_USER = "semantic-router-auth", "user"
 USER = f"%DYNAMIC_METADATA({_METADATA}:{_METADATA_USER})%"
 
+# Where Envoy shows itself the key sets that are files. In the pod's network and without a port.
+KEY_SETS = "issuer-key-sets"
+KEY_SETS_PIPE = {"pipe": {"path": f"@{KEY_SETS}"}}
+# A ConfigMap has no more.
+KEY_SET_LIMIT_BYTES = 2**20
+# How long after the kubelet a changed file counts.
+_KEY_SET_SECONDS = "10s"
+
 # How long a key that an issuer has withdrawn is good for, and how long a new one is unknown.
 _JWKS_SECONDS = "300s"
 
@@ -68,10 +76,40 @@ def without_auth() -> dict[str, Any]:
 
 def issuer_clusters(router: Router) -> list[Cluster]:
     """Where the issuers' public keys are."""
+    issuers = auth.issuers(router.spec)
     return [
-        _issuer_cluster(f"issuer-{index}", issuer)
-        for index, issuer in enumerate(auth.issuers(router.spec))
+        *(
+            _issuer_cluster(f"issuer-{index}", issuer)
+            for index, issuer in enumerate(issuers)
+            if not issuer.key_set
+        ),
+        *([_key_sets_cluster()] if any(issuer.key_set for issuer in issuers) else []),
     ]
+
+
+def key_set_routes(router: Router) -> list[dict[str, Any]]:
+    """The key sets that are files, read again whenever they change.
+
+    jwt_authn reads a file of its own (local_jwks) once, and never again.
+    """
+    return [
+        {
+            "match": {"path": _key_set_path(index)},
+            "direct_response": {
+                "status": 200,
+                "body": {
+                    "filename": issuer.key_set_file,
+                    "watched_directory": {"path": issuer.key_set_directory},
+                },
+            },
+        }
+        for index, issuer in enumerate(auth.issuers(router.spec))
+        if issuer.key_set
+    ]
+
+
+def _key_set_path(index: int) -> str:
+    return f"/{index}"
 
 
 def lua_literal(value: Any) -> str:
@@ -159,29 +197,55 @@ def _jwt_authn(issuers: list[Issuer]) -> Filter:
             "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3"
             ".JwtAuthentication",
             "providers": {
-                f"issuer-{index}": _provider(f"issuer-{index}", issuer)
-                for index, issuer in enumerate(issuers)
+                f"issuer-{index}": _provider(index, issuer) for index, issuer in enumerate(issuers)
             },
             "rules": [{"match": {"prefix": "/"}, "requires": {"allow_missing_or_failed": {}}}],
         },
     }
 
 
-def _provider(name: str, issuer: Issuer) -> dict[str, Any]:
+def _provider(index: int, issuer: Issuer) -> dict[str, Any]:
+    name = f"issuer-{index}"
     return {
         "issuer": issuer.name,
         "audiences": [*issuer.audiences],
         "require_expiration": True,
-        "remote_jwks": {
-            "http_uri": {"uri": issuer.jwks_uri, "cluster": name, "timeout": CONNECT_TIMEOUT},
-            "cache_duration": _JWKS_SECONDS,
-            # Before the first request, and not in its time.
-            "async_fetch": {},
-        },
+        "remote_jwks": _key_set(index) if issuer.key_set else _remote_keys(name, issuer),
         # Not from a parameter of the path, Envoy's other default: paths are logged.
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
         "payload_in_metadata": name,
         "failed_status_in_metadata": _FAILURE,
+    }
+
+
+def _remote_keys(name: str, issuer: Issuer) -> dict[str, Any]:
+    return {
+        "http_uri": {"uri": issuer.jwks_uri, "cluster": name, "timeout": CONNECT_TIMEOUT},
+        "cache_duration": _JWKS_SECONDS,
+        # Before the first request, and not in its time.
+        "async_fetch": {},
+    }
+
+
+def _key_set(index: int) -> dict[str, Any]:
+    uri = f"http://{KEY_SETS}{_key_set_path(index)}"
+    return {
+        "http_uri": {"uri": uri, "cluster": KEY_SETS, "timeout": CONNECT_TIMEOUT},
+        "cache_duration": _KEY_SET_SECONDS,
+        # No listener would answer while all wait for this.
+        "async_fetch": {"fast_listener": True},
+    }
+
+
+def _key_sets_cluster() -> Cluster:
+    return {
+        "name": KEY_SETS,
+        "type": "STATIC",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "load_assignment": {
+            "cluster_name": KEY_SETS,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": KEY_SETS_PIPE}}]}],
+        },
     }
 
 

@@ -52,6 +52,27 @@ def policy(router: Router) -> dict[str, Any]:
     }
 
 
+def is_welcome(router: Router) -> dict[str, Any] | None:
+    """Filter of a local reply: a page asks that may; None where nothing is said about it."""
+    wanted = router.spec.get("cors")
+    origins = [
+        {"header_filter": {"header": {"name": "origin", **_header_match(origin)}}}
+        for origin in (_origins(wanted) if wanted else [])
+    ]
+    if len(origins) > 1:
+        return {"or_filter": {"filters": origins}}
+    return origins[0] if origins else None
+
+
+def welcome() -> list[dict[str, Any]]:
+    """What the filter says to such a page, for answers that never pass it."""
+    said = {"access-control-allow-origin": "%REQ(ORIGIN)%", "access-control-expose-headers": "*"}
+    return [
+        {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for key, value in said.items()
+    ]
+
+
 def preflights(router: Router) -> list[dict[str, Any]]:
     """Matches for what the filter answers. It leaves alone what a route answers by itself."""
     wanted = router.spec.get("cors")

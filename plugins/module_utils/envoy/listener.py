@@ -64,11 +64,16 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
         _listener(
             _any_address(router.spec["service"]),
             ports.listener,
-            {**clients, **early_header_mutations(router)},
+            {
+                **clients,
+                "local_reply_config": local_reply_config(cors.is_welcome(router)),
+                **early_header_mutations(router),
+            },
         ),
         # The router's word for asking models itself. What it says of these requests in headers is
         # what no client may say, so they have a way in that no client can reach.
         _listener({"address": "127.0.0.1"}, ports.looper, looper),
+        *_key_sets(router),
     ]
 
 
@@ -81,10 +86,32 @@ def _any_address(service: Mapping[str, Any]) -> dict[str, Any]:
     return {"address": "::", "ipv4_compat": True}
 
 
+def _key_sets(router: Router) -> list[Listener]:
+    """Envoy's alone, and nobody's to log."""
+    routes = auth.key_set_routes(router)
+    if not routes:
+        return []
+    manager = {
+        "@type": HTTP_CONNECTION_MANAGER,
+        "stat_prefix": auth.KEY_SETS,
+        "route_config": {
+            "name": auth.KEY_SETS,
+            "max_direct_response_body_size_bytes": auth.KEY_SET_LIMIT_BYTES,
+            "virtual_hosts": [{"name": auth.KEY_SETS, "domains": ["*"], "routes": routes}],
+        },
+        "http_filters": [_router_filter()],
+    }
+    return [_listener_at(auth.KEY_SETS_PIPE, manager)]
+
+
 def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Listener:
+    return _listener_at({"socket_address": {**address, "port_value": port}}, manager)
+
+
+def _listener_at(address: dict[str, Any], manager: dict[str, Any]) -> Listener:
     return {
         "name": manager["stat_prefix"],
-        "address": {"socket_address": {**address, "port_value": port}},
+        "address": address,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "filter_chains": [
             {
@@ -122,15 +149,19 @@ def _http_connection_manager(
             *first,
             _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                },
-            },
+            _router_filter(),
         ],
         "local_reply_config": local_reply_config(),
         "access_log": [_access_log(router)],
+    }
+
+
+def _router_filter() -> dict[str, Any]:
+    return {
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+        },
     }
 
 

@@ -6,9 +6,11 @@ The router's own answers, and those of backends, pass untouched.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import cors
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BODY_LIMIT_BYTES,
     IDLE_TIMEOUT,
@@ -34,13 +36,17 @@ def openai_error(message: str, code: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Reply:
-    """status: instead of Envoy's own. is_busy: the same request may well succeed a little later."""
+    """status: instead of Envoy's own. is_busy: the same request may well succeed a little later.
+
+    is_early: Envoy says so before any filter has seen the request.
+    """
 
     filter: Filter
     message: str
     code: str
     status: int | None = None
     is_busy: bool = False
+    is_early: bool = False
 
     def mapper(self) -> dict[str, Any]:
         retry_after = {"header": {"key": "retry-after", "value": str(_RETRY_AFTER_SECONDS)}}
@@ -114,8 +120,8 @@ _REPLIES = (
         "model_not_found",
         status=404,
     ),
-    _Reply(_detailed("overload"), _OVERLOADED, "overloaded", is_busy=True),
-    _Reply(_flagged("OM"), _OVERLOADED, "overloaded", is_busy=True),
+    _Reply(_detailed("overload"), _OVERLOADED, "overloaded", is_busy=True, is_early=True),
+    _Reply(_flagged("OM"), _OVERLOADED, "overloaded", is_busy=True, is_early=True),
     # No host has an address, or all refuse the connection.
     _Reply(
         _flagged("UH", "UF"), f"Model {_MODEL} has no endpoint that answers", "model_unavailable"
@@ -137,6 +143,19 @@ _REPLIES = (
 )
 
 
-def local_reply_config() -> dict[str, Any]:
-    """``local_reply_config`` of a connection manager."""
-    return {"mappers": [reply.mapper() for reply in _REPLIES]}
+def local_reply_config(is_welcome: Filter | None = None) -> dict[str, Any]:
+    """``local_reply_config`` of a connection manager. is_welcome: that of spec.cors."""
+    return {"mappers": [*_mappers(is_welcome)]}
+
+
+def _mappers(is_welcome: Filter | None) -> Iterator[dict[str, Any]]:
+    """Answers that pass no filter, those of routes among them, are not marked for pages else."""
+    for reply in _REPLIES:
+        mapper = reply.mapper()
+        if is_welcome and reply.is_early:
+            both = {"and_filter": {"filters": [reply.filter, is_welcome]}}
+            headers = [*mapper.get("headers_to_add", []), *cors.welcome()]
+            yield {**mapper, "filter": both, "headers_to_add": headers}
+        yield mapper
+    if is_welcome:
+        yield {"filter": is_welcome, "headers_to_add": cors.welcome()}

@@ -48,6 +48,9 @@ LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
 _DOOR_POLICY = "SecurityPolicy"
 
+# Where Envoy Gateway looks for public keys in a ConfigMap.
+KEY_SET_KEY = "jwks"
+
 # The problems here: while one stands, not everything that was asked for is reachable.
 REASONS = (
     "GatewayApiNotInstalled",
@@ -349,6 +352,9 @@ def _beyond_envoy_gateway(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for issuer in issuers:
         if issuer.ca:
             yield f"{issuer.field}.caRef", "Envoy Gateway trusts the CAs of its proxies' image here"
+        if issuer.key_set and issuer.key_set[1] != KEY_SET_KEY:
+            found = f"Envoy Gateway takes the key {KEY_SET_KEY} of the ConfigMap, and no other"
+            yield f"{issuer.field}.jwksRef.key", found
 
 
 def _beyond_istio(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -357,6 +363,8 @@ def _beyond_istio(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for issuer in auth.issuers(spec):
         if issuer.ca:
             yield f"{issuer.field}.caRef", "Istio trusts the CAs of its control plane here"
+        if issuer.key_set:
+            yield f"{issuer.field}.jwksRef", "Istio takes public keys from no ConfigMap"
     if spec.get("cors"):
         yield "spec.cors", "Istio has no policy for it that an HTTPRoute could have"
 

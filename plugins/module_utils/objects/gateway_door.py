@@ -77,7 +77,7 @@ def _jwt(router: Router) -> dict[str, Any]:
                     "name": f"issuer-{index}",
                     "issuer": issuer.name,
                     "audiences": [*issuer.audiences],
-                    "remoteJWKS": {"uri": issuer.jwks_uri},
+                    **_keys_of(issuer),
                     # Not from a parameter of the path, its other default: paths are logged.
                     "extractFrom": {
                         "headers": [{"name": "Authorization", "valuePrefix": _BEARER}],
@@ -88,6 +88,14 @@ def _jwt(router: Router) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _keys_of(issuer: Issuer) -> dict[str, Any]:
+    if not issuer.key_set:
+        return {"remoteJWKS": {"uri": issuer.jwks_uri}}
+    name, _ = issuer.key_set
+    reference = {"group": "", "kind": "ConfigMap", "name": name}
+    return {"localJWKS": {"type": "ValueRef", "valueRef": reference}}
 
 
 def _cors(router: Router) -> dict[str, Any]:

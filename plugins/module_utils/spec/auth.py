@@ -21,6 +21,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url impo
 _KEYS_DIRECTORY = "/etc/envoy-keys"
 _CA_DIRECTORY = "/etc/envoy-ca"
 _CA_FILE = "ca.crt"
+_KEY_SETS_DIRECTORY = "/etc/envoy-jwks"
+_KEY_SET_FILE = "jwks.json"
 
 # Where the router looks for the user of a request, unless its configuration says otherwise.
 _IDENTITY = ("config", "global", "services", "authz", "identity")
@@ -44,9 +46,12 @@ class KeySecret:
 class Issuer:
     """An entry of spec.auth.jwt.
 
+    jwks_uri: "" where the public keys are in a ConfigMap.
     host, port: of jwks_uri; "" and 0 while nobody has refused one that leads to no host.
     ca: ConfigMap and key; None for the CAs that the image brings.
     volume, ca_file: where the CA is mounted.
+    key_set: ConfigMap and key with the public keys.
+    key_set_volume, key_set_directory: where that is mounted.
     """
 
     field: str
@@ -58,6 +63,9 @@ class Issuer:
     ca: tuple[str, str] | None
     volume: str
     ca_directory: str
+    key_set: tuple[str, str] | None
+    key_set_volume: str
+    key_set_directory: str
     user_claim: str
     groups_claim: str
 
@@ -65,6 +73,11 @@ class Issuer:
     def ca_file(self) -> str:
         """In Envoy's container."""
         return f"{self.ca_directory}/{_CA_FILE}"
+
+    @property
+    def key_set_file(self) -> str:
+        """In Envoy's container."""
+        return f"{self.key_set_directory}/{_KEY_SET_FILE}"
 
 
 def is_wanted(spec: Mapping[str, Any]) -> bool:
@@ -100,20 +113,28 @@ def issuers(spec: Mapping[str, Any]) -> list[Issuer]:
 
 
 def _issuer(index: int, entry: Mapping[str, Any]) -> Issuer:
-    url, ca = parsed(entry["jwksUri"]), entry.get("caRef")
+    uri = str(entry.get("jwksUri") or "")
+    url = parsed(uri)
     return Issuer(
         field=f"spec.auth.jwt[{index}]",
         name=str(entry["issuer"]),
         audiences=tuple(entry["audiences"]),
-        jwks_uri=str(entry["jwksUri"]),
+        jwks_uri=uri,
         host=url.host if url else "",
         port=url.port if url else 0,
-        ca=(str(ca["name"]), str(ca["key"])) if ca else None,
+        ca=_keyed(entry.get("caRef")),
         volume=f"issuer-ca-{index}",
         ca_directory=f"{_CA_DIRECTORY}/{index}",
+        key_set=_keyed(entry.get("jwksRef")),
+        key_set_volume=f"issuer-jwks-{index}",
+        key_set_directory=f"{_KEY_SETS_DIRECTORY}/{index}",
         user_claim=str(entry["claims"]["user"]),
         groups_claim=str(entry["claims"]["groups"]),
     )
+
+
+def _keyed(reference: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    return (str(reference["name"]), str(reference["key"])) if reference else None
 
 
 def volumes(spec: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -124,9 +145,16 @@ def volumes(spec: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
         yield {"name": keys.volume, "secret": {"secretName": keys.secret}}, keys.directory
     for issuer in issuers(spec):
         if issuer.ca:
-            name, key = issuer.ca
-            source = {"name": name, "items": [{"key": key, "path": _CA_FILE}]}
-            yield {"name": issuer.volume, "configMap": source}, issuer.ca_directory
+            yield _config_map(issuer.volume, issuer.ca, _CA_FILE), issuer.ca_directory
+        if issuer.key_set:
+            volume = _config_map(issuer.key_set_volume, issuer.key_set, _KEY_SET_FILE)
+            yield volume, issuer.key_set_directory
+
+
+def _config_map(volume: str, keyed: tuple[str, str], path: str) -> dict[str, Any]:
+    name, key = keyed
+    items = [{"key": key, "path": path}]
+    return {"name": volume, "configMap": {"name": name, "items": items}}
 
 
 def identity_headers(spec: Mapping[str, Any]) -> tuple[str, str]:

@@ -50,13 +50,14 @@ def in_this_machine(
 
     The pod's own ports on 127.0.0.1 that no field of the CR sets are moved to free ones, Services'
     names are asked from the test's name server, and directories of the container are elsewhere.
-    Backends keep their names and ports.
+    Backends keep their names and ports. Sockets that only a pod's network has get names of their
+    own.
     """
     text = json.dumps(bootstrap)
     for there, here in (directories or {}).items():
         text = text.replace(there, str(here))
     moved = json.loads(text)
-    _move(moved, loopback_ports)
+    _move(moved, loopback_ports, f"-{dns_port}")
     resolver = {"socket_address": {"address": "127.0.0.1", "port_value": dns_port}}
     moved["typed_dns_resolver_config"] = {
         "name": "envoy.network.dns_resolver.cares",
@@ -70,15 +71,17 @@ def in_this_machine(
     return moved
 
 
-def _move(node: Any, ports: dict[int, int]) -> None:
+def _move(node: Any, ports: dict[int, int], suffix: str) -> None:
     if isinstance(node, list):
         for item in node:
-            _move(item, ports)
+            _move(item, ports, suffix)
     elif isinstance(node, dict):
         if node.get("address") == "127.0.0.1":
             node["port_value"] = ports.get(node["port_value"], node["port_value"])
+        if "pipe" in node:
+            node["pipe"] = {"path": node["pipe"]["path"] + suffix}
         for value in node.values():
-            _move(value, ports)
+            _move(value, ports, suffix)
 
 
 @dataclass(frozen=True)

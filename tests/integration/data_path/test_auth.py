@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, overload
 from integration.data_path import data_path as around
 from integration.data_path import wait
 from integration.data_path.certificates import server_side
@@ -58,6 +58,7 @@ class DataPath(around.DataPath):
     backend: StubBackend
     team: MountedSecret
     jwks: JwksServer
+    key_set: MountedSecret
 
     def heard(self) -> tuple[int, int, int]:
         """How often the router was asked, the backend, and the router's API."""
@@ -86,7 +87,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
         def start_one(*ways: str, cors: dict[str, Any] | None = None, **more: Any) -> DataPath:
             directory = tmp_path_factory.mktemp("envoy")
-            keys, ca = directory / "keys", directory / "ca"
+            keys, ca, jwks = directory / "keys", directory / "ca", directory / "jwks"
             for number in range(2):
                 (ca / f"{number}").mkdir(parents=True)
             backend = stack.enter_context(StubBackend("backend", "127.0.0.2", models=[MODEL]))
@@ -104,6 +105,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             servers[0].is_open = more.pop("issuer_is_up", True)
             team = MountedSecret(keys / "0", {"alice": ALICE, "bob": f"{BOB}\n", "nobody": "\n"})
             MountedSecret(keys / "1", {"admin": ADMIN})
+            key_set = MountedSecret(jwks / "0", {"jwks.json": json.dumps(OUR.jwks())})
             parts = {
                 "apiKeys": [
                     {"secretRef": {"name": "team"}, "groups": ["staff", "team-a"]},
@@ -112,6 +114,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
                 "jwt": [
                     jwt(OUR, servers[0]),
                     jwt(OTHER, servers[1], user="email", groups="realm_access.roles"),
+                ],
+                "key_set": [
+                    {
+                        "issuer": OUR.name,
+                        "audiences": [AUDIENCE],
+                        "jwksRef": {"name": "keys-of-the-issuer"},
+                    },
                 ],
             }
             names = [f"issuer-{number}" for number in range(2)]
@@ -124,15 +133,21 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
                     **{name: [server.address] for name, server in zip(names, servers, strict=True)},
                 },
                 door={
-                    **({"auth": {way: parts[way] for way in ways}} if ways else {}),
+                    **({"auth": {_FIELDS[way]: parts[way] for way in ways}} if ways else {}),
                     **({"cors": cors} if cors else {}),
                 },
-                directories={"/etc/envoy-keys": keys, "/etc/envoy-ca": ca},
+                directories={"/etc/envoy-keys": keys, "/etc/envoy-ca": ca, "/etc/envoy-jwks": jwks},
                 **more,
             )
-            return DataPath(**vars(mine), backend=backend, team=team, jwks=servers[0])
+            return DataPath(
+                **vars(mine), backend=backend, team=team, jwks=servers[0], key_set=key_set
+            )
 
         yield start_one
+
+
+# Of the ways in.
+_FIELDS = {"apiKeys": "apiKeys", "jwt": "jwt", "key_set": "jwt"}
 
 
 def jwt(issuer: Issuer, server: JwksServer, **claims: str) -> dict[str, Any]:
@@ -209,8 +224,9 @@ def test_strangers_learn_no_more_than_that_while_the_router_is_down(start: Any) 
 def test_a_script_that_fails_lets_nobody_in(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = 'function envoy_on_request(handle) error("broken") end'
     monkeypatch.setattr(auth, "_script", lambda: broken)
-    data_path: DataPath = start("apiKeys")
-    assert data_path.asked_with(**bearer(ALICE)).status == 403
+    data_path: DataPath = start("apiKeys", cors={"allowOrigins": [PAGE]})
+    answer = data_path.asked_with(origin=PAGE, **bearer(ALICE))
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (403, PAGE)
     assert data_path.backend.calls == []
     assert data_path.ask("/health").status == 200
     assert "broken" in data_path.envoy.log.read_text()
@@ -430,6 +446,69 @@ def test_while_an_issuer_does_not_answer_tokens_wait_and_keys_do_not(start: Any)
     )
 
 
+# Tokens of an issuer whose keys are in a ConfigMap
+
+
+@pytest.fixture(scope="module")
+def key_set(start: Any) -> DataPath:
+    """The issuer's server, which nothing leads to, is not there."""
+    data_path: DataPath = start("apiKeys", "key_set", issuer_is_up=False)
+    token = OUR.token(AUDIENCE, sub="ann")
+    wait.until(
+        lambda: data_path.asked_with(**bearer(token)).status == 200, "the keys of the file count"
+    )
+    return data_path
+
+
+def test_a_user_with_a_token_that_a_key_of_the_config_map_signed_is_let_in(
+    key_set: DataPath,
+) -> None:
+    assert key_set.known_as(**bearer(OUR.token(AUDIENCE, sub="ann"))) == ("ann", None)
+    assert key_set.known_as(**bearer(ALICE))[0] == "alice"
+    assert key_set.jwks.calls == []
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        OTHER.token(AUDIENCE, sub="ann"),
+        OUR.token("elsewhere", sub="ann"),
+        OUR.token(AUDIENCE, None, sub="ann"),
+        forged(),
+        unsigned(),
+    ],
+    ids=["issuer", "audience", "endless", "forged", "unsigned"],
+)
+def test_any_other_token_is_not(key_set: DataPath, token: str) -> None:
+    assert_refused(key_set.asked_with(**bearer(token)), "invalid_token")
+
+
+def test_keys_that_are_replaced_in_the_config_map_count_without_a_restart(
+    key_set: DataPath,
+) -> None:
+    new = Issuer(OUR.name)
+    old_token, new_token = (each.token(AUDIENCE, sub="ann") for each in (OUR, new))
+    assert_refused(key_set.asked_with(**bearer(new_token)), "invalid_token")
+    key_set.key_set.replace({"jwks.json": json.dumps(new.jwks())})
+
+    def is_replaced() -> bool:
+        """To each of Envoy's workers, of which any may have the next connection."""
+        asked = [key_set.asked_with(**bearer(t)).status for t in (new_token, old_token) * 15]
+        return asked == [200, 401] * 15
+
+    wait.until(is_replaced, "all have read the new keys")
+    key_set.key_set.replace({"jwks.json": json.dumps(OUR.jwks())})
+    wait.until(lambda: key_set.asked_with(**bearer(old_token)).status == 200, "the old are back")
+
+
+def test_no_client_reaches_the_key_sets_and_no_fetch_is_logged(key_set: DataPath) -> None:
+    stranger = {"host": auth.KEY_SETS, **bearer(ALICE), "x-request-id": "of-a-stranger"}
+    assert key_set.ask("/0", headers=stranger).status == 404
+    wait.until(lambda: "of-a-stranger" in key_set.envoy.log.read_text(), "it is logged")
+    logged = key_set.envoy.log.read_text().splitlines()
+    assert len([line for line in logged if '"path":"/0"' in line]) == 1
+
+
 # What passes on
 
 
@@ -535,6 +614,69 @@ def test_a_page_can_read_answers_and_refusals(pages: DataPath) -> None:
         answer = pages.asked_with(origin=PAGE, **headers)
         assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, PAGE)
         assert answer.headers["access-control-expose-headers"] == "*"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that Envoy answers by itself, and with what status."""
+
+    status: int
+    path: str = CHAT
+    body: dict[str, object] | None = None
+    method: str | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: bearer(ALICE))
+
+
+# By local reply, by a route, and before any filter has seen it.
+ANSWERED_BY_ENVOY = {
+    "no key": Asked(401, headers={}),
+    "no body": Asked(400, method="POST"),
+    "unknown model": Asked(404, "/v1/embeddings", prompt("nobody")),
+    "unknown path": Asked(404, "/nothing"),
+    "unchecked prompt": Asked(403, "/v1/completions", prompt(MODEL)),
+    "options": Asked(204, "/v1/models", method="OPTIONS"),
+    "escaped slash": Asked(400, "/v1%2fmodels"),
+}
+
+
+def assert_marked_for_pages_that_may(data_path: DataPath, asked: Asked) -> None:
+    for origin, expected in ((PAGE, (PAGE, "*")), ("https://evil.example.net", (None, None))):
+        headers = {"origin": origin, **asked.headers}
+        answer = data_path.ask(asked.path, asked.body, asked.method, headers)
+        said = [
+            answer.headers.get(f"access-control-{name}")
+            for name in ("allow-origin", "expose-headers")
+        ]
+        assert (answer.status, *said) == (asked.status, *expected), origin
+
+
+@pytest.fixture(scope="module")
+def checked_pages(start: Any) -> DataPath:
+    """With CORS, API keys and a guard."""
+    cors = {"allowOrigins": [PAGE, "https://*.example.org"]}
+    return start("apiKeys", cors=cors, config={"prompt_guard": {"enabled": True}})
+
+
+@pytest.mark.parametrize("case", ANSWERED_BY_ENVOY)
+def test_a_page_can_read_what_envoy_answers_by_itself(checked_pages: DataPath, case: str) -> None:
+    assert_marked_for_pages_that_may(checked_pages, ANSWERED_BY_ENVOY[case])
+
+
+def test_a_page_can_read_that_the_router_is_down(start: Any) -> None:
+    data_path = start("apiKeys", cors={"allowOrigins": [PAGE]}, router_is_up=False)
+    assert_marked_for_pages_that_may(data_path, Asked(503, body=prompt(MODEL)))
+
+
+def test_a_page_can_read_that_there_is_too_much_to_do(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overload, "_REFUSE", 0.001)
+    data_path = start("apiKeys", cors={"allowOrigins": [PAGE]})
+    wait.until(lambda: data_path.asked_with().status == 503, "it is too much")
+    assert_marked_for_pages_that_may(data_path, Asked(503, body=prompt(MODEL)))
+    answer = data_path.asked_with(origin=PAGE, **bearer(ALICE))
+    assert answer.json["error"]["code"] == "overloaded"
+    assert answer.headers["retry-after"] == "5"
 
 
 def test_what_a_backend_says_of_pages_does_not_count(pages: DataPath, keys: DataPath) -> None:

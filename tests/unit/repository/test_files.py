@@ -10,6 +10,9 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[3]
 REQUIREMENTS = sorted((CHECKOUT / "requirements").glob("*.txt"))
+GOLDEN = CHECKOUT / "tests" / "unit" / "golden"
+# Somebody has to read what a change does to them.
+GOLDEN_LINES = 12_000
 # The directories of people and their machines; the pod's own home is a name like any other.
 SOMEBODYS = re.compile(r"(?<![\w./{}$-])/(?:root|work|Users|home/(?!semantic-router\b))[/\w]")
 
@@ -49,3 +52,14 @@ def test_files_end_with_one_newline() -> None:
     for file in tracked():
         data = file.read_bytes()
         assert not data or (data.endswith(b"\n") and not data.endswith(b"\n\n")), file
+
+
+def test_golden_files_are_few_enough_lines_to_be_read() -> None:
+    lines = {
+        file: len(file.read_text(encoding="utf-8").splitlines())
+        for file in GOLDEN.rglob("*")
+        if file.is_file()
+    }
+    longest = sorted(lines.items(), key=lambda entry: -entry[1])[:3]
+    assert lines
+    assert sum(lines.values()) < GOLDEN_LINES, longest

@@ -56,12 +56,21 @@ def built(endpoints: list[Endpoint], **spec: Any) -> dict[str, Any]:
     return bootstrap(router(**asked), Facts(endpoints=endpoints))
 
 
+# That of the base sample, whose routes then change no patch.
+KSERVE = Endpoint(
+    "my-llama-model",
+    "llama3-8b",
+    1,
+    "llama-3-8b-predictor",
+    "default",
+    8443,
+    "https",
+    ready=True,
+)
+
 CASES: dict[str, tuple[dict[str, Any], list[Endpoint]]] = {
-    "single_kserve": ({}, [kserve("llama3-8b", "llama3-8b")]),
-    "two_models": (
-        {},
-        [service("small", "qwen/qwen3-4b"), service("large", "qwen/qwen3-72b")],
-    ),
+    "single_kserve": ({}, [KSERVE]),
+    "two_models": ({}, [KSERVE, service("large", "qwen/qwen3-72b")]),
     "weighted": (
         {},
         [service("blue", "llama3-8b", 80), service("green", "llama3-8b", 20)],
@@ -70,16 +79,10 @@ CASES: dict[str, tuple[dict[str, Any], list[Endpoint]]] = {
         {},
         [kserve("llama3-8b", "llama3-8b", 3), service("spare", "llama3-8b")],
     ),
-    "unresolved_llamastack": (
-        {},
-        [unresolved("stack", "llama-3.3-70b"), service("small", "qwen/qwen3-4b")],
-    ),
-    "failure_open": ({"envoy": {"failureModeAllow": True}}, [service("small", "qwen3-4b")]),
+    "unresolved_llamastack": ({}, [KSERVE, unresolved("stack", "llama-3.3-70b")]),
+    "failure_open": ({"envoy": {"failureModeAllow": True}}, [KSERVE]),
     "no_endpoints": ({}, []),
-    "lora": (
-        {"vllmEndpoints": [entry(service("small", "qwen3-4b"), loras=[{"name": "law-expert"}])]},
-        [service("small", "qwen3-4b")],
-    ),
+    "lora": ({"vllmEndpoints": [entry(KSERVE, loras=[{"name": "law-expert"}])]}, [KSERVE]),
     "own_ports": (
         {
             "service": {
@@ -88,7 +91,7 @@ CASES: dict[str, tuple[dict[str, Any], list[Endpoint]]] = {
                 "metrics": {"targetPort": 8082},
             }
         },
-        [service("small", "qwen3-4b")],
+        [KSERVE],
     ),
 }
 

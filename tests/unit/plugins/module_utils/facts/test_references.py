@@ -69,15 +69,16 @@ def test_every_place_of_a_pod_that_takes_something_is_found() -> None:
     assert found.secrets == ["more", "mounted", "projected", "redis", "token"]
 
 
-def test_keys_of_clients_are_read_again_and_a_ca_of_an_issuer_is_not() -> None:
+def test_keys_are_read_again_and_a_ca_of_an_issuer_is_not() -> None:
     issuer = {
         "issuer": "i",
         "audiences": ["a"],
         "jwksUri": "https://i/keys",
         "caRef": {"name": "c"},
     }
+    key_set = {"issuer": "j", "audiences": ["a"], "jwksRef": {"name": "read-again"}}
     found = references(
-        router(auth={"apiKeys": [{"secretRef": {"name": "team"}}], "jwt": [issuer]}).spec
+        router(auth={"apiKeys": [{"secretRef": {"name": "team"}}], "jwt": [issuer, key_set]}).spec
     )
     assert found.reread_secrets == {"spec.auth.apiKeys[0].secretRef.name": "team"}
     assert (found.config_maps, found.secrets) == ({"c": frozenset({"ca.crt"})}, [])

@@ -25,6 +25,8 @@ SERVED = {
 KEYS = {"apiKeys": [{"secretRef": {"name": "team"}}]}
 ISSUER = {"issuer": "https://i", "audiences": ["a"], "jwksUri": "https://i.example.com/keys"}
 JWT = {"jwt": [ISSUER]}
+KEY_SET = {"issuer": "https://i", "audiences": ["a"], "jwksRef": {"name": "keys"}}
+OTHER_KEY = {**KEY_SET, "jwksRef": {"name": "keys", "key": "other"}}
 CORS = {"allowOrigins": ["https://chat.example.com"]}
 HEALTH = {"/health", "/ready", "/startup-status"}
 
@@ -78,6 +80,14 @@ def test_tokens_become_the_routers_headers(controller: str) -> None:
     }
 
 
+def test_envoy_gateway_takes_public_keys_from_the_config_map() -> None:
+    (policy,) = door(router(auth={"jwt": [KEY_SET]}), known())
+    (provider,) = policy["spec"]["jwt"]["providers"]
+    reference = {"group": "", "kind": "ConfigMap", "name": "keys"}
+    assert provider["localJWKS"] == {"type": "ValueRef", "valueRef": reference}
+    assert "remoteJWKS" not in provider
+
+
 def test_every_route_but_healths_is_behind_the_door() -> None:
     asked = router(auth=JWT, gateway={"extProc": True})
     (policy,) = door(asked, known())
@@ -128,6 +138,8 @@ def test_istio_refuses_on_the_routers_own_hosts_where_it_can_tell_them(
         ),
         (EG, {"auth": {"jwt": [{**ISSUER, "caRef": {"name": "c"}}]}}, "spec.auth.jwt[0].caRef"),
         (ISTIO, {"auth": {"jwt": [{**ISSUER, "caRef": {"name": "c"}}]}}, "spec.auth.jwt[0].caRef"),
+        (EG, {"auth": {"jwt": [OTHER_KEY]}}, "spec.auth.jwt[0].jwksRef.key"),
+        (ISTIO, {"auth": {"jwt": [KEY_SET]}}, "spec.auth.jwt[0].jwksRef"),
         (ISTIO, {"auth": KEYS}, "spec.auth.apiKeys"),
         (ISTIO, {"auth": JWT, "cors": CORS}, "spec.cors"),
     ],

@@ -53,6 +53,20 @@ def test_each_secret_and_ca_has_a_volume_of_its_own() -> None:
     }
 
 
+def test_public_keys_may_be_those_of_a_config_map() -> None:
+    entry = {"issuer": "i", "audiences": ["a"], "jwksRef": {"name": "keys"}}
+    spec = router(auth={"jwt": [JWT, entry]}).spec
+    first, second = auth.issuers(spec)
+    ((volume, directory),) = auth.volumes(spec)
+    assert (first.key_set, second.key_set) == (None, ("keys", "jwks"))
+    assert (second.jwks_uri, second.host) == ("", "")
+    assert volume["configMap"] == {
+        "name": "keys",
+        "items": [{"key": "jwks", "path": "jwks.json"}],
+    }
+    assert second.key_set_file == f"{directory}/jwks.json"
+
+
 def test_pods_without_an_envoy_get_none() -> None:
     spec = {"apiKeys": [{"secretRef": {"name": "one"}}]}
     assert not [*auth.volumes(router(auth=spec, gateway=GATEWAY).spec)]
