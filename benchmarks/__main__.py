@@ -16,7 +16,7 @@ from control_plane import ControlPlane
 from rich.console import Console
 
 from benchmarks import bars, conventional, report, rows, subjects
-from benchmarks.cases import FULL, QUICK, Bench
+from benchmarks.cases import FULL, OURS, QUICK, Bench
 from benchmarks.routers import ROOT
 from benchmarks.rows import SUBJECTS, Row
 from benchmarks.subjects import USER, Site
@@ -51,6 +51,8 @@ def _measure(bench: Bench, only: Sequence[str]) -> list[Row]:
         for subject in singles:
             if subject.name in only:
                 found += bench.singles(subject)
+                if subject.name in OURS:
+                    found += bench.many(subject)
     operators = [command for command in subjects.operators(bench.site) if command.name in only]
     found += bench.operators(operators)
     return rows.joined(found)

@@ -23,6 +23,8 @@ IDLE = "{} of the process tree, idle"
 PEAK = "{} of the process tree, peak with {} routers"
 SETTLED = "{} of the process tree, idle with {} routers"
 AFTER = "{} of the process tree, after {} reconciles"
+# One reconcile of a router with many models.
+MANY = "{} models on {} endpoints, {}"
 
 
 # One reconcile, one router after the other.
@@ -48,6 +50,8 @@ def _judge(rows: Sequence[Row]) -> Iterator[Bar]:
     yield from _ratio(rows, fifty, "warm", "peer", 1)
     yield from _ratio(rows, PLANE_CPU.format(50), "warm", "peer", 1)
     for case, limit in (
+        (MANY.format(200, 1000, CREATE), 8),
+        (MANY.format(200, 1000, NO_OP), 2.5),
         (fifty, 12),
         (LOAD_CPU.format(50), 0.12),
         (two_hundred, 50),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from control_plane import Kubectl, audit
 from wrapper_runner.cluster import Cluster, connect
@@ -33,6 +34,7 @@ class Size:
     often as it stands there;
     memory_at, settled_at: with how many routers memory is looked at after many reconciles, and an
     operator is idle and started again; reconciles: after how many the memory is looked at.
+    many: models of one router, and endpoints of each.
     """
 
     runs: int
@@ -42,6 +44,7 @@ class Size:
     settled_at: tuple[int, ...]
     reconciles: tuple[int, ...]
     idle_seconds: float
+    many: tuple[int, int]
 
 
 QUICK = Size(
@@ -53,6 +56,7 @@ QUICK = Size(
     settled_at=(2,),
     reconciles=(5, 10),
     idle_seconds=5.0,
+    many=(20, 2),
 )
 FULL = Size(
     runs=5,
@@ -69,6 +73,7 @@ FULL = Size(
     settled_at=(50, 200, 1000),
     reconciles=(200, 1000),
     idle_seconds=60.0,
+    many=(200, 5),
 )
 
 Say = Callable[[str], None]
@@ -99,11 +104,24 @@ class Bench:
                     costs[case].append(cost)
         for case, measured in costs.items():
             if measured:
-                yield Row(subject.name, case, "s", tuple(cost.seconds for cost in measured))
-                cpu = tuple(cost.cpu_seconds for cost in measured)
-                yield Row(subject.name, bars.CPU.format(case), "s", cpu)
-                requests = tuple(float(cost.requests) for cost in measured)
-                yield Row(subject.name, bars.REQUESTS.format(case), "requests", requests)
+                yield from _costs(subject, case, measured)
+
+    def many(self, subject: Subject) -> Iterator[Row]:
+        """create and no-op of a router with many models, on Services that answer."""
+        models, of_each = self.size.many
+        self.say(f"{subject.name}: {models} models on {models * of_each} endpoints")
+        costs: dict[str, list[Cost]] = {bars.CREATE: [], bars.NO_OP: []}
+        name = f"{subject.name}-many"
+        with routers.namespace(self.cluster, self.kubectl, name) as namespace:
+            namespace.create_services(models, of_each)
+            for number in range(self.size.runs):
+                cr = namespace.create_with_models(f"run-{number}", models, of_each)
+                steps = _reconciled(subject, namespace, cr)
+                for case, cost in itertools.islice(steps, len(costs)):
+                    costs[case].append(cost)
+        for step, measured in costs.items():
+            case = bars.MANY.format(models, models * of_each, step)
+            yield from _costs(subject, case, measured)
 
     def operators(self, commands: Sequence[Command]) -> Iterator[Row]:
         """N routers at once, the operators in turn; with many: idle, and woken again and again."""
@@ -205,12 +223,26 @@ class Bench:
         return sum(request.user == USER for request in audit.writes(log, offset))
 
 
+def _costs(subject: Subject, case: str, measured: Sequence[Cost]) -> Iterator[Row]:
+    yield Row(subject.name, case, "s", tuple(cost.seconds for cost in measured))
+    cpu = tuple(cost.cpu_seconds for cost in measured)
+    yield Row(subject.name, bars.CPU.format(case), "s", cpu)
+    requests = tuple(float(cost.requests) for cost in measured)
+    yield Row(subject.name, bars.REQUESTS.format(case), "requests", requests)
+
+
 def _one_router(subject: Subject, namespace: Namespace, name: str) -> Iterator[tuple[str, Cost]]:
     if subject.name == "floor":
         # Its playbook does nothing, whatever the case.
         yield bars.CREATE, subject.run(routers.router(name, namespace.name))
         return
-    cr = namespace.create(name)
+    yield from _reconciled(subject, namespace, namespace.create(name))
+
+
+def _reconciled(
+    subject: Subject, namespace: Namespace, cr: dict[str, Any]
+) -> Iterator[tuple[str, Cost]]:
+    name = cr["metadata"]["name"]
     yield bars.CREATE, subject.run(cr)
     wanted = {f"Deployment/{name}", f"Service/{name}", f"ConfigMap/{name}-config"}
     if not wanted <= namespace.objects(name):

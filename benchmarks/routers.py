@@ -48,6 +48,42 @@ class Namespace:
     def create(self, name: str) -> dict[str, Any]:
         return self.cluster.create(self.path("semanticrouters"), router(name, self.name))
 
+    def create_with_models(self, name: str, models: int, of_each: int) -> dict[str, Any]:
+        """On the Services of create_services, and with nothing that names other models."""
+        asked = router(name, self.name)
+        asked["spec"] = {
+            **{key: asked["spec"][key] for key in ("replicas", "resources", "podAnnotations")},
+            "vllmEndpoints": [
+                {
+                    "name": service,
+                    "model": model,
+                    "backend": {"type": "service", "service": {"name": service, "port": 8000}},
+                }
+                for model, service in _services(models, of_each)
+            ],
+        }
+        return self.cluster.create(self.path("semanticrouters"), asked)
+
+    def create_services(self, models: int, of_each: int) -> None:
+        """Each with an address behind it."""
+        slices = self.path("endpointslices", "discovery.k8s.io/v1")
+        for _, service in _services(models, of_each):
+            ports = [{"name": "http", "port": 8000}]
+            self.cluster.create(
+                self.path("services", "v1"),
+                {"metadata": {"name": service}, "spec": {"ports": ports}},
+            )
+            labels = {"kubernetes.io/service-name": service}
+            self.cluster.create(
+                slices,
+                {
+                    "metadata": {"name": service, "labels": labels},
+                    "addressType": "IPv4",
+                    "ports": ports,
+                    "endpoints": [{"addresses": ["192.0.2.10"]}],
+                },
+            )
+
     def read(self, name: str) -> dict[str, Any]:
         return self.cluster.get(self.path("semanticrouters", name=name))
 
@@ -97,6 +133,13 @@ class Namespace:
             items = self.cluster.get(self.path(f"{kind.lower()}s", group), query)["items"]
             found |= {f"{kind}/{item['metadata']['name']}" for item in items}
         return found
+
+
+def _services(models: int, of_each: int) -> Iterator[tuple[str, str]]:
+    """Model and Service."""
+    for model in range(models):
+        for number in range(of_each):
+            yield f"model-{model}", f"vllm-{model}-{number}"
 
 
 @contextmanager

@@ -46,8 +46,9 @@ options:
     description:
       - API groups that a cluster may or may not serve. With O(src), the ones to count as served.
         Objects of the others are left out, as on a cluster without them.
-      - With neither or both of V(gateway.envoyproxy.io) and V(networking.istio.io), nobody can say
-        whose Gateway it is, so that C(spec.gateway.extProc) leads to no object.
+      - With none or several of V(gateway.envoyproxy.io), V(networking.istio.io),
+        V(gateway.kgateway.dev) and V(agentgateway.dev), nobody can say whose Gateway it is, so that
+        C(spec.gateway.extProc) leads to no object.
       - Nothing but the API server says it without O(src).
     type: list
     elements: str
@@ -55,12 +56,16 @@ options:
       - gateway.networking.k8s.io
       - gateway.envoyproxy.io
       - networking.istio.io
+      - gateway.kgateway.dev
+      - agentgateway.dev
       - security.istio.io
       - monitoring.coreos.com
     default:
       - gateway.networking.k8s.io
       - gateway.envoyproxy.io
       - networking.istio.io
+      - gateway.kgateway.dev
+      - agentgateway.dev
       - security.istio.io
       - monitoring.coreos.com
   secret_versions:

@@ -57,8 +57,9 @@ platform:
 capabilities:
   description:
     - Served versions of C(route.openshift.io), C(gateway.networking.k8s.io),
-      C(gateway.envoyproxy.io), C(networking.istio.io), C(security.istio.io),
-      C(monitoring.coreos.com) and C(serving.kserve.io). A group that is not served is not listed.
+      C(gateway.envoyproxy.io), C(networking.istio.io), C(gateway.kgateway.dev),
+      C(agentgateway.dev), C(security.istio.io), C(monitoring.coreos.com) and C(serving.kserve.io).
+      A group that is not served is not listed.
   returned: success
   type: dict
   sample:

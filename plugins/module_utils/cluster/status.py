@@ -164,7 +164,7 @@ def read_workload(
     route_name = router.name if wants.route(router.spec) else ""
     route = own.controlled(str(apis.ROUTE), "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
-    policy_kinds = gateways.policy_kinds(router, facts)
+    policies = gateways.policies(router, facts)
     return Workload(
         deployment,
         claim,
@@ -175,8 +175,8 @@ def read_workload(
         gateway=router.spec["gateway"] if gateway_mode.is_gateway_mode(router.spec) else {},
         http_route_names=http_route_names,
         http_routes=_own_http_routes(own, router) if http_route_names else {},
-        policy_kinds=policy_kinds,
-        policies=_own_policies(own, router, policy_kinds),
+        policy_names=[str(policy) for policy in policies],
+        policies=_own_policies(own, policies),
     )
 
 
@@ -210,9 +210,9 @@ class _Own:
         return [item for item in found if resources.resource_of(item) is resource]
 
 
-def _own_policies(own: _Own, router: Router, kinds: list[str]) -> dict[str, Manifest]:
-    found = {kind: own.controlled(str(apis.ENVOY_GATEWAY), kind, router.name) for kind in kinds}
-    return {kind: live for kind, live in found.items() if live is not None}
+def _own_policies(own: _Own, wanted: list[gateways.Policy]) -> dict[str, Manifest]:
+    found = {str(one): own.controlled(str(one.api), one.kind, one.name) for one in wanted}
+    return {name: live for name, live in found.items() if live is not None}
 
 
 def _own_http_routes(own: _Own, router: Router) -> dict[str, Manifest]:

@@ -34,7 +34,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overloa
     LARGE,
     Counted,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
     identity_headers,
@@ -161,6 +161,7 @@ def _virtual_host(*routes: Route) -> dict[str, Any]:
 
 def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Route]:
     """By what only the router can have said. Any path: it may have rewritten it for the backend."""
+    grouped = by_model(facts.endpoints)
     known = [
         {
             "name": name,
@@ -168,7 +169,7 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
                 "prefix": "/",
                 "headers": [{"name": header, "string_match": {"exact": name}}],
             },
-            "route": _to_model(model, router, facts),
+            "route": _to_model(model, grouped, router),
         }
         for name, model in served_by(router.spec).items()
     ]
@@ -197,7 +198,7 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
                 ],
             },
             **_with_model(name),
-            "route": _to_model(model, router, facts),
+            "route": _to_model(model, grouped, router),
             **_unasked(),
         }
         for name, model in served_by(router.spec).items()
@@ -355,7 +356,7 @@ def _default_model_route(model: str, router: Router, facts: Facts) -> Route:
         "name": "default model",
         "match": {"prefix": OPENAI_PREFIX},
         **_with_model(model),
-        "route": _to_model(served_by(router.spec)[model], router, facts),
+        "route": _to_model(served_by(router.spec)[model], by_model(facts.endpoints), router),
     }
 
 
@@ -398,8 +399,8 @@ def _header(key: str, value: str) -> dict[str, Any]:
     }
 
 
-def _to_model(model: str, router: Router, facts: Facts) -> dict[str, Any]:
-    if not usable_endpoints(by_model(facts.endpoints).get(model, [])):
+def _to_model(model: str, grouped: dict[str, list[Endpoint]], router: Router) -> dict[str, Any]:
+    if not usable_endpoints(grouped.get(model, [])):
         return {"cluster": NO_ENDPOINT}
     return {
         "cluster": model_cluster_name(model),

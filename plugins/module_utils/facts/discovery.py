@@ -114,11 +114,13 @@ class Reading:
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
     """What the builders may know; ``platform`` overrides what the API server's groups say."""
     served = capabilities(reading.groups)
+    # One each: among a thousand, each would be looked for a thousand times.
+    known = {item.get("name"): [item] for item in router.status.get("endpoints") or []}
     return Facts(
         platform=platform or platform_of(reading.groups),
         capabilities=served,
         endpoints=[
-            endpoint(router.namespace, entry, backend, served, router.status.get("endpoints") or [])
+            endpoint(router.namespace, entry, backend, served, known.get(entry["name"], []))
             for entry, backend in zip(endpoint_entries(router), reading.backends, strict=True)
         ],
         gateway=gateways.facts_of(router, reading.gateway),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, auth
@@ -23,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     LABEL_NAMESPACE,
     Manifest,
+    door_name,
     health_route_name,
     models_route_name,
 )
@@ -38,15 +39,44 @@ MODEL_ROUTES_LIMIT = 16
 
 CONTROLLER_ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
 CONTROLLER_ISTIO = "istio.io/gateway-controller"
+CONTROLLER_KGATEWAY = "kgateway.dev/kgateway"
+CONTROLLER_AGENTGATEWAY = "agentgateway.dev/agentgateway"
 # Controller -> the API of what attaches ext_proc to it.
-ATTACHMENTS = {CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: apis.ISTIO}
+ATTACHMENTS = {
+    CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY,
+    CONTROLLER_ISTIO: apis.ISTIO,
+    CONTROLLER_KGATEWAY: apis.KGATEWAY,
+    CONTROLLER_AGENTGATEWAY: apis.AGENTGATEWAY,
+}
+# Told for a whole Gateway, and only from its own namespace. The others are told for HTTPRoutes.
+# Controller -> its name and what it takes.
+_OF_WHOLE_GATEWAYS = {
+    CONTROLLER_ISTIO: "Istio takes {taken}",
+    CONTROLLER_AGENTGATEWAY: "agentgateway takes a policy that comes before routes",
+}
 
-# Istio's proxies carry it, with the name of their Gateway.
+# Proxies carry it, with the name of their Gateway; not those of Envoy Gateway.
 LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 
-# Beside the models' HTTPRoute. Envoy Gateway writes its verdict into them; Istio writes none.
-POLICIES = ("EnvoyExtensionPolicy", "BackendTrafficPolicy")
-_DOOR_POLICY = "SecurityPolicy"
+# Controller -> the kind of policy for spec.auth and spec.cors ("" = it is told nothing of them),
+# and the kinds that have the router asked. Istio writes no verdict.
+_VERDICTS = {
+    CONTROLLER_ENVOY_GATEWAY: ("SecurityPolicy", ("EnvoyExtensionPolicy", "BackendTrafficPolicy")),
+    CONTROLLER_KGATEWAY: ("TrafficPolicy", ("TrafficPolicy",)),
+    CONTROLLER_AGENTGATEWAY: ("", ("AgentgatewayPolicy",)),
+}
+
+
+class Policy(NamedTuple):
+    """An object into which a Gateway's controller writes its verdict."""
+
+    api: Api
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
 
 # Where Envoy Gateway looks for public keys in a ConfigMap.
 KEY_SET_KEY = "jwks"
@@ -95,7 +125,12 @@ _ASKING = _Attachment(
 )
 # In front of the HTTPRoutes, for spec.auth and spec.cors.
 _DOOR = _Attachment(
-    apis={CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY, CONTROLLER_ISTIO: apis.ISTIO_SECURITY},
+    # agentgateway authenticates after its routes are chosen unless the whole Gateway is told.
+    apis={
+        CONTROLLER_ENVOY_GATEWAY: apis.ENVOY_GATEWAY,
+        CONTROLLER_ISTIO: apis.ISTIO_SECURITY,
+        CONTROLLER_KGATEWAY: apis.KGATEWAY,
+    },
     reason="AuthNotAttached",
     what="it",
     told="of it",
@@ -224,12 +259,22 @@ def has_door(router: Router, facts: Facts) -> bool:
     )
 
 
-def policy_kinds(router: Router, facts: Facts) -> list[str]:
-    """Kinds of the policies that there should be, and on which a controller gives its verdict."""
-    if facts.gateway.get("controller") != CONTROLLER_ENVOY_GATEWAY:
+def policies(router: Router, facts: Facts) -> list[Policy]:
+    """The policies that there should be, and on which a controller gives its verdict."""
+    controller = str(facts.gateway.get("controller") or "")
+    if controller not in _VERDICTS:
         return []
-    door = [_DOOR_POLICY] if has_door(router, facts) else []
-    return [*door, *(POLICIES if is_attachable(router, facts) else ())]
+    door, asking = _VERDICTS[controller]
+    found = [(door, door_policy_name(router, controller))] if has_door(router, facts) else []
+    if is_attachable(router, facts):
+        found += [(kind, router.name) for kind in asking]
+    return [Policy(ATTACHMENTS[controller], kind, name) for kind, name in found]
+
+
+def door_policy_name(router: Router, controller: str) -> str:
+    """The router's own, unless the policy that has it asked is of the same kind."""
+    door, asking = _VERDICTS[controller]
+    return door_name(router.name) if door in asking else router.name
 
 
 def problems(router: Router, facts: Facts) -> list[Problem]:
@@ -332,11 +377,12 @@ def _attachment_problems(
             f"the API server does not serve {api}, by which {controller} is told {wanted.told}",
             f"Install that controller's CRDs, or {wanted.without}",
         )
-    elif controller == CONTROLLER_ISTIO and spec_namespace(router) != router.namespace:
+    elif controller in _OF_WHOLE_GATEWAYS and spec_namespace(router) != router.namespace:
+        takes = _OF_WHOLE_GATEWAYS[controller].format(taken=wanted.taken)
         yield _waiting(
             wanted.reason,
             where,
-            f"Istio takes {wanted.taken} only from the Gateway's own namespace, and "
+            f"{takes} only from the Gateway's own namespace, and "
             f"{described(router)} is not in {router.namespace}",
             f"Attach to a Gateway in namespace {router.namespace}, or {wanted.without}",
         )
@@ -369,16 +415,35 @@ def _beyond_istio(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "spec.cors", "Istio has no policy for it that an HTTPRoute could have"
 
 
+def _beyond_kgateway(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for each in auth.key_secrets(spec)[1:]:
+        yield each.field, "kgateway reads the keys of one Secret"
+    for each in auth.key_secrets(spec):
+        if each.groups:
+            yield f"{each.field}.groups", "kgateway passes on a client's name and no groups"
+    cors = spec.get("cors")
+    if cors and not cors.get("allowHeaders"):
+        yield (
+            "spec.cors",
+            "kgateway has no word for all headers with authorization among them, as allowHeaders "
+            "says that names none",
+        )
+    for issuer in auth.issuers(spec):
+        yield issuer.field, "kgateway finds an issuer's keys only behind a Service or a Backend"
+
+
 _OTHERWISE = "Remove the field, or run standalone, where the Envoy in the pod does it"
 # What a controller's policies cannot say, by field.
 _BEYOND = {
     CONTROLLER_ENVOY_GATEWAY: _beyond_envoy_gateway,
     CONTROLLER_ISTIO: _beyond_istio,
+    CONTROLLER_KGATEWAY: _beyond_kgateway,
 }
 
 
 def _unknown_controller(known: Mapping[str, Any], where: str, wanted: _Attachment) -> Problem:
-    names = " and ".join(wanted.apis)
+    *others, last = wanted.apis
+    names = f"{', '.join(others)} and {last}"
     if known.get("classDenied"):
         return _waiting(
             "GatewayUnreadable",

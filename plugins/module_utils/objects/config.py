@@ -26,6 +26,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 _AMBIGUOUS = frozenset({"", "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 _NUMBER_START = frozenset("+-.0123456789")
 
+# What the values of one may have together; the API server's.
+CONFIG_MAP_LIMIT_BYTES = 1024 * 1024
+
 
 def config_maps(router: Router, facts: Facts) -> list[Manifest]:
     """<name>-config (config.yaml, tools_db.json); for the Envoy in the pod <name>-envoy-config."""
@@ -60,7 +63,7 @@ def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:
         }
     ]
     if not is_gateway_mode(router.spec):
-        contents.append({"envoy.yaml": yaml_text(envoy.bootstrap(router, facts))})
+        contents.append({"envoy.yaml": _fitting(envoy.bootstrap(router, facts))})
     _rendered = (router, facts, contents)
     return contents
 
@@ -84,6 +87,22 @@ def yaml_text(document: dict[str, Any]) -> str:
         allow_unicode=True,
         width=10**6,
     )
+
+
+def _fitting(document: dict[str, Any]) -> str:
+    """YAML for people; where that has no room in a ConfigMap, as JSON, which is YAML too.
+
+    It is of little more than half the size, without what block style puts before each line.
+    """
+    text = yaml_text(document)
+    if size_of(text) <= CONFIG_MAP_LIMIT_BYTES:
+        return text
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
+def size_of(text: str) -> int:
+    """As the API server counts it."""
+    return len(text.encode())
 
 
 def _config_map(router: Router, name: str, data: dict[str, str]) -> Manifest:

@@ -11,6 +11,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
     CONTROLLER_ISTIO,
+    CONTROLLER_KGATEWAY,
+    door_policy_name,
     guarded_route_names,
     has_door,
 )
@@ -113,6 +115,53 @@ def _cors(router: Router) -> dict[str, Any]:
     }
 
 
+def _traffic_policy(router: Router, facts: Facts) -> Manifest:
+    """Beside the one that has the router asked, which is about fewer routes: they are merged."""
+    name = door_policy_name(router, CONTROLLER_KGATEWAY)
+    return {
+        "apiVersion": str(apis.KGATEWAY),
+        "kind": "TrafficPolicy",
+        "metadata": metadata(router.name, router.namespace, name=name),
+        "spec": {
+            "targetRefs": target_refs(guarded_route_names(router, facts)),
+            **_api_keys_of_one_secret(router),
+            **_cors_filter(router),
+        },
+    }
+
+
+def _api_keys_of_one_secret(router: Router) -> dict[str, Any]:
+    keys = auth.key_secrets(router.spec)
+    if not keys:
+        return {}
+    (only,), (user, _) = keys, auth.identity_headers(router.spec)
+    return {
+        "apiKeyAuth": {
+            # As one source, the second would be asked only where the first has no value.
+            "keySources": [{"header": "x-api-key"}, {"header": "authorization"}],
+            "secretRef": {"group": "", "kind": "Secret", "name": only.secret},
+            "clientIdHeader": user,
+            "forwardCredential": False,
+        },
+    }
+
+
+def _cors_filter(router: Router) -> dict[str, Any]:
+    """In the words of an HTTPRoute's own filter for it."""
+    wanted = router.spec.get("cors")
+    if not wanted:
+        return {}
+    return {
+        "cors": {
+            "allowOrigins": [*wanted["allowOrigins"]],
+            "allowMethods": [*cors.METHODS],
+            "allowHeaders": cors.allowed_headers(wanted),
+            "exposeHeaders": ["*"],
+            "maxAge": cors.PREFLIGHT_SECONDS,
+        },
+    }
+
+
 def _request_authentication(router: Router, _facts: Facts) -> Manifest:
     return {
         "apiVersion": str(apis.ISTIO_SECURITY),
@@ -186,4 +235,5 @@ def _claims(router: Router, issuer: Issuer) -> list[dict[str, Any]]:
 _DOORS = {
     CONTROLLER_ENVOY_GATEWAY: (_security_policy,),
     CONTROLLER_ISTIO: (_request_authentication, _authorization_policy),
+    CONTROLLER_KGATEWAY: (_traffic_policy,),
 }

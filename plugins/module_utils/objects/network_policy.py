@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    ATTACHMENTS,
     CONTROLLER_ENVOY_GATEWAY,
-    CONTROLLER_ISTIO,
     LABEL_GATEWAY_NAME,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth
@@ -91,7 +91,7 @@ def _gateway(router: Router, facts: Facts) -> Peer:
         }
         return {"namespaceSelector": {}, "podSelector": {"matchLabels": proxies}}
     namespace = _namespace(reference["namespace"])
-    if controller == CONTROLLER_ISTIO:
+    if controller in ATTACHMENTS:
         proxies = {LABEL_GATEWAY_NAME: reference["name"]}
         return {**namespace, "podSelector": {"matchLabels": proxies}}
     return namespace

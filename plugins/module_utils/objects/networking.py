@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
+    CONTROLLER_KGATEWAY,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
@@ -48,7 +51,7 @@ def service(router: Router, _facts: Facts) -> list[Manifest]:
     ]
 
 
-def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
+def headless_service(router: Router, facts: Facts) -> list[Manifest]:
     """One DNS address per ready pod, for callers of ExtProc outside the pod.
 
     An ext_proc stream stays with the pod it was opened to: behind one ClusterIP a caller never
@@ -56,6 +59,9 @@ def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
     """
     wanted = router.spec["service"]
     grpc = wanted["grpc"]
+    # Else it would be spoken to in HTTP/1.1. The others know that ext_proc is gRPC.
+    is_kgateways = facts.gateway.get("controller") == CONTROLLER_KGATEWAY
+    spoken = {"appProtocol": "kubernetes.io/h2c"} if is_kgateways else {}
     return [
         {
             "apiVersion": "v1",
@@ -69,7 +75,7 @@ def headless_service(router: Router, _facts: Facts) -> list[Manifest]:
                 **given(wanted, *_IP_FAMILIES),
                 "selector": selector(router.name),
                 # Nothing translates ports here: what a caller dials is the pod's own port.
-                "ports": [_port("grpc", {**grpc, "port": grpc["targetPort"]})],
+                "ports": [{**_port("grpc", {**grpc, "port": grpc["targetPort"]}), **spoken}],
             },
         }
     ]

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import config_maps
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.ext_proc import (
     ext_proc_attachment,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     http_routes,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway_door import door

@@ -83,6 +83,11 @@ def health_route_name(name: str) -> str:
     return f"{name}-health"
 
 
+def door_name(router_name: str) -> str:
+    """What asks who is there, where a policy of the router's own name is about the models."""
+    return f"{router_name}-door"
+
+
 def models_route_name(router_name: str, number: int = 1) -> str:
     """An HTTPRoute of the models, in gateway mode with extProc. number: from 1."""
     return f"{router_name}-models" if number == 1 else f"{router_name}-models-{number}"

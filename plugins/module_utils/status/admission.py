@@ -51,7 +51,7 @@ def _gateway_admission(situation: Situation) -> Admission | None:
     has_pods = bool(live_workload.status_of(workload.deployment).get("readyReplicas"))
     return (
         live_gateway_policy.admission_of(
-            workload.policy_kinds, workload.policies, workload.gateway, has_pods
+            workload.policy_names, workload.policies, workload.gateway, has_pods
         )
         or admission
     )

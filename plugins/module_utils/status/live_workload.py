@@ -40,7 +40,7 @@ class Workload:
     route, route_name: as with the claim, for the Route of OpenShift.
     gateway: spec.gateway in gateway mode, else empty.
     http_route_names: the HTTPRoutes that there should be. http_routes: those that there are.
-    policy_kinds, policies: the same of the policies beside the models' HTTPRoute, by kind.
+    policy_names, policies: the same of the policies beside the HTTPRoutes, by kind and name.
     """
 
     deployment: Manifest | None = None
@@ -52,7 +52,7 @@ class Workload:
     gateway: Mapping[str, Any] = field(default_factory=dict)
     http_route_names: list[str] = field(default_factory=list)
     http_routes: Mapping[str, Manifest] = field(default_factory=dict)
-    policy_kinds: list[str] = field(default_factory=list)
+    policy_names: list[str] = field(default_factory=list)
     policies: Mapping[str, Manifest] = field(default_factory=dict)
 
 

@@ -50,6 +50,14 @@ def create_gateway(
     )
 
 
+def assert_taken_strictly(router: SemanticRouter, manifest: dict[str, Any]) -> None:
+    """Every field of it is in the CRD."""
+    router.kubectl(
+        *("apply", "--dry-run=server", "--validate=strict", "-n", router.namespace, "-f", "-"),
+        stdin=json.dumps({**manifest, "metadata": {"name": "by-hand"}}),
+    )
+
+
 def publish(router: SemanticRouter, service: str, port_name: str, host: str, port: int) -> None:
     """An EndpointSlice of the Service, as its controller would make it for pods that answer."""
     # In place of the one that only says that somebody is there.

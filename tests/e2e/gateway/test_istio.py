@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from control_plane import Kubectl, istio
-from e2e.gateway.gateways import attach, create_class, create_gateway
+from e2e.gateway.gateways import (
+    assert_taken_strictly,
+    attach,
+    create_class,
+    create_gateway,
+)
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 
@@ -22,14 +26,6 @@ def served(kubectl: Kubectl) -> None:
         kubectl("wait", "--for=create", name, "--timeout=30s")
         kubectl("wait", "--for=condition=Established", name)
     create_class(kubectl, "istio", istio.CONTROLLER)
-
-
-def assert_taken_strictly(router: SemanticRouter, manifest: dict[str, Any]) -> None:
-    """Every field of it is in the CRD."""
-    router.kubectl(
-        *("apply", "--dry-run=server", "--validate=strict", "-n", router.namespace, "-f", "-"),
-        stdin=json.dumps({**manifest, "metadata": {"name": "by-hand"}}),
-    )
 
 
 def test_the_crds_of_istio_take_what_asks_for_tokens(

@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 
 import golden
+import many
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from examples import facts, resource
 from integration.data_path.certificates import server_side
 from integration.data_path.envoy_process import validate
 
@@ -22,6 +26,16 @@ def test_envoy_accepts_the_golden_bootstrap(name: str, tmp_path: Path) -> None:
     result = validate(file)
     assert result.returncode == 0, result.stderr
     assert "eprecated" not in result.stderr
+
+
+def test_envoy_accepts_two_hundred_models_on_a_thousand_endpoints(tmp_path: Path) -> None:
+    router = Router(resource(vllmEndpoints=many.endpoints(200, 5)))
+    _, found = config.config_maps(router, facts(router, "kubernetes"))
+    text = found["data"]["envoy.yaml"]
+    assert text.startswith("{"), "not in the form that this is about"
+    (tmp_path / "envoy.yaml").write_text(text, encoding="utf-8")
+    result = validate(tmp_path / "envoy.yaml")
+    assert result.returncode == 0, result.stderr
 
 
 def test_there_are_golden_bootstraps() -> None:

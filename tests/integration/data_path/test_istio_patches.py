@@ -21,7 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ISTIO,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import gateway
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import ext_proc, gateway
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, resource
@@ -187,7 +187,7 @@ def data_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DataPa
         if request.param:
             stack.enter_context(stub_router)
         built = bootstrap(gateway.http_routes(router, found(router)), listener, admin)
-        (envoy_filter,) = gateway.ext_proc_attachment(router, found(router))
+        (envoy_filter,) = ext_proc.ext_proc_attachment(router, found(router))
         patch(built, envoy_filter)
         stack.enter_context(running(in_this_machine(built, {}, dns.port), tmp_path))
         yield DataPath(listener, stub_router, api, [qwen, llama])

@@ -11,7 +11,7 @@ ORDER = (
     {
         "Service", "Route", "PodDisruptionBudget", "EnvoyExtensionPolicy", "BackendTrafficPolicy",
         "EnvoyFilter", "SecurityPolicy", "RequestAuthentication", "AuthorizationPolicy",
-        "NetworkPolicy",
+        "GatewayExtension", "TrafficPolicy", "AgentgatewayPolicy", "NetworkPolicy",
     },
     {"Deployment"},
     {"HorizontalPodAutoscaler", "Ingress", "HTTPRoute"},

@@ -33,7 +33,7 @@ WHOLE = re.compile(rf"(?<![\w./])(?:\.|`)?((?:spec|status)\.[a-zA-Z]\w*{STEPS}*)
 # In Markdown: `persistence.enabled`, when the first step is a field of spec.
 SHORT = re.compile(rf"`([a-z]\w*(?:{STEPS})+)[`:]")
 # What looks like one: names of files and of API groups.
-NO_FIELD = re.compile(r"\.(yaml|yml|json|py|md|svg|io|com)$")
+NO_FIELD = re.compile(r"\.(yaml|yml|json|py|md|svg|io|com|dev)$")
 
 
 def named(text: str, is_prose: bool) -> Iterator[str]:

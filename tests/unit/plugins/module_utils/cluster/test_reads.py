@@ -274,3 +274,61 @@ def test_routers_share_answers_and_each_has_its_own_notes() -> None:
     other.get(f"{AI_SERVICES}/vllm")
     assert other.notes == one.notes
     assert len(cluster.asked) == 1
+
+
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/team/endpointslices"
+LABEL = "kubernetes.io/service-name"
+
+
+def slice_of(service_name: str, number: int) -> Manifest:
+    given = {"name": f"{service_name}-{number}", "labels": {LABEL: service_name}}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**given, "namespace": "team"},
+    }
+
+
+def test_many_of_a_collection_are_asked_for_together_and_noted_as_if_each_by_itself(
+    server: ApiServer,
+) -> None:
+    for name, number in (("a", 1), ("a", 2), ("b", 1)):
+        server.put(f"{SLICES}/{name}-{number}", slice_of(name, number))
+    server.put(f"{SLICES}/theirs", {**slice_of("a", 3), "metadata": {"name": "theirs"}})
+    one_by_one, together = Reads(server.client()), Reads(server.client())
+    together.ask_together(SERVICES)
+    together.ask_together(SLICES, LABEL)
+
+    def ask(reads: Reads) -> list[Any]:
+        named = [reads.get(f"{SERVICES}/{name}") for name in (*MANY, "missing")]
+        return [*named, *(reads.list(SLICES, f"{LABEL}={name}") for name in ("a", "b", "c"))]
+
+    answers = ask(one_by_one)
+    server.log.clear()
+    assert ask(together) == answers
+    assert [request.path for request in server.log] == [SERVICES, SLICES]
+    assert together.notes == one_by_one.notes
+
+
+def test_other_questions_about_such_a_collection_are_asked_as_ever(server: ApiServer) -> None:
+    server.put(f"{SLICES}/a-1", slice_of("a", 1))
+    reads = Reads(server.client())
+    reads.ask_together(SLICES, LABEL)
+    assert len(reads.list(SLICES, f"{LABEL} in (a,b)")) == 1
+    assert reads.list(SLICES, "x=y") == []
+    assert f"{LABEL} in (a,b)" in selectors(server)
+
+
+def test_who_may_not_see_all_of_a_collection_asks_one_by_one() -> None:
+    class Narrow:
+        def get(self, path: str) -> Manifest:
+            return service(path.rpartition("/")[2])
+
+        def list(self, *_: Any) -> list[Manifest]:
+            raise ApiError(403, "Forbidden", "may not list")
+
+    reads = Reads(cast("Client", Narrow()))
+    reads.ask_together(SERVICES)
+    found = reads.get(f"{SERVICES}/a")
+    assert found is not None
+    assert found["metadata"]["name"] == "a"

@@ -6,7 +6,9 @@ from collections import Counter
 from copy import deepcopy
 from typing import Any
 
+import many
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import sizes
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reconcile import (
     Reconciled,
@@ -177,6 +179,43 @@ class TestAFirstRun:
         with pytest.raises(RouterError) as raised:
             cluster.run()
         assert raised.value.problem.reason == "Forbidden"
+
+
+class TestARouterOfManyModels:
+    def test_costs_no_more_requests_than_one_of_a_few(self, cluster: Cluster) -> None:
+        requests = []
+        for models in (10, 40):
+            for entry in many.endpoints(models, 5):
+                self.put_service(cluster, entry["backend"]["service"])
+            cluster.edit(vllmEndpoints=many.endpoints(models, 5))
+            cluster.run()
+            requests.append(len(cluster.server.log))
+            assert all(item["ready"] for item in cluster.status["endpoints"])
+        assert requests[1] <= requests[0]
+
+    def put_service(self, cluster: Cluster, wanted: dict[str, Any]) -> None:
+        name = wanted["name"]
+        cluster.server.put(
+            f"{SERVICES}/{name}",
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": name, "namespace": NAMESPACE},
+                "spec": {"ports": [{"port": wanted["port"]}]},
+            },
+        )
+        cluster.server.put(f"{SLICES}/{name}-addresses", endpoint_slice(name))
+
+    def test_that_has_no_room_says_so_and_nothing_is_written(
+        self, settled: Cluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = [item["metadata"]["resourceVersion"] for item in settled.own()]
+        monkeypatch.setattr(sizes, "CONFIG_MAP_LIMIT_BYTES", 1000)
+        settled.edit(replicas=2)
+        settled.run()
+        assert "room for 1,000" in settled.condition("Ready")["message"]
+        assert settled.writes() == ["status"]
+        assert [item["metadata"]["resourceVersion"] for item in settled.own()] == before
 
 
 class TestASettledRouter:

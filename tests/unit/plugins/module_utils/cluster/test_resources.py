@@ -51,7 +51,8 @@ def test_a_kind_that_a_cluster_lacks_is_not_asked_for() -> None:
     assert {"Deployment", "Ingress"} <= without
     assert not {
         "Route", "HTTPRoute", "EnvoyExtensionPolicy", "BackendTrafficPolicy", "EnvoyFilter",
-        "PrometheusRule", "ServiceMonitor",
+        "GatewayExtension", "TrafficPolicy", "AgentgatewayPolicy", "PrometheusRule",
+        "ServiceMonitor",
     } & without  # fmt: skip
     gateway = resources.served({"gateway.networking.k8s.io": ["v1"], "networking.istio.io": ["v1"]})
     assert {kind.kind for kind in gateway} - without == {"HTTPRoute"}

@@ -19,8 +19,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backend
     Sighting,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.discovery import Reading
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.ext_proc import (
     ext_proc_attachment,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     http_routes,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
@@ -215,7 +217,9 @@ ASKS_FOR_ALL = {
     "gateway": {"existingRef": {"name": "shared", "namespace": "apps"}, "extProc": True},
     "openshift": {"routes": {"enabled": True}},
 }
-GATEWAY, ENVOY_GATEWAY, ISTIO, ISTIO_SECURITY, MONITORING = discovery.OPTIONAL_APIS
+(
+    GATEWAY, ENVOY_GATEWAY, ISTIO, KGATEWAY, AGENTGATEWAY, ISTIO_SECURITY, MONITORING
+) = discovery.OPTIONAL_APIS  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -231,6 +235,18 @@ GATEWAY, ENVOY_GATEWAY, ISTIO, ISTIO_SECURITY, MONITORING = discovery.OPTIONAL_A
             set(),
         ),
         ("openshift", [GATEWAY, ISTIO], {"HTTPRoute", "EnvoyFilter"}, {"MonitoringApiMissing"}),
+        (
+            "openshift",
+            [GATEWAY, KGATEWAY],
+            {"HTTPRoute", "GatewayExtension", "TrafficPolicy"},
+            {"MonitoringApiMissing"},
+        ),
+        (
+            "openshift",
+            [GATEWAY, AGENTGATEWAY],
+            {"HTTPRoute", "AgentgatewayPolicy"},
+            {"MonitoringApiMissing"},
+        ),
         (
             "kubernetes",
             [GATEWAY, ENVOY_GATEWAY, ISTIO, MONITORING],

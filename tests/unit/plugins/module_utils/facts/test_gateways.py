@@ -22,6 +22,8 @@ SERVED = {
     "gateway.networking.k8s.io": ["v1", "v1beta1"],
     "gateway.envoyproxy.io": ["v1alpha1"],
     "networking.istio.io": ["v1", "v1alpha3"],
+    "gateway.kgateway.dev": ["v1alpha1"],
+    "agentgateway.dev": ["v1alpha1"],
 }
 ENVOY_GATEWAY = gateways.CONTROLLER_ENVOY_GATEWAY
 LISTENER: dict[str, Any] = {"name": "http", "protocol": "HTTP", "port": 80}
@@ -162,7 +164,7 @@ def test_only_the_named_listener_counts() -> None:
     assert "its listeners are: closed, open" in missing.found
 
 
-def test_ext_proc_is_attached_to_the_two_known_controllers() -> None:
+def test_ext_proc_is_attached_to_every_known_controller() -> None:
     router = attached("default", extProc=True)
     for controller in gateways.ATTACHMENTS:
         facts = known(router, reading(controller=controller))
@@ -196,8 +198,15 @@ def test_ext_proc_is_attached_to_the_two_known_controllers() -> None:
             "ExtProcNotAttached",
             "own namespace",
         ),
+        (
+            "edge",
+            reading(controller=gateways.CONTROLLER_AGENTGATEWAY),
+            SERVED,
+            "ExtProcNotAttached",
+            "own namespace",
+        ),
     ],
-    ids=["another", "no class", "denied", "no CRD", "istio elsewhere"],
+    ids=["another", "no class", "denied", "no CRD", "istio elsewhere", "agentgateway elsewhere"],
 )
 def test_without_a_way_to_ask_the_router_models_get_no_route(
     namespace: str,

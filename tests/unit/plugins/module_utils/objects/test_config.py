@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import many
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    CONFIG_MAP_LIMIT_BYTES,
     config_hashes,
     config_maps,
     yaml_text,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from examples import facts
 
 
 def router(**spec: Any) -> Router:
@@ -114,3 +117,18 @@ def test_long_and_repeated_values_stay_readable() -> None:
     assert "&" not in text
     assert max(len(line) for line in text.splitlines()) > 600
     assert "prompt: |\n  first\n  second\n" in text
+
+
+def envoy_yaml(models: int, of_each: int) -> str:
+    asked = router(vllmEndpoints=many.endpoints(models, of_each))
+    _, found = config_maps(asked, facts(asked, "kubernetes"))
+    return str(found["data"]["envoy.yaml"])
+
+
+def test_what_has_no_room_in_block_style_is_written_without_blanks() -> None:
+    block, json_text = envoy_yaml(2, 1), envoy_yaml(200, 5)
+    assert block.startswith("admin:\n  address:")
+    assert len(json_text.encode()) <= CONFIG_MAP_LIMIT_BYTES
+    assert len(yaml_text(json.loads(json_text)).encode()) > CONFIG_MAP_LIMIT_BYTES
+    clusters = json.loads(json_text)["static_resources"]["clusters"]
+    assert len([each for each in clusters if each["name"].startswith("model-")]) == 200

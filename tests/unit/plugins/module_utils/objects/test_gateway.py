@@ -10,7 +10,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Endpoint,
     Facts,
-    gateways,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import (
     config,
@@ -25,7 +24,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from examples import facts, resource
 
 REFERENCE = {"name": "public", "namespace": "default"}
-ISTIO = {"gateway.networking.k8s.io": ["v1"], "networking.istio.io": ["v1alpha3"]}
 TOKENS = {"global": {"services": {"management_api": {"auth": {"mode": "bearer"}}}}}
 
 
@@ -61,7 +59,6 @@ def router_container(router: Router) -> dict[str, Any]:
 def test_standalone_mode_has_no_http_route() -> None:
     router = Router(resource())
     assert gateway.http_routes(router, facts(router, "kubernetes")) == []
-    assert gateway.ext_proc_attachment(router, facts(router, "kubernetes")) == []
 
 
 def test_a_cluster_without_the_gateway_api_gets_no_http_route() -> None:
@@ -110,8 +107,6 @@ def test_many_models_take_several_routes_within_the_limits_of_the_first_gateway_
         if "headers" in match
     ]
     assert selected == [f"model-{n}" for n in range(models)]
-    for policy in gateway.ext_proc_attachment(router, found):
-        assert [target["name"] for target in policy["spec"]["targetRefs"]] == names
 
 
 def test_section_and_host_names_are_passed_on() -> None:
@@ -165,62 +160,6 @@ def test_more_models_than_policies_can_name_routes_of_are_a_mistake() -> None:
     (problem,) = rules.check(one_more, facts(one_more, "kubernetes"))
     assert (problem.field, problem.blocking) == ("spec.gateway.extProc", True)
     assert "needs 17 HTTPRoutes" in problem.found
-
-
-def test_envoy_gateway_asks_the_router_about_the_models_route_only() -> None:
-    router = asking(endpoint("a"), envoy={"failureModeAllow": True})
-    policy, _ = gateway.ext_proc_attachment(router, facts(router, "kubernetes"))
-    assert policy["kind"] == "EnvoyExtensionPolicy"
-    assert [target["name"] for target in policy["spec"]["targetRefs"]] == ["my-router-models"]
-    (ext_proc,) = policy["spec"]["extProc"]
-    assert ext_proc["backendRefs"][0]["name"] == "my-router-headless"
-    assert ext_proc["failOpen"] is True
-
-
-def test_envoy_gateway_has_room_for_as_much_as_standalone_mode() -> None:
-    router = asking(endpoint("a"))
-    _, policy = gateway.ext_proc_attachment(router, facts(router, "kubernetes"))
-    assert policy["kind"] == "BackendTrafficPolicy"
-    assert [target["name"] for target in policy["spec"]["targetRefs"]] == ["my-router-models"]
-    assert policy["spec"]["requestBuffer"] == {"limit": "32Mi"}
-    # What the Gateway's owner asks for all routes stays.
-    assert policy["spec"]["mergeType"] == "StrategicMerge"
-
-
-def istio(router: Router) -> Facts:
-    known = {"found": True, "controller": gateways.CONTROLLER_ISTIO}
-    return replace(facts(router, "kubernetes"), capabilities=ISTIO, gateway=known)
-
-
-def test_istio_asks_the_router_and_drops_what_no_client_may_send() -> None:
-    router = asking(endpoint("a"))
-    (envoy_filter,) = gateway.ext_proc_attachment(router, istio(router))
-    patches = envoy_filter["spec"]["configPatches"]
-    by_target = {patch["applyTo"]: patch["patch"]["value"] for patch in patches}
-    ext_proc = by_target["HTTP_FILTER"]["typed_config"]
-    assert ext_proc["failure_mode_allow"] is False
-    used = ext_proc["grpc_service"]["envoy_grpc"]["cluster_name"]
-    assert (
-        used
-        == by_target["CLUSTER"]["name"]
-        == by_target["CLUSTER"]["load_assignment"]["cluster_name"]
-    )
-    assert "x-selected-model" in str(by_target["NETWORK_FILTER"])
-    assert by_target["LISTENER"] == {"per_connection_buffer_limit_bytes": 32 * 1024 * 1024}
-    labels = envoy_filter["spec"]["workloadSelector"]["labels"]
-    assert labels == {"gateway.networking.k8s.io/gateway-name": "public"}
-
-
-def test_istio_leaves_the_routers_own_api_alone() -> None:
-    router = asking(endpoint("a"))
-    (envoy_filter,) = gateway.ext_proc_attachment(router, istio(router))
-    spared = [
-        patch["match"]["routeConfiguration"]["vhost"]["route"]["name"]
-        for patch in envoy_filter["spec"]["configPatches"]
-        if patch["applyTo"] == "HTTP_ROUTE"
-    ]
-    count = len(routes(router, istio(router))["my-router"]["spec"]["rules"])
-    assert spared == [f"default.my-router.{index}" for index in range(count)]
 
 
 def test_there_is_no_envoy_in_the_pod() -> None:

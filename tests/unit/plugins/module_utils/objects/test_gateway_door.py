@@ -16,11 +16,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from examples import resource
 
 EG, ISTIO = gateways.CONTROLLER_ENVOY_GATEWAY, gateways.CONTROLLER_ISTIO
+KGATEWAY, AGENTGATEWAY = gateways.CONTROLLER_KGATEWAY, gateways.CONTROLLER_AGENTGATEWAY
 SERVED = {
     "gateway.networking.k8s.io": ["v1"],
     "gateway.envoyproxy.io": ["v1alpha1"],
     "networking.istio.io": ["v1alpha3"],
     "security.istio.io": ["v1"],
+    "gateway.kgateway.dev": ["v1alpha1"],
+    "agentgateway.dev": ["v1alpha1"],
 }
 KEYS = {"apiKeys": [{"secretRef": {"name": "team"}}]}
 ISSUER = {"issuer": "https://i", "audiences": ["a"], "jwksUri": "https://i.example.com/keys"}
@@ -62,6 +65,23 @@ def test_envoy_gateway_takes_keys_from_the_secrets_and_passes_on_whose_they_are(
     keys = policy["spec"]["apiKeyAuth"]
     assert [ref["name"] for ref in keys["credentialRefs"]] == ["team"]
     assert (keys["forwardClientIDHeader"], keys["sanitize"]) == ("x-authz-user-id", True)
+
+
+def test_kgateway_takes_keys_in_a_policy_beside_the_one_that_has_the_router_asked() -> None:
+    asked = router(auth=KEYS, cors={**CORS, "allowHeaders": ["x-a"]}, gateway={"extProc": True})
+    facts = known(KGATEWAY)
+    (policy,) = door(asked, facts)
+    assert policy["metadata"]["name"] == "my-router-door"
+    keys = policy["spec"]["apiKeyAuth"]
+    assert keys["secretRef"]["name"] == "team"
+    assert (keys["clientIdHeader"], keys["forwardCredential"]) == ("x-authz-user-id", False)
+    assert policy["spec"]["cors"]["allowHeaders"] == ["x-a"]
+    guarded = {ref["name"] for ref in policy["spec"]["targetRefs"]}
+    assert guarded == {"my-router", "my-router-models"}
+    assert [str(each) for each in gateways.policies(asked, facts)] == [
+        "TrafficPolicy my-router-door",
+        "TrafficPolicy my-router",
+    ]
 
 
 @pytest.mark.parametrize("controller", [EG, ISTIO])
@@ -142,6 +162,18 @@ def test_istio_refuses_on_the_routers_own_hosts_where_it_can_tell_them(
         (ISTIO, {"auth": {"jwt": [KEY_SET]}}, "spec.auth.jwt[0].jwksRef"),
         (ISTIO, {"auth": KEYS}, "spec.auth.apiKeys"),
         (ISTIO, {"auth": JWT, "cors": CORS}, "spec.cors"),
+        (KGATEWAY, {"auth": JWT}, "spec.auth.jwt[0]"),
+        (
+            KGATEWAY,
+            {"auth": {"apiKeys": [{"secretRef": {"name": name}} for name in ("a", "b")]}},
+            "spec.auth.apiKeys[1]",
+        ),
+        (
+            KGATEWAY,
+            {"auth": {"apiKeys": [{"secretRef": {"name": "t"}, "groups": ["g"]}]}},
+            "spec.auth.apiKeys[0].groups",
+        ),
+        (KGATEWAY, {"cors": CORS}, "spec.cors"),
     ],
 )
 def test_what_a_controller_cannot_do_blocks_and_opens_nothing(
@@ -158,6 +190,7 @@ def test_what_a_controller_cannot_do_blocks_and_opens_nothing(
     [
         (known(found=False), "GatewayNotFound"),
         (known("example.com/other"), "GatewayControllerUnknown"),
+        (known(AGENTGATEWAY), "GatewayControllerUnknown"),
         (known("", className="eg", classDenied="forbidden"), "GatewayUnreadable"),
         (
             replace(known(ISTIO), capabilities={**SERVED, "security.istio.io": ["v1beta1"]}),

@@ -124,7 +124,7 @@ def test_a_verdict_that_may_change_unheard_is_looked_at_each_minute(
 def test_the_policies_beside_an_accepted_http_route_have_their_say(
     statuses: tuple[str, ...], reason: str
 ) -> None:
-    found = replace(workload(*statuses), policy_kinds=["EnvoyExtensionPolicy"])
+    found = replace(workload(*statuses), policy_names=["EnvoyExtensionPolicy my-router"])
     assert verdict(status_of(found), "RouteReady") == ("False", reason)
 
 

@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Is there room for what was built? Asked before anything of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import Problems
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    CONFIG_MAP_LIMIT_BYTES,
+    size_of,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
+
+_GROWS_WITH = {"envoy.yaml": "spec.vllmEndpoints", "tools_db.json": "spec.toolsDb"}
+
+
+def check(manifests: Iterable[Manifest]) -> Problems:
+    """What no API server would take, by the field that makes it so large."""
+    for manifest in manifests:
+        if manifest["kind"] != "ConfigMap":
+            continue
+        sizes = {name: size_of(text) for name, text in manifest["data"].items()}
+        if sum(sizes.values()) > CONFIG_MAP_LIMIT_BYTES:
+            largest = max(sizes, key=lambda name: sizes[name])
+            yield invalid(
+                _GROWS_WITH.get(largest, "spec.config"),
+                f"{largest} would have {sizes[largest]:,} bytes, and ConfigMap "
+                f"{manifest['metadata']['name']} has room for {CONFIG_MAP_LIMIT_BYTES:,}",
+                "Spread it over several SemanticRouters",
+            )

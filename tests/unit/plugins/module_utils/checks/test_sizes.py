@@ -1,0 +1,49 @@
+"""What no API server has room for is told before anything is written."""
+
+from __future__ import annotations
+
+import many
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import sizes
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from examples import facts, resource
+
+
+def config_map(**data: str) -> Manifest:
+    files = {name.replace("_yaml", ".yaml").replace("_json", ".json"): data[name] for name in data}
+    return {"kind": "ConfigMap", "metadata": {"name": "my-router-config"}, "data": files}
+
+
+def test_as_much_as_the_api_server_takes_is_no_problem() -> None:
+    both = config_map(config_yaml="x" * 2**19, tools_db_json="x" * 2**19)
+    assert list(sizes.check([both, {"kind": "Service"}])) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "field"),
+    [
+        (config_map(envoy_yaml="x" * (2**20 + 1)), "spec.vllmEndpoints"),
+        (config_map(config_yaml="x" * 2**20, tools_db_json="y"), "spec.config"),
+        (config_map(config_yaml="x", tools_db_json="y" * 2**20), "spec.toolsDb"),
+        # Bytes are counted, not characters.
+        (config_map(config_yaml="\u00e9" * (2**19 + 1)), "spec.config"),
+    ],
+)
+def test_one_byte_more_is_told_by_the_field_that_makes_it_so(made: Manifest, field: str) -> None:
+    (problem,) = sizes.check([made])
+    assert (problem.field, problem.blocking) == (field, True)
+    assert "1,048,576" in problem.found
+
+
+def test_two_hundred_models_on_a_thousand_endpoints_have_room() -> None:
+    router = Router(resource(vllmEndpoints=many.endpoints(200, 5)))
+    assert list(sizes.check(config.config_maps(router, facts(router, "kubernetes")))) == []
+
+
+def test_a_thousand_models_have_none() -> None:
+    router = Router(resource(vllmEndpoints=many.endpoints(1000, 1)))
+    (problem,) = sizes.check(config.config_maps(router, facts(router, "kubernetes")))
+    assert problem.field == "spec.vllmEndpoints"
+    assert "Spread it over several SemanticRouters" in problem.remedy
