@@ -79,7 +79,7 @@ def test_keys_of_clients_are_read_again_and_a_ca_of_an_issuer_is_not() -> None:
     found = references(
         router(auth={"apiKeys": [{"secretRef": {"name": "team"}}], "jwt": [issuer]}).spec
     )
-    assert found.reread_secrets == {"spec.auth.apiKeys[0].secretRef.name": "team"}
+    assert found.named_secrets == {"spec.auth.apiKeys[0].secretRef.name": "team"}
     assert (found.config_maps, found.secrets) == ({"c": frozenset({"ca.crt"})}, [])
 
 
