@@ -12,6 +12,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy,
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     has_envoy,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -28,8 +29,9 @@ _NUMBER_START = frozenset("+-.0123456789")
 
 
 def config_maps(router: Router, facts: Facts) -> list[Manifest]:
-    """<name>-config (config.yaml, tools_db.json); for the Envoy in the pod <name>-envoy-config."""
-    names = (config_map_name(router.name), envoy_config_map_name(router.name))
+    """What the router reads (config.yaml, tools_db.json), and what the Envoy in the pod reads."""
+    alone = serves_alone(router.spec)
+    names = (config_map_name(router.name, alone), envoy_config_map_name(router.name))
     # Where no Envoy is in the pod, there is no second content.
     return [
         _config_map(router, name, dict(content))

@@ -14,6 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import a
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     has_envoy,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     config_map_name,
@@ -45,8 +46,9 @@ _OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTO
 
 def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """The pod's volumes."""
+    alone = serves_alone(router.spec)
     return [
-        {"name": "config", "configMap": {"name": config_map_name(router.name)}},
+        {"name": "config", "configMap": {"name": config_map_name(router.name, alone)}},
         *_envoy_config(router),
         *_listener_tls(router),
         *(volume for volume, _ in auth.volumes(router.spec)),

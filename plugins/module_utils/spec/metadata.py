@@ -58,9 +58,13 @@ SERVICE_NAME_LIMIT = 63
 Manifest = dict[str, Any]
 
 
-def config_map_name(router_name: str) -> str:
-    """ConfigMap with config.yaml and tools_db.json."""
-    return f"{router_name}-config"
+def config_map_name(router_name: str, alone: bool = False) -> str:
+    """ConfigMap with config.yaml and tools_db.json.
+
+    A router that serves alone has another one: pods of the other kind, while they are replaced,
+    must not read a file anew in which the keys of clients are Envoy's business, or not theirs.
+    """
+    return f"{router_name}-alone-config" if alone else f"{router_name}-config"
 
 
 def envoy_config_map_name(router_name: str) -> str:
