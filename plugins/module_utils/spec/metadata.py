@@ -61,8 +61,8 @@ Manifest = dict[str, Any]
 def config_map_name(router_name: str, alone: bool = False) -> str:
     """ConfigMap with config.yaml and tools_db.json.
 
-    A router that serves alone has another one: pods of the other kind, while they are replaced,
-    must not read a file anew in which the keys of clients are Envoy's business, or not theirs.
+    That of a router that serves alone has another name: while pods of one kind replace those of the
+    other, none may read anew a file that asks for no keys because an Envoy does.
     """
     return f"{router_name}-alone-config" if alone else f"{router_name}-config"
 
