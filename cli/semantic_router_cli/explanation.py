@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import alone
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import effects
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
 
+# Before what only holds for a router that serves alone.
+_ALONE = "with spec.gateway.mode router: "
 _INDEX = re.compile(r"\[[^\]]*\]")
 
 
@@ -67,7 +70,7 @@ def explain(field: str) -> Explanation | None:
         words = words[1:]
     node = _schema_of(words)
     of_config = words[:1] == ("config",)
-    readings = _of_config(words[1:]) if of_config else (_OPERATORS,)
+    readings = _of_config(words[1:]) if of_config else _of_spec(words)
     if not words or (node is None and not (of_config and readings)):
         return None
     node = node or {}
@@ -78,6 +81,13 @@ def explain(field: str) -> Explanation | None:
         default=node.get("default"),
         readings=readings,
     )
+
+
+def _of_spec(words: tuple[str, ...]) -> tuple[Reading, ...]:
+    only = alone.envoy_only(words)
+    if not only:
+        return (_OPERATORS,)
+    return (_OPERATORS, Reading("", (), effects.NOBODY, f"{_ALONE}{only.lost}"))
 
 
 def _schema_of(words: tuple[str, ...]) -> dict[str, Any] | None:
@@ -97,6 +107,10 @@ def _of_config(words: tuple[str, ...]) -> tuple[Reading, ...]:
     for name, contract in router_config.CONTRACTS.items():
         for part, effect in effects.of_words(words, contract):
             found.setdefault((part, effect.reader, effect.acts), []).append(name)
+        for part, effect in effects.of_words(words, contract, alone=True):
+            if contract.serves_alone and effect.alone:
+                acts = f"{_ALONE}{effect.acts}"
+                found.setdefault((part, effect.reader, acts), []).append(name)
     return tuple(
         Reading(part, tuple(contracts), reader, acts)
         for (part, reader, acts), contracts in found.items()

@@ -21,6 +21,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    ROUTER_ALONE,
+    serves_alone,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -72,6 +76,8 @@ _HELM_KEYS = frozenset(
 # Of a listener, what Envoy's has from elsewhere, and what the chart has in every file.
 _OF_THE_OPERATOR = frozenset({"name", "address", "port"})
 _CHARTS_TIMEOUT = "300s"
+_FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_KEYS = "keep keys in a Secret, and name it and its clients in spec.auth.apiKeys"
 _GRPC_PORT = 50051
 # Of a backend reference, what an entry of spec.vllmEndpoints says as well.
 _SAID = frozenset({"name", "endpoint", "base_url", "protocol", "weight", "type", "provider"})
@@ -271,8 +277,19 @@ def _env_from(spec: dict[str, Any], secrets: Any, migration: Migration) -> None:
 def _way_in(spec: dict[str, Any], gateway: Mapping[str, Any], migration: Migration) -> None:
     """The newer chart's gateway: how requests come to the router."""
     mode = gateway.get("mode") or ""
+    contract = router_config.CONTRACTS[router_config.contract(Router(migration.resource).spec)]
+    is_alone = mode == "standalone" and contract.serves_alone
     if mode == "standalone":
-        migration.say("gateway.mode", "Envoy in the pod is the way in, and asks the router")
+        if is_alone:
+            spec["gateway"] = {"mode": ROUTER_ALONE}
+            migration.say("gateway.mode", "became spec.gateway.mode: router; envoy does more")
+        else:
+            migration.say("gateway.mode", "Envoy in the pod is the way in, and asks the router")
+        secret = (gateway.get("tls") or {}).get("secretName")
+        if is_alone and secret:
+            spec["gateway"]["tls"] = {"secretName": secret}
+            gateway = {**gateway, "tls": {**gateway["tls"], "secretName": ""}}
+            migration.say("gateway.tls.secretName", "became spec.gateway.tls.secretName")
         if isinstance(gateway.get("port"), int):
             port = gateway["port"]
             spec.setdefault("service", {}).setdefault("api", {})["port"] = port
@@ -282,7 +299,7 @@ def _way_in(spec: dict[str, Any], gateway: Mapping[str, Any], migration: Migrati
         migration.lose("gateway.mode", f"not carried over: for {mode}, {advice}")
     elsewhere = {
         "tls": "end TLS in front of the router, at an Ingress, a Route or a Gateway",
-        "apiKeys": "check keys in front of the router: nothing does here",
+        "apiKeys": _KEYS if is_alone else "check keys in front of the router: nothing does here",
     }
     for key, value in gateway.items():
         if key in ("mode", "enabled") or (key == "port" and mode == "standalone"):
@@ -314,16 +331,18 @@ def _listeners(config: dict[str, Any], migration: Migration) -> None:
             if key not in _OF_THE_OPERATOR and not _is_nothing(value) and not _is_hollow(value)
         }
         timeout = asked.pop("timeout", _CHARTS_TIMEOUT)
+        taken = _for_a_router_alone(asked, place, migration)
         if any(_is_http(other) for other in found[:index]):
-            migration.lose(place, "not carried over: Envoy has one listener")
-        elif timeout != _CHARTS_TIMEOUT:
+            migration.lose(place, "not carried over: there is one way in")
+        elif timeout != _CHARTS_TIMEOUT or taken:
             port = ports.pod_ports(Router(migration.resource).spec).listener
             kept = [
                 {
                     "name": f"http-{port}",
                     "address": "0.0.0.0",  # noqa: S104
                     "port": port,
-                    "timeout": timeout,
+                    **({"timeout": timeout} if timeout != _CHARTS_TIMEOUT else {}),
+                    **taken,
                 }
             ]
         for key in asked:
@@ -331,6 +350,22 @@ def _listeners(config: dict[str, Any], migration: Migration) -> None:
             migration.lose(f"{place}.{key}", f"not carried over: {advice}")
     if kept:
         config["listeners"] = kept
+
+
+def _for_a_router_alone(asked: dict[str, Any], place: str, migration: Migration) -> dict[str, Any]:
+    """What a router that serves alone reads of a listener; it is taken out of what was asked."""
+    spec = migration.resource["spec"]
+    if not serves_alone(spec):
+        return {}
+    keys = asked.get("api_keys")
+    if keys and not all(_FROM_ENVIRONMENT.fullmatch(str(key)) for key in keys):
+        del asked["api_keys"]
+        migration.lose(f"{place}.api_keys", f"not carried over: {_KEYS}")
+    if "tls" in asked and spec["gateway"].get("tls"):
+        del asked["tls"]
+        migration.say(f"{place}.tls", "left out: spec.gateway.tls says it")
+    names = ("api_keys", "tls", "models", "identity", "systemone")
+    return {name: asked.pop(name) for name in names if name in asked}
 
 
 def _is_http(listener: Any) -> bool:

@@ -90,6 +90,10 @@ _SWITCH = "a switch is no value of a manifest: the section that it switches"
 _IMAGE = "one text is made of several fields: what they have in common"
 _FILE = "a file in a ConfigMap is made of many fields: the part that most of it comes from"
 NEAREST = {
+    r"spec\.openshift\.routes\.tls\.destinationCACertificate": (
+        "spec.openshift",
+        "a text of many lines is named by its part",
+    ),
     r"(spec\.config)\.(?!.*_secret_ref\.).*": (r"\1", _FILE),
     r"(spec\.toolsDb)\b.*": (r"\1", _FILE),
     r"spec\.auth\.apiKeys\[\]\.groups\[\]": ("spec.vllmEndpoints", _FILE),

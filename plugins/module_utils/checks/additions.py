@@ -100,7 +100,7 @@ def _volumes(spec: Spec) -> Problems:
 
 def _mounts(spec: Spec) -> Problems:
     names = {volume["name"] for volume in spec.get("extraVolumes") or []} | own_volumes(spec)
-    paths = own_mount_paths()
+    paths = own_mount_paths(spec)
     for index, mount in enumerate(spec.get("extraVolumeMounts") or []):
         path = f"spec.extraVolumeMounts[{index}]"
         if mount["name"] not in names:

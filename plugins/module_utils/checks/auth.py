@@ -16,6 +16,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth imp
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_subdomain,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    is_gateway_mode,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
@@ -34,6 +37,10 @@ def _secrets(spec: Spec) -> Problems:
     for index, entry in enumerate((spec.get("auth") or {}).get("apiKeys") or []):
         path, name = f"{_KEYS}[{index}].secretRef.name", entry["secretRef"]["name"]
         yield from object_name_problems(name, path, "a Secret", is_subdomain)
+        if entry.get("clients") and is_gateway_mode(spec):
+            found = "a Gateway lets in every client of the Secret"
+            remedy = "Make a Secret of those that may come in, and remove it"
+            yield invalid(f"{_KEYS}[{index}].clients", found, remedy)
         first = seen.setdefault(name, index)
         if first != index:
             found = f'"{name}" stands in {_KEYS}[{first}] too'

@@ -37,7 +37,7 @@ def _ports(spec: Spec) -> Problems:
     service = spec["service"]
     for key, names in (
         ("targetPort", ["api", "grpc", "metrics"]),
-        ("port", shown_ports(service)),
+        ("port", shown_ports(spec)),
     ):
         for first, second in combinations(names, 2):
             if service[first][key] == service[second][key]:
@@ -60,7 +60,7 @@ def _ingress(spec: Spec) -> Problems:
         path = f"spec.ingress.hosts[{index}]"
         yield from host_problems(rule.get("host"), f"{path}.host")
         for place, entry in enumerate(rule.get("paths") or []):
-            yield from _path(entry, spec["service"], f"{path}.paths[{place}]")
+            yield from _path(entry, spec, f"{path}.paths[{place}]")
     for index, tls in enumerate(ingress.get("tls") or []):
         path = f"spec.ingress.tls[{index}]"
         yield from object_name_problems(
@@ -70,14 +70,14 @@ def _ingress(spec: Spec) -> Problems:
             yield from host_problems(name, f"{path}.hosts[{place}]")
 
 
-def _path(entry: Spec, service: Spec, path: str) -> Problems:
+def _path(entry: Spec, spec: Spec, path: str) -> Problems:
     if entry["pathType"] not in _PATH_TYPES:
         remedy = f"Give one of {', '.join(_PATH_TYPES)}"
         yield invalid(f"{path}.pathType", f'there is no "{entry["pathType"]}"', remedy)
     if not entry["path"].startswith("/"):
         found = f'"{entry["path"]}" does not start with a slash'
         yield invalid(f"{path}.path", found, "Give a path such as / or /v1")
-    ports = {name: service[name]["port"] for name in shown_ports(service)}
+    ports = {name: spec["service"][name]["port"] for name in shown_ports(spec)}
     wanted = entry.get("servicePort")
     if wanted and wanted not in ports.values():
         listed = ", ".join(f"{port} ({name})" for name, port in ports.items())

@@ -11,6 +11,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     further_labels,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import speaks_tls
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     invalid,
@@ -41,16 +42,25 @@ def _insecure_policy(spec: Spec) -> Problems:
 
 
 def _backend_tls(spec: Spec) -> Problems:
-    # Not blocking: OpenShift takes such a Route, and a mesh may put TLS in front of the pods.
     routes = spec["openshift"]["routes"]
     termination = routes["tls"]["termination"]
-    if routes["enabled"] and termination != "edge":
+    if not routes["enabled"]:
+        return
+    if speaks_tls(spec):
+        if termination == "edge":
+            yield invalid(
+                "spec.openshift.routes.tls.termination",
+                "edge sends plain HTTP to the pods, whose listener has TLS",
+                "Choose reencrypt or passthrough",
+            )
+    # Not blocking: OpenShift takes such a Route, and a mesh may put TLS in front of the pods.
+    elif termination != "edge":
         yield Problem(
             "FeatureNotAvailable",
             "spec.openshift.routes.tls.termination",
             f"{termination} sends TLS to the pods, and what this version of the operator puts "
             "there listens in plain HTTP",
-            "Choose edge",
+            "Choose edge, or let the router serve TLS itself with spec.gateway.mode",
             blocking=False,
         )
 
@@ -69,10 +79,21 @@ def _certificate(spec: Spec) -> Problems:
         )
 
 
+def _destination(spec: Spec) -> Problems:
+    tls = spec["openshift"]["routes"]["tls"]
+    if tls.get("destinationCACertificate") and tls["termination"] != "reencrypt":
+        yield invalid(
+            "spec.openshift.routes.tls.destinationCACertificate",
+            f"with tls.termination {tls['termination']} nobody verifies the pods' certificate",
+            "Choose reencrypt, or remove it",
+        )
+
+
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _hostname,
     _insecure_policy,
     _backend_tls,
     _labels,
     _certificate,
+    _destination,
 )

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import (
     additions,
+    alone,
     auth,
     config,
     endpoints,
@@ -70,6 +71,7 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     *networking.RULES,
     *auth.RULES,
     *gateway.RULES,
+    *alone.RULES,
     *openshift.RULES,
     *monitoring.RULES,
     *storage.RULES,

@@ -10,7 +10,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Spec,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_gateway_mode,
+    has_envoy,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
@@ -66,7 +66,7 @@ def _requests(spec: Spec) -> Problems:
 
 def _resources(spec: Spec) -> Iterator[tuple[str, Spec]]:
     yield "spec.resources", spec["resources"]
-    if not is_gateway_mode(spec):
+    if has_envoy(spec):
         yield "spec.envoy.resources", spec["envoy"]["resources"]
     for index, container in enumerate(spec.get("extraContainers") or []):
         yield f"spec.extraContainers[{index}].resources", container.get("resources") or {}

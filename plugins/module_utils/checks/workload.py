@@ -19,7 +19,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+    serves_alone,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import any_address
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes import (
     HANDLERS,
@@ -36,6 +38,8 @@ _TAINT_EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
 
 # What points the router at its configuration: the operator's own value stays.
 _OPERATOR_ENVIRONMENT = ("CONFIG_FILE",)
+# Of a router that serves alone.
+_ITS_MODE = "VLLM_SR_GATEWAY"
 
 
 def _images(spec: Spec) -> Problems:
@@ -99,7 +103,8 @@ def _environment(spec: Spec) -> Problems:
     for index, variable in enumerate(variables):
         path = f"spec.env[{index}]"
         source = variable.get("valueFrom")
-        if variable["name"] in _OPERATOR_ENVIRONMENT:
+        is_mode = variable["name"] == _ITS_MODE and serves_alone(spec)
+        if variable["name"] in _OPERATOR_ENVIRONMENT or is_mode:
             found = f"{variable['name']} is set by the operator, so this one has no effect"
             remedy = "Remove it; spec.config configures the router"
             yield replace(invalid(f"{path}.name", found, remedy), blocking=False)
@@ -125,7 +130,13 @@ def _arguments(spec: Spec) -> Problems:
         "metrics-port": (ports.metrics, "set spec.service.metrics.targetPort instead"),
         "api-port": (ports.api, _api_port_remedy(spec)),
         "config": (None, "spec.config configures the router"),
+        "gateway": (
+            "standalone" if serves_alone(spec) else "extproc",
+            "spec.gateway.mode says who takes the requests",
+        ),
     }
+    if serves_alone(spec):
+        remedies["listener-address"] = (any_address(spec), "spec.service.ipFamilies decides it")
     arguments = spec.get("args") or []
     for index, argument in enumerate(arguments):
         flag, given, value = argument.lstrip("-").partition("=")

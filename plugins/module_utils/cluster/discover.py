@@ -145,9 +145,9 @@ def read(
         if router.spec["autoscaling"]["enabled"]:
             # Its status moves every 15 seconds.
             reads.leave_to_the_period(resources.collection_path(_AUTOSCALER, router.namespace))
-        reread = {
+        named = {
             field: pool.submit(_read_secret_version, reads, router.namespace, name)
-            for field, name in (used.reread_secrets if secret_versions else {}).items()
+            for field, name in (used.named_secrets if secret_versions else {}).items()
         }
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
@@ -170,7 +170,7 @@ def read(
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
             secrets={name: _first(found.result()) for name, found in secrets.items()},
             missing_secrets=[
-                field for field, found in reread.items() if found.result() == Sighting()
+                field for field, found in named.items() if found.result() == Sighting()
             ],
         )
         others = [deployment, autoscalers, *([budgets] if budgets else [])]

@@ -22,6 +22,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     CONNECTIONS,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    serves_alone,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_DOORBELL,
     Manifest,
@@ -54,7 +57,7 @@ def doorbell(client: Client, router: Router, live: Iterable[Manifest]) -> dict[s
     """
     if not client.is_ansible_operators:
         return {}
-    its_own = ("ConfigMap", config_map_name(router.name))
+    its_own = ("ConfigMap", config_map_name(router.name, serves_alone(router.spec)))
     return next(
         (
             {"path": resources.path(item), "annotation": ANNOTATION_DOORBELL}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors
@@ -35,6 +34,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
     IDLE_TIMEOUT,
     ROUTER_TIMEOUT,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import any_address
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -62,7 +62,7 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
     return [
         _listener(
-            _any_address(router.spec["service"]),
+            _every(any_address(router.spec)),
             ports.listener,
             {
                 **clients,
@@ -77,13 +77,9 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     ]
 
 
-def _any_address(service: Mapping[str, Any]) -> dict[str, Any]:
-    """Every address of the pod. IPv6 only where it is asked for: where a node's kernel was started
-    without it, Envoy would not start."""
-    policy = service.get("ipFamilyPolicy") or "SingleStack"
-    if policy == "SingleStack" and "IPv6" not in (service.get("ipFamilies") or []):
-        return {"address": "0.0.0.0"}  # noqa: S104
-    return {"address": "::", "ipv4_compat": True}
+def _every(address: str) -> dict[str, Any]:
+    # With this, :: takes IPv4 as well.
+    return {"address": address, **({"ipv4_compat": True} if address == "::" else {})}
 
 
 def _key_sets(router: Router) -> list[Listener]:

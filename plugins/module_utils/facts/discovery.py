@@ -296,7 +296,7 @@ def _storage_class_missing(wanted: str, names: list[str]) -> Problem:
 
 
 def _secret_missing(router: Router, where: str) -> Problem:
-    name = references(router.spec).reread_secrets[where]
+    name = references(router.spec).named_secrets[where]
     return Problem(
         reason="SecretNotFound",
         field=where,

@@ -14,10 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    auth,
+    credentials,
+    listener,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_gateway_mode,
+    has_envoy,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
@@ -31,8 +35,8 @@ class References:
 
     config_maps: Mapping[str, Keys] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
-    # By the field that names each: a change takes effect in pods that run.
-    reread_secrets: Mapping[str, str] = field(default_factory=dict)
+    # By the field that names each: pods wait for one that is not there, and do not say so.
+    named_secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def references(spec: Mapping[str, Any]) -> References:
@@ -47,8 +51,11 @@ def references(spec: Mapping[str, Any]) -> References:
             continue
         known = config_maps.get(name, frozenset())
         config_maps[name] = None if known is None or keys is None else known | keys
-    reread = {f"{each.field}.secretRef.name": each.secret for each in auth.key_secrets(spec)}
-    return References(dict(sorted(config_maps.items())), sorted(secrets), reread)
+    named = {f"{each.field}.secretRef.name": each.secret for each in auth.key_secrets(spec)}
+    certificate = listener.tls_secret(spec)
+    if certificate:
+        named["spec.gateway.tls.secretName"] = certificate
+    return References(dict(sorted(config_maps.items())), sorted(secrets), named)
 
 
 def config_maps_digest(wanted: Mapping[str, Keys], found: Mapping[str, Manifest | None]) -> str:
@@ -88,7 +95,11 @@ def _digest(content: Mapping[str, Any]) -> str:
 def _sources(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, Keys]]:
     """Kind, name and keys of each place that takes something."""
     router = {
-        "env": [*credentials.secret_environment(dict(spec)), *(spec.get("env") or [])],
+        "env": [
+            *credentials.secret_environment(dict(spec)),
+            *auth.key_environment(spec),
+            *(spec.get("env") or []),
+        ],
         "envFrom": spec.get("envFrom") or [],
     }
     for container in (router, *(spec.get("extraContainers") or [])):
@@ -97,7 +108,10 @@ def _sources(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, Keys]]:
             yield from _keyed(source.get("configMapKeyRef"), source.get("secretKeyRef"))
         for source in container.get("envFrom") or []:
             yield from _whole(source.get("configMapRef"), source.get("secretRef"), "name")
-    for issuer in [] if is_gateway_mode(spec) else auth.issuers(spec):
+    if listener.tls_secret(spec):
+        # Nobody says that the router reads its certificate anew.
+        yield "Secret", listener.tls_secret(spec), None
+    for issuer in auth.issuers(spec) if has_envoy(spec) else []:
         if issuer.ca:
             # Envoy reads a CA when it starts.
             yield "ConfigMap", issuer.ca[0], frozenset({issuer.ca[1]})

@@ -11,7 +11,8 @@ import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy, router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_gateway_mode,
+    has_envoy,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -31,9 +32,10 @@ CONFIG_MAP_LIMIT_BYTES = 1024 * 1024
 
 
 def config_maps(router: Router, facts: Facts) -> list[Manifest]:
-    """<name>-config (config.yaml, tools_db.json); for the Envoy in the pod <name>-envoy-config."""
-    names = (config_map_name(router.name), envoy_config_map_name(router.name))
-    # Gateway mode has no Envoy in the pod, and so no second content.
+    """What the router reads (config.yaml, tools_db.json), and what the Envoy in the pod reads."""
+    alone = serves_alone(router.spec)
+    names = (config_map_name(router.name, alone), envoy_config_map_name(router.name))
+    # Where no Envoy is in the pod, there is no second content.
     return [
         _config_map(router, name, dict(content))
         for name, content in zip(names, _contents(router, facts), strict=False)
@@ -62,7 +64,7 @@ def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:
             "tools_db.json": json.dumps(tools, indent=2, ensure_ascii=False) + "\n",
         }
     ]
-    if not is_gateway_mode(router.spec):
+    if has_envoy(router.spec):
         contents.append({"envoy.yaml": _fitting(envoy.bootstrap(router, facts))})
     _rendered = (router, facts, contents)
     return contents

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The containers of the pod: the router, and in standalone mode the Envoy in front of it."""
+"""The containers of the pod: the router, and the Envoy in front of it where there is to be one."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
     router_mounts,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import key_environment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
     given,
@@ -34,8 +35,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credenti
     secret_environment,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    has_envoy,
     is_gateway_mode,
+    serves_alone,
+    serves_ext_proc,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import any_address
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import (
     PodPorts,
     pod_ports,
@@ -51,7 +56,10 @@ _ENVOY_WORKERS = 2
 
 
 def router_container(router: Router, facts: Facts) -> dict[str, Any]:
-    """The router: ExtProc gRPC and metrics for others, its HTTP API for Envoy, or the Gateway."""
+    """The router: ExtProc gRPC and metrics for others, its HTTP API for Envoy, or the Gateway.
+
+    Where it serves alone, clients' requests come in here.
+    """
     spec = router.spec
     ports = pod_ports(spec)
     return {
@@ -65,6 +73,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
             f"-port={ports.grpc}",
             f"-api-port={ports.api}",
             *_api_bind(spec),
+            *_serving_alone(spec),
             f"-metrics-port={ports.metrics}",
             *compact(spec.get("args") or []),
         ],
@@ -72,7 +81,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
         **given(spec, "envFrom"),
         "ports": [
             *_api_port(spec, ports),
-            {"name": "grpc", "containerPort": ports.grpc, "protocol": "TCP"},
+            *_grpc_port(spec, ports),
             *_metrics_port(spec, ports),
         ],
         **router_probes(spec, ports),
@@ -134,7 +143,9 @@ def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     ours = [
         {"name": "CONFIG_FILE", "value": CONFIG_FILE},
         *_api_consent(spec),
+        *_mode(spec),
         *secret_environment(spec),
+        *key_environment(spec),
     ]
     taken = {variable["name"] for variable in ours}
     theirs = [
@@ -163,10 +174,28 @@ def _binds_api(spec: dict[str, Any]) -> bool:
     return is_gateway_mode(spec) and contract(spec) != "0.3"
 
 
-def _api_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:
-    if not is_gateway_mode(spec):
+def _serving_alone(spec: Mapping[str, Any]) -> list[str]:
+    if not serves_alone(spec):
         return []
-    return [{"name": "api", "containerPort": ports.api, "protocol": "TCP"}]
+    return ["-gateway=standalone", f"-listener-address={any_address(spec)}"]
+
+
+def _mode(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    # What the image's entrypoint goes by, which may do more than to pass the flag on.
+    return [{"name": "VLLM_SR_GATEWAY", "value": "standalone"}] if serves_alone(spec) else []
+
+
+def _api_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:
+    if has_envoy(spec):
+        return []
+    # In gateway mode it is the port of the router's HTTP API too.
+    return [{"name": "api", "containerPort": ports.listener, "protocol": "TCP"}]
+
+
+def _grpc_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:
+    if not serves_ext_proc(spec):
+        return []
+    return [{"name": "grpc", "containerPort": ports.grpc, "protocol": "TCP"}]
 
 
 def _metrics_port(spec: Mapping[str, Any], ports: PodPorts) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 
@@ -50,6 +51,23 @@ done
 """
 
 
+# Nobody tells its clients to come back elsewhere, nor how many answers it has in hand. What can be
+# seen from here is whether somebody is connected, in the kernel's table of the pod's connections:
+# local address, port in hexadecimal, and 01 for one that is established.
+_ROUTER_ALONE = r"""
+sleep "$2"
+printf -v port '%04X' "$1"
+while ((SECONDS < $3)); do
+  busy=
+  while read -r _ here _ state _; do
+    [[ $here == *:"$port" && $state == 01 ]] && busy=yes
+  done < <(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+  [[ $busy ]] || exit 0
+  sleep 1
+done
+"""
+
+
 def envoy_drain(spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
     """``lifecycle`` of Envoy's container."""
     return _before_stop(_ENVOY, ports.admin, spec)
@@ -61,7 +79,8 @@ def router_drain(spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
         # What the Gateway still has in hand cannot be seen from here.
         settle, _ = _times(spec)
         return {"preStop": {"exec": {"command": ["sleep", str(settle)]}}}
-    return _before_stop(_ROUTER, ports.listener, spec)
+    script = _ROUTER_ALONE if serves_alone(spec) else _ROUTER
+    return _before_stop(script, ports.listener, spec)
 
 
 def _before_stop(script: str, port: int, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact 
     compact,
     given,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    serves_alone,
+    serves_ext_proc,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import speaks_tls
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,
@@ -22,6 +27,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
+# What a container that serves clients calls its port, whichever it is.
+_CONTAINER_PORT = "api"
 _IP_FAMILIES = ("ipFamilyPolicy", "ipFamilies")
 
 
@@ -45,7 +52,7 @@ def service(router: Router, _facts: Facts) -> list[Manifest]:
                     *_IP_FAMILIES,
                 ),
                 "selector": selector(router.name),
-                "ports": [_port(name, wanted[name]) for name in shown_ports(wanted)],
+                "ports": [_shown(name, router.spec) for name in shown_ports(router.spec)],
             },
         }
     ]
@@ -57,6 +64,8 @@ def headless_service(router: Router, facts: Facts) -> list[Manifest]:
     An ext_proc stream stays with the pod it was opened to: behind one ClusterIP a caller never
     spreads its streams. gRPC only, so that a ServiceMonitor by instance label scrapes no pod twice.
     """
+    if not serves_ext_proc(router.spec):
+        return []
     wanted = router.spec["service"]
     grpc = wanted["grpc"]
     # Else it would be spoken to in HTTP/1.1. The others know that ext_proc is gRPC.
@@ -81,9 +90,27 @@ def headless_service(router: Router, facts: Facts) -> list[Manifest]:
     ]
 
 
-def shown_ports(service: dict[str, Any]) -> list[str]:
+def shown_ports(spec: dict[str, Any]) -> list[str]:
     """Names of the Service's ports, by spec.service."""
-    return ["api", "grpc", *(["metrics"] if service["metrics"]["enabled"] else [])]
+    service = spec["service"]
+    return [
+        "api",
+        *(["inference"] if service.get("inference") else []),
+        *(["grpc"] if serves_ext_proc(spec) else []),
+        *(["metrics"] if service["metrics"]["enabled"] else []),
+    ]
+
+
+def _shown(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    wanted = spec["service"][name]
+    if name not in ("api", "inference"):
+        return _port(name, wanted)
+    port = _port(name, {**spec["service"]["api"], **wanted})
+    if not serves_alone(spec):
+        return port
+    # By its name, so that while pods are replaced each is reached at the port that it listens on.
+    port["targetPort"] = _CONTAINER_PORT
+    return {**port, **({"appProtocol": "https"} if speaks_tls(spec) else {})}
 
 
 def ingress(router: Router, _facts: Facts) -> list[Manifest]:

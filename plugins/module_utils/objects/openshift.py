@@ -51,7 +51,7 @@ def route(router: Router, facts: Facts) -> list[Manifest]:
                 "tls": {
                     "termination": wanted["tls"]["termination"],
                     "insecureEdgeTerminationPolicy": wanted["tls"]["insecureEdgeTerminationPolicy"],
-                    **given(wanted["tls"], "externalCertificate"),
+                    **given(wanted["tls"], "externalCertificate", "destinationCACertificate"),
                 },
                 "wildcardPolicy": "None",
             },

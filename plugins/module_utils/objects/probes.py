@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    serves_alone,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import speaks_tls
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes import (
     HANDLERS,
@@ -16,7 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes i
 
 def router_probes(spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
     """The probes that are switched on, each under its field's name."""
-    return {name: _probe(spec[name], ports) for name in PROBES if spec[name]["enabled"]}
+    return {name: _probe(name, spec, ports) for name in PROBES if spec[name]["enabled"]}
 
 
 def envoy_probes(ports: PodPorts) -> dict[str, Any]:
@@ -35,11 +39,13 @@ def envoy_probes(ports: PodPorts) -> dict[str, Any]:
     }
 
 
-def _probe(wanted: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
-    probe: dict[str, Any] = compact(wanted)
+def _probe(name: str, spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
+    probe: dict[str, Any] = compact(spec[name])
     # The switch is the SemanticRouter's; a Probe has no such field.
     del probe["enabled"]
     handler = next((name for name in HANDLERS if name in probe), None)
+    if handler is None and serves_alone(spec):
+        return {"httpGet": _asked_of_the_listener(name, spec, ports), **probe}
     if handler is None:
         # The router opens this port after download and warm-up, which is all that "ready" means.
         # It has no gRPC health service, and its HTTP API on 127.0.0.1 is out of a kubelet's reach.
@@ -47,6 +53,16 @@ def _probe(wanted: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
     if "port" in probe[handler]:
         probe[handler]["port"] = _number(probe[handler]["port"], ports)
     return probe
+
+
+def _asked_of_the_listener(name: str, spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
+    # Not /ready for the others: a router that is not ready must leave the Service, not be killed.
+    asked = {
+        "path": "/ready" if name == "readinessProbe" else "/health",
+        "port": ports.listener,
+    }
+    # A kubelet verifies no certificate.
+    return {**asked, **({"scheme": "HTTPS"} if speaks_tls(spec) else {})}
 
 
 def _number(port: int | str, ports: PodPorts) -> int | str:

@@ -10,10 +10,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.places import (
     STATE_DIRECTORY,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, wants
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, listener, wants
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_gateway_mode,
+    has_envoy,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     config_map_name,
@@ -39,14 +40,17 @@ _WRITABLE_DIRECTORIES = {
     "tmp": "/tmp",  # noqa: S108 - a mount of its own, private to the pod
 }
 
+_LISTENER_TLS = "listener-tls"
 _OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTORIES})
 
 
 def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """The pod's volumes."""
+    alone = serves_alone(router.spec)
     return [
-        {"name": "config", "configMap": {"name": config_map_name(router.name)}},
+        {"name": "config", "configMap": {"name": config_map_name(router.name, alone)}},
         *_envoy_config(router),
+        *_listener_tls(router),
         *(volume for volume, _ in auth.volumes(router.spec)),
         {"name": "models", **_models(router, facts)},
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
@@ -55,29 +59,40 @@ def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
 
 
 def _envoy_config(router: Router) -> list[dict[str, Any]]:
-    if is_gateway_mode(router.spec):
+    if not has_envoy(router.spec):
         return []
     return [{"name": "envoy-config", "configMap": {"name": envoy_config_map_name(router.name)}}]
+
+
+def _listener_tls(router: Router) -> list[dict[str, Any]]:
+    secret = listener.tls_secret(router.spec)
+    return [{"name": _LISTENER_TLS, "secret": {"secretName": secret}}] if secret else []
 
 
 def router_mounts(router: Router) -> list[dict[str, Any]]:
     """Whole directories: a file mounted with subPath never changes, and the router reloads it."""
     return [
         {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
+        *(
+            {"name": volume["name"], "mountPath": listener.TLS_DIRECTORY, "readOnly": True}
+            for volume in _listener_tls(router)
+        ),
         {"name": "models", "mountPath": MODELS_DIRECTORY},
         *({"name": name, "mountPath": path} for name, path in _WRITABLE_DIRECTORIES.items()),
         *compact(router.spec.get("extraVolumeMounts") or []),
     ]
 
 
-def own_mount_paths() -> set[str]:
+def own_mount_paths(spec: Mapping[str, Any]) -> set[str]:
     """Directories of the router container that are taken."""
-    return {CONFIG_DIRECTORY, MODELS_DIRECTORY, *_WRITABLE_DIRECTORIES.values()}
+    certificate = {listener.TLS_DIRECTORY} if listener.tls_secret(spec) else set()
+    return {CONFIG_DIRECTORY, MODELS_DIRECTORY, *_WRITABLE_DIRECTORIES.values(), *certificate}
 
 
 def own_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
     """Names that are taken."""
-    return _OWN_VOLUMES | {volume["name"] for volume, _ in auth.volumes(spec)}
+    certificate = {_LISTENER_TLS} if listener.tls_secret(spec) else set()
+    return _OWN_VOLUMES | certificate | {volume["name"] for volume, _ in auth.volumes(spec)}
 
 
 def envoy_mounts(router: Router) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact 
     given,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_gateway_mode,
+    has_envoy,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
@@ -132,7 +132,7 @@ def _pod(router: Router, facts: Facts) -> dict[str, Any]:
 
 
 def _envoy(router: Router, facts: Facts) -> list[dict[str, Any]]:
-    return [] if is_gateway_mode(router.spec) else [envoy_container(router, facts)]
+    return [envoy_container(router, facts)] if has_envoy(router.spec) else []
 
 
 def _pod_annotations(router: Router, facts: Facts) -> dict[str, str]:

@@ -83,6 +83,7 @@ def problems(spec: dict[str, Any], facts: Facts, contract: Contract) -> list[Pro
     # The schema refuses what has moved too, and cannot say where it went.
     told = {problem.field for problem in found}
     found += [item for item in _document(model, contract) if item.field not in told]
+    found += _by_other_names(spec, facts, model)
     told = {problem.field for problem in found}
     unread = _unread(model, contract)
     return [*found, *(item for item in unread if not told & _field_and_above(item.field))]
@@ -334,15 +335,30 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
             )
 
 
+def _by_other_names(spec: dict[str, Any], facts: Facts, model: RouterConfig) -> Iterator[Problem]:
+    """Backends that want another name in Host than their address, which only Envoy gives."""
+    numbers = {entry["name"]: index for index, entry in enumerate(spec.get("vllmEndpoints") or [])}
+    for endpoint in facts.endpoints if model.door else []:
+        if endpoint.server_name and not endpoint.is_outside and endpoint.name in numbers:
+            yield _remark(
+                ("vllmEndpoints", numbers[endpoint.name], "backend"),
+                f"{endpoint.address} answers requests for the host {endpoint.server_name} only, "
+                "and a router that serves alone asks for the address",
+                "Name a Service that needs no host, or set spec.gateway.mode to envoy",
+            )
+
+
 def _unread(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
     """What no router and no Envoy of ours would act on."""
-    for place, found, remedy, blocking in effects.remarks(model.canonical, contract):
+    for place, found, remedy, blocking in effects.remarks(
+        model.canonical, contract, alone=contract.serves_alone and model.door is not None
+    ):
         say = _problem if blocking else _remark
         yield say(("config", *place), found, remedy)
     for index, listener in enumerate(model.canonical.get("listeners") or []):
         place = ("config", "listeners", index)
         if index:
-            yield _problem(place, "Envoy has one listener, and this is another", "Remove it")
+            yield _problem(place, "there is one way in, and this is another", "Remove it")
         elif isinstance(listener, dict):
             yield from _listener(listener, place, model)
 
@@ -358,7 +374,7 @@ def _listener(listener: dict[str, Any], place: Path, model: RouterConfig) -> Ite
     if listener.get("port") not in (None, model.listener_port):
         yield _remark(
             (*place, "port"),
-            f"Envoy listens on spec.service.api.targetPort, which is {model.listener_port}",
+            f"the way in is spec.service.api.targetPort of the pod, which is {model.listener_port}",
             "Change that instead, or remove it",
         )
 

@@ -64,6 +64,7 @@ class Contract:
     reasoning_types: ways of asking a model to think that the router knows.
     has_schema: the package vllm-sr brings a JSON schema of it.
     has_catalog: the router knows models, and families of them, by name.
+    serves_alone: the router can take clients' requests itself, without an Envoy or a Gateway.
     providers, model_cards: write the models.
     adapt: rewrites the content of one section for this contract.
     complete: adds to the whole document what the router would otherwise make up by itself.
@@ -82,6 +83,7 @@ class Contract:
     reasoning_types: frozenset[str]
     has_schema: bool
     has_catalog: bool
+    serves_alone: bool
     providers: Callable[[RouterConfig], dict[str, Any]]
     model_cards: Callable[[RouterConfig], list[dict[str, Any]]]
     adapt: Callable[[Section, RouterConfig], Any]

@@ -215,6 +215,7 @@ CONTRACT = Contract(
     reasoning_types=frozenset({"chat_template_kwargs", "reasoning_effort"}),
     has_schema=False,
     has_catalog=False,
+    serves_alone=False,
     providers=_providers,
     model_cards=_model_cards,
     adapt=_adapt,

@@ -332,6 +332,7 @@ CONTRACT = Contract(
     ),
     has_schema=True,
     has_catalog=True,
+    serves_alone=False,
     providers=_providers,
     model_cards=_model_cards,
     adapt=_adapt,

@@ -257,6 +257,7 @@ CONTRACT = replace(
     moved=(*contract_0_4.CONTRACT.moved, *_MOVED),
     # It asks models at the addresses of backend_refs, and looks at no endpoint of a looper.
     calling_algorithms=frozenset(),
+    serves_alone=True,
     adapt=_adapt,
     check=_check,
 )

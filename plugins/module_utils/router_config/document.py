@@ -41,6 +41,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
 VERSION = "v0.3"
 
 _TIMEOUT = "300s"
+# Of a router that serves alone, where the other one would be the end of a long answer.
+_ALONE_TIMEOUT = "24h"
 _ROUTING = ("modelCards", "signals", "projections", "decisions")
 _GLOBAL = ("router", "services", "stores", "integrations", "model_catalog")
 # A listener is Envoy's, not a list to add to: who lists them means exactly those.
@@ -52,6 +54,8 @@ _MERGED_BY_NAME = frozenset(
 def build(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     """The canonical document."""
     document = _merged(_generated(contract, config), config.canonical)
+    if contract.serves_alone:
+        _open_door(document, config)
     document = places.filled(document, contract.name)
     _find_tools_database(document)
     identities.with_roles(document)
@@ -107,6 +111,23 @@ def _looper(contract: Contract, config: RouterConfig) -> dict[str, Any]:
     wanted = config.looper_endpoint and contract.calling_algorithms
     endpoint = {"endpoint": config.looper_endpoint} if wanted else {}
     return {**endpoint, "grpc_max_msg_size_mb": ROUTER_MESSAGE_LIMIT_BYTES // MIB}
+
+
+def _open_door(document: dict[str, Any], config: RouterConfig) -> None:
+    """A router that serves alone reads its listener, so all that the pod goes by is ours."""
+    listed = config.canonical.get("listeners") or [{}]
+    if not config.door or not isinstance(listed, list) or not isinstance(listed[0], dict):
+        return
+    first = {
+        "name": f"http-{config.listener_port}",
+        "timeout": _ALONE_TIMEOUT,
+        **listed[0],
+        "address": config.door.address,
+        "port": config.listener_port,
+        **({"tls": config.door.tls} if config.door.tls else {}),
+        **({"api_keys": list(config.door.api_keys)} if config.door.api_keys else {}),
+    }
+    document["listeners"] = [first, *listed[1:]]
 
 
 def _find_tools_database(document: dict[str, Any]) -> None:

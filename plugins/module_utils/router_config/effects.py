@@ -36,6 +36,8 @@ class Effect:
 
     remedy: of a key that nobody reads, what to do instead. blocking: to leave it unread would give
     something up that the user relies on, so nothing may be written.
+    alone: True for a router that serves alone, False for one that an Envoy or a Gateway asks; None
+    for both.
     """
 
     paths: tuple[str, ...]
@@ -44,6 +46,7 @@ class Effect:
     contracts: tuple[str, ...] = _EVERY
     remedy: str = ""
     blocking: bool = False
+    alone: bool | None = None
 
 
 def _below(prefix: str, *names: str) -> tuple[str, ...]:
@@ -79,11 +82,13 @@ EFFECTS = (
         _below("listeners.*", "address", "port"),
         OPERATOR,
         "Envoy listens on spec.service.api.targetPort, on all addresses of the pod",
+        alone=False,
     ),
     Effect(
         _below("listeners.*", "timeout"),
         ENVOY,
         "by itself, for each answer of a model; unset, only silence of 20 minutes ends one",
+        alone=False,
     ),
     Effect(
         _below("listeners.*", "api_keys"),
@@ -91,6 +96,7 @@ EFFECTS = (
         "nothing checks the keys of clients, so that everybody would be let in",
         remedy="Check them in front of the router, and remove it",
         blocking=True,
+        alone=False,
     ),
     Effect(
         _below("listeners.*", "tls", "models", "identity"),
@@ -98,15 +104,38 @@ EFFECTS = (
         "a router that serves requests itself reads it, and here Envoy does, without TLS and for "
         "every model and client",
         (_0_5,),
-        remedy="Do it in front of the router, and remove it",
+        remedy="Do it in front of the router, or set spec.gateway.mode to router, or remove it",
         blocking=True,
+        alone=False,
     ),
     Effect(
         _below("listeners.*", "systemone"),
         NOBODY,
         "a router that serves requests itself reads it, and here Envoy does",
         (_0_5,),
-        remedy="Remove it",
+        remedy="Remove it, or set spec.gateway.mode to router",
+        alone=False,
+    ),
+    Effect(
+        _below("listeners.*", "address", "port"),
+        OPERATOR,
+        "the router listens on spec.service.api.targetPort, on all addresses of the pod",
+        (_0_5,),
+        alone=True,
+    ),
+    Effect(
+        _below("listeners.*", "timeout"),
+        ROUTER,
+        "by itself, for each answer of a model; unset, it is 24 hours",
+        (_0_5,),
+        alone=True,
+    ),
+    Effect(
+        _below("listeners.*", "api_keys", "tls", "models", "identity", "systemone"),
+        ROUTER,
+        "by itself, for each request of a client",
+        (_0_5,),
+        alone=True,
     ),
     Effect(
         _below("providers.defaults", "model"),
@@ -170,11 +199,21 @@ EFFECTS = (
         _SINCE_0_4,
         remedy="Remove it",
         blocking=True,
+        alone=False,
     ),
+    Effect(_below("providers.models.*", "reliability"), ROUTER, _ASKED, (_0_5,), alone=True),
     Effect(
         _below("providers.models.*.backend_refs.*", "name", "endpoint", "protocol", "weight"),
         ROUTER,
         "for the form of a request; which backend gets it is Envoy's, by spec.vllmEndpoints",
+        alone=False,
+    ),
+    Effect(
+        _below("providers.models.*.backend_refs.*", "name", "endpoint", "protocol", "weight"),
+        ROUTER,
+        _ASKED,
+        (_0_5,),
+        alone=True,
     ),
     Effect(
         _below(
@@ -608,6 +647,14 @@ EFFECTS = (
         ENVOY,
         "when the decision matches: the router names it in headers of the request",
         (_0_5,),
+        alone=False,
+    ),
+    Effect(
+        _below("routing.decisions.*", "reliability"),
+        ROUTER,
+        "when the decision matches",
+        (_0_5,),
+        alone=True,
     ),
     Effect(
         _below("routing.decisions.*.reliability", *_NATIVE_ONLY),
@@ -615,6 +662,7 @@ EFFECTS = (
         "a router that serves requests itself reads it, and Envoy cannot do it for one request",
         (_0_5,),
         remedy="Remove it; per_try_timeout and total_timeout bound a request",
+        alone=False,
     ),
     Effect(
         _below("routing.decisions.*.algorithm", "stages", "budget", "quality", "decision"),
@@ -663,20 +711,22 @@ _OWN = {
 }
 
 
-def of(place: Path, contract: Contract) -> Effect | None:
-    """The row of a key of config.yaml; None when nobody knows."""
+def of(place: Path, contract: Contract, alone: bool = False) -> Effect | None:
+    """The row of a key of config.yaml; None when nobody knows. alone: the router serves alone."""
     # A recipe has the routing of a whole document.
     if len(place) > 3 and place[0] == "recipes" and place[2] == "routing":
         place = place[2:]
     found: Effect | None = None
     longest = -1
-    for steps, effect in _ROWS:
-        if contract.name in effect.contracts and longest < len(steps) and _covers(steps, place):
+    for steps, effect in _rows(contract, alone):
+        if longest < len(steps) and _covers(steps, place):
             found, longest = effect, len(steps)
     return found
 
 
-def of_words(words: tuple[str, ...], contract: Contract) -> Iterator[tuple[str, Effect]]:
+def of_words(
+    words: tuple[str, ...], contract: Contract, alone: bool = False
+) -> Iterator[tuple[str, Effect]]:
     """The row of a key below spec.config, or the rows of its parts, which are named from there on.
 
     Lists have no index here, as people write.
@@ -696,8 +746,7 @@ def of_words(words: tuple[str, ...], contract: Contract) -> Iterator[tuple[str, 
         words = words[1:]
     rows = [
         (tuple(step for step in steps if step != "*"), effect)
-        for steps, effect in _ROWS
-        if contract.name in effect.contracts
+        for steps, effect in _rows(contract, alone)
     ]
     over = [row for row in rows if words[: len(row[0])] == row[0]]
     if over:
@@ -708,13 +757,15 @@ def of_words(words: tuple[str, ...], contract: Contract) -> Iterator[tuple[str, 
             yield ".".join(steps[len(words) :]), effect
 
 
-def remarks(canonical: dict[str, Any], contract: Contract) -> Iterator[tuple[Path, str, str, bool]]:
+def remarks(
+    canonical: dict[str, Any], contract: Contract, alone: bool = False
+) -> Iterator[tuple[Path, str, str, bool]]:
     """Keys of the document that a user gave and nobody reads: where, why, what to do, blocking."""
     told: set[tuple[Any, ...]] = set()
     for place in _leaves(canonical):
-        effect = of(place, contract)
+        effect = of(place, contract, alone)
         if effect is None:
-            shown = _unknown_part(place, contract)
+            shown = _unknown_part(place, contract, alone)
             if shown in told:
                 continue
             told.add(shown)
@@ -736,14 +787,20 @@ def remarks(canonical: dict[str, Any], contract: Contract) -> Iterator[tuple[Pat
                 yield shown, effect.acts, effect.remedy, effect.blocking
 
 
-def _unknown_part(place: Path, contract: Contract) -> Path:
+def _unknown_part(place: Path, contract: Contract, alone: bool) -> Path:
     """The part of the document from where on no row is about it."""
-    rows = [steps for steps, effect in _ROWS if contract.name in effect.contracts]
+    rows = [steps for steps, _ in _rows(contract, alone)]
     for end in range(1, len(place)):
         begun = place[:end]
         if not any(_covers(steps[:end], begun) for steps in rows):
             return begun
     return place
+
+
+def _rows(contract: Contract, alone: bool) -> Iterator[tuple[tuple[str, ...], Effect]]:
+    for steps, effect in _ROWS:
+        if contract.name in effect.contracts and effect.alone in (None, alone):
+            yield steps, effect
 
 
 def _is_in(words: tuple[str, ...], steps: tuple[str, ...]) -> bool:

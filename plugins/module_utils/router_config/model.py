@@ -75,6 +75,19 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Door:
+    """How a router that serves alone takes clients in.
+
+    api_keys: what they have to send one of, as references to the environment; () for anybody.
+    tls: the files of certificate and key, in the router's words; {} for those of the user, or none.
+    """
+
+    address: str
+    api_keys: tuple[str, ...] = ()
+    tls: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RouterConfig:
     """Everything that becomes config.yaml, but for the parts given in canonical form.
 
@@ -82,6 +95,7 @@ class RouterConfig:
     has_tools: spec.toolsDb lists some.
     behind_gateway: requests come through a Gateway, which may say who a user is.
     knows_users: spec.auth says who a user is.
+    door: where the router serves alone; None where Envoy or a Gateway takes the requests.
     """
 
     listener_port: int
@@ -93,5 +107,6 @@ class RouterConfig:
     has_tools: bool = False
     behind_gateway: bool = False
     knows_users: bool = False
+    door: Door | None = None
     sections: dict[str, Section] = field(default_factory=dict)
     canonical: dict[str, Any] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     KNOWN,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
+    Door,
     Model,
     Provider,
     ReasoningFamily,
@@ -27,11 +28,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     auth,
     credentials,
+    listener,
     ports,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path, at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    has_envoy,
     is_gateway_mode,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import is_external
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import default_model
@@ -101,7 +105,8 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
         or "",
         has_tools=bool(spec.get("toolsDb")),
         behind_gateway=is_gateway_mode(spec),
-        knows_users=auth.is_wanted(spec),
+        knows_users=_knows_users(spec),
+        door=_door(spec),
         sections=_sections(config),
         canonical=credentials.without_credentials(
             {key: value for key, value in config.items() if key not in FLAT_KEYS}
@@ -109,10 +114,28 @@ def read(spec: dict[str, Any], facts: Facts) -> RouterConfig:
     )
 
 
+def _knows_users(spec: dict[str, Any]) -> bool:
+    if not serves_alone(spec):
+        return auth.is_wanted(spec)
+    # It knows a key, and not whose; but it can be told to believe a proxy.
+    return at(listener.given(spec), ("identity", "trust_headers")) is True
+
+
+def _door(spec: dict[str, Any]) -> Door | None:
+    if not serves_alone(spec):
+        return None
+    files = {"cert_file": listener.CERTIFICATE_FILE, "key_file": listener.KEY_FILE}
+    return Door(
+        address=listener.any_address(spec),
+        api_keys=tuple(f"${{{entry['name']}}}" for entry in auth.key_environment(spec)),
+        tls=files if listener.tls_secret(spec) else {},
+    )
+
+
 def _looper_endpoint(spec: dict[str, Any]) -> str:
     # Not the Gateway: nobody tells the address at which the pods reach it, and it may want a Host
     # that a router 0.3 or 0.4 cannot send.
-    if is_gateway_mode(spec):
+    if not has_envoy(spec):
         return ""
     return f"http://127.0.0.1:{ports.pod_ports(spec).looper}/v1/chat/completions"
 

@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who may use the API, as spec.auth says it, and where Envoy finds what it decides by."""
+"""Who may use the API, as spec.auth says it, and where whoever decides finds what it decides by.
+
+That is Envoy, or a router that serves alone; a Gateway has policies for it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
+    environment_name,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    is_gateway_mode,
+    has_envoy,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.identity import (
     USER_GROUPS_HEADER,
@@ -32,7 +39,8 @@ _IDENTITY = ("config", "global", "services", "authz", "identity")
 class KeySecret:
     """An entry of spec.auth.apiKeys.
 
-    directory: where the Secret is mounted; each file is a client, and holds its key.
+    directory: where Envoy has the Secret mounted; each file is a client, and holds its key.
+    clients: those of the Secret that may come in; () for all.
     """
 
     field: str
@@ -40,6 +48,7 @@ class KeySecret:
     groups: tuple[str, ...]
     volume: str
     directory: str
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ def key_secrets(spec: Mapping[str, Any]) -> list[KeySecret]:
             groups=tuple(entry.get("groups") or ()),
             volume=f"api-keys-{index}",
             directory=f"{_KEYS_DIRECTORY}/{index}",
+            clients=tuple(entry.get("clients") or ()),
         )
         for index, entry in enumerate((spec.get("auth") or {}).get("apiKeys") or [])
     ]
@@ -139,10 +149,13 @@ def _keyed(reference: Mapping[str, Any] | None) -> tuple[str, str] | None:
 
 def volumes(spec: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """What Envoy's container gets of all this, and the directory that it gets it in."""
-    if is_gateway_mode(spec):
+    if not has_envoy(spec):
         return
     for keys in key_secrets(spec):
-        yield {"name": keys.volume, "secret": {"secretName": keys.secret}}, keys.directory
+        source: dict[str, Any] = {"secretName": keys.secret}
+        if keys.clients:
+            source["items"] = [{"key": client, "path": client} for client in keys.clients]
+        yield {"name": keys.volume, "secret": source}, keys.directory
     for issuer in issuers(spec):
         if issuer.ca:
             yield _config_map(issuer.volume, issuer.ca, _CA_FILE), issuer.ca_directory
@@ -155,6 +168,24 @@ def _config_map(volume: str, keyed: tuple[str, str], path: str) -> dict[str, Any
     name, key = keyed
     items = [{"key": key, "path": path}]
     return {"name": volume, "configMap": {"name": name, "items": items}}
+
+
+def key_environment(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The variables by which a router that serves alone gets the keys of its clients.
+
+    It has no list of a Secret's keys, and compares values of config.yaml; so each client has a
+    variable of its own, and config.yaml says ${SR_...}.
+    """
+    if not serves_alone(spec):
+        return []
+    return [
+        {
+            "name": environment_name(("auth", "api_keys", index, client)),
+            "valueFrom": {"secretKeyRef": {"name": keys.secret, "key": client}},
+        }
+        for index, keys in enumerate(key_secrets(spec))
+        for client in keys.clients
+    ]
 
 
 def identity_headers(spec: Mapping[str, Any]) -> tuple[str, str]:

@@ -58,9 +58,13 @@ SERVICE_NAME_LIMIT = 63
 Manifest = dict[str, Any]
 
 
-def config_map_name(router_name: str) -> str:
-    """ConfigMap with config.yaml and tools_db.json."""
-    return f"{router_name}-config"
+def config_map_name(router_name: str, alone: bool = False) -> str:
+    """ConfigMap with config.yaml and tools_db.json.
+
+    That of a router that serves alone has another name: while pods of one kind replace those of the
+    other, none may read anew a file that asks for no keys because an Envoy does.
+    """
+    return f"{router_name}-alone-config" if alone else f"{router_name}-config"
 
 
 def envoy_config_map_name(router_name: str) -> str:

@@ -22,7 +22,8 @@ FIRST_LOOPER_PORT = 8899
 class PodPorts:
     """Every port that something in the pod listens on.
 
-    listener: service.api.targetPort, the way in for clients: Envoy's; the router's in gateway mode.
+    listener: service.api.targetPort, the way in for clients: Envoy's, or that of a router that
+        serves alone; in gateway mode the router's HTTP API.
     api: the router's own HTTP API. Where Envoy has service.api.targetPort it needs another one.
     grpc: the router's ExtProc service.
     metrics: the router's Prometheus endpoint.

@@ -18,6 +18,8 @@
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
+- **RouterServesAlone** is there only where the router is asked to serve clients itself, and says
+  what Envoy would have done. Nothing else cares: it is what was asked for.
 - **Reconciling** and **Stalled** are for kstatus (Flux), which reads no other one but Ready: the
   router is on its way to this generation, or will not get there unless somebody helps. They are
   there only while they are True, and the two never together.
@@ -76,6 +78,7 @@ DEGRADED = "Degraded"
 BACKENDS_RESOLVED = "BackendsResolved"
 CONFIG_VALID = "ConfigValid"
 ROUTE_READY = "RouteReady"
+ROUTER_SERVES_ALONE = "RouterServesAlone"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 PAUSED = "Paused"
@@ -88,6 +91,7 @@ CONDITION_TYPES = (
     BACKENDS_RESOLVED,
     CONFIG_VALID,
     ROUTE_READY,
+    ROUTER_SERVES_ALONE,
     RECONCILING,
     STALLED,
     PAUSED,
@@ -108,6 +112,7 @@ _GOOD = {
     BACKENDS_RESOLVED: TRUE,
     CONFIG_VALID: TRUE,
     ROUTE_READY: TRUE,
+    ROUTER_SERVES_ALONE: TRUE,
     RECONCILING: FALSE,
     STALLED: FALSE,
     PAUSED: FALSE,
@@ -131,6 +136,16 @@ _UNDERSTOOD = (
     "Ready and Degraded say what keeps it from being in effect."
 )
 
+# What docs/deployment-modes.md has as a table.
+_GIVEN_UP = (
+    "The router answers clients itself, as spec.gateway.mode says. Left to it, and not promised by "
+    "the operator, are what Envoy in the pod does: to leave failing endpoints of a model alone, to "
+    "retry on another one, to refuse requests before memory runs out, to drop headers that only "
+    "the router may set, to ask connected clients to come back elsewhere before a pod ends, to "
+    "reach a backend under another host name, and tokens (spec.auth.jwt) and spec.cors. Its "
+    "classification API is not among what clients reach, and nothing serves ext_proc."
+)
+
 Condition = dict[str, Any]
 
 
@@ -149,6 +164,7 @@ def build(
         _backends_resolved(situation),
         _config_valid(situation),
         *_route_ready(situation),
+        *_router_serves_alone(situation),
         *_on_its_way(situation),
         *_paused(situation),
         *_planned(situation, built),
@@ -385,6 +401,13 @@ def _is_mistake(problem: Problem) -> bool:
 def degrading(problems: list[Problem]) -> list[Problem]:
     """Without the fields that nothing reads: what runs is all that can run, ConfigValid says so."""
     return [problem for problem in problems if problem.blocking or not _is_mistake(problem)]
+
+
+def _router_serves_alone(situation: Situation) -> list[Condition]:
+    spec = situation.router.spec
+    if situation.is_blind or situation.blocking or not gateway_mode.serves_alone(spec):
+        return []
+    return [condition(ROUTER_SERVES_ALONE, TRUE, "NoEnvoyInPod", _GIVEN_UP)]
 
 
 def _route_ready(situation: Situation) -> list[Condition]:

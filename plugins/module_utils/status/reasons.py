@@ -25,6 +25,7 @@ REASONS = {
     "PartlyInEffect": "The spec is understood; some of it does less than it says.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
     "InvalidAnnotation": "An annotation has a value that means nothing; it is off.",
+    "NoEnvoyInPod": "The router serves clients itself, without what Envoy does for them.",
     # nothing is written
     "Paused": "The annotation vllm.ai/paused is set: nothing is written.",
     "DryRun": "The annotation vllm.ai/dry-run is set: nothing is written.",

@@ -61,3 +61,20 @@ def test_everything_else_is_the_operators() -> None:
 @pytest.mark.parametrize("field", ["spec.replcas", "spec.config.promt_guard", "", "spec"])
 def test_a_field_that_there_is_not_is_not_explained(field: str) -> None:
     assert explanation.explain(field) is None
+
+
+def test_what_counts_for_a_router_that_serves_alone_is_told_beside_the_rest() -> None:
+    found = explanation.explain("spec.config.listeners.models")
+    assert found
+    assert [(each.reader, each.contracts) for each in found.readings] == [
+        ("nobody", ("0.5",)),
+        ("the router", ("0.5",)),
+    ]
+    assert found.readings[1].acts.startswith("with spec.gateway.mode router: ")
+
+
+@pytest.mark.parametrize("field", ["spec.cors.allowOrigins", "auth.jwt", "spec.envoy.image.tag"])
+def test_what_only_envoy_reads_is_said_to_be_nobodys_without_it(field: str) -> None:
+    found = explanation.explain(field)
+    assert found
+    assert [each.reader for each in found.readings] == ["the operator", "nobody"]

@@ -245,7 +245,9 @@ def test_defaults_of_an_older_document_get_the_names_that_later_routers_read() -
     [
         ({"gateway": {"mode": "standalone", "port": 8899}}, []),
         ({"gateway": {"mode": "standalone", "tls": {"secretName": ""}}}, []),
-        ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}}}, ["gateway.tls"]),
+        ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}}}, []),
+        ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}},
+          "image": {"tag": "v0.4.0"}}, ["gateway.tls"]),
         ({"gateway": {"mode": "standalone", "apiKeys": ["sk-1"]}}, ["gateway.apiKeys"]),
         ({"gateway": {"mode": "extproc"}}, ["gateway.mode"]),
         ({"envFromSecrets": ["keys"]}, []),
@@ -273,6 +275,47 @@ def test_a_port_of_the_newer_chart_is_that_of_the_service() -> None:
     spec = from_values(gateway={"mode": "standalone", "port": 8899}).resource["spec"]
 
     assert spec["service"] == {"api": {"port": 8899}}
+
+
+def test_the_charts_standalone_is_a_router_that_serves_alone_where_its_release_can() -> None:
+    gateway = {"mode": "standalone", "tls": {"secretName": "tls"}}
+    newer = from_values(gateway=gateway, image={"tag": "latest"}).resource["spec"]
+    older = from_values(gateway={"mode": "standalone"}, image={"tag": "v0.4.0"}).resource["spec"]
+
+    assert newer["gateway"] == {"mode": "router", "tls": {"secretName": "tls"}}
+    assert "gateway" not in older
+
+
+def test_what_a_listener_asks_of_a_router_that_serves_alone_is_kept_and_no_key_in_plain_text() -> (
+    None
+):
+    listener = {"port": 8899, "models": ["m"], "identity": {"trust_headers": True}}
+    by_reference = migrate(
+        {
+            "gateway": {"mode": "standalone"},
+            "image": {"tag": "latest"},
+            "config": {"listeners": [{**listener, "api_keys": ["${CLIENT_KEY}"]}]},
+        },
+        "r",
+        None,
+    )
+    in_plain_text = migrate(
+        {
+            "gateway": {"mode": "standalone"},
+            "image": {"tag": "latest"},
+            "config": {"listeners": [{**listener, "api_keys": ["sk-1"]}]},
+        },
+        "r",
+        None,
+    )
+
+    (kept,) = by_reference.resource["spec"]["config"]["listeners"]
+    assert kept["api_keys"] == ["${CLIENT_KEY}"]
+    assert (kept["models"], kept["identity"]) == (["m"], {"trust_headers": True})
+    assert [str(problem) for problem in by_reference.problems() if problem.blocking] == []
+    assert by_reference.lost == []
+    assert in_plain_text.lost == ["spec.config.listeners[0].api_keys"]
+    assert "sk-1" not in in_plain_text.text()
 
 
 def test_secrets_of_the_environment_are_kept() -> None:

@@ -80,7 +80,7 @@ def test_keys_are_read_again_and_a_ca_of_an_issuer_is_not() -> None:
     found = references(
         router(auth={"apiKeys": [{"secretRef": {"name": "team"}}], "jwt": [issuer, key_set]}).spec
     )
-    assert found.reread_secrets == {"spec.auth.apiKeys[0].secretRef.name": "team"}
+    assert found.named_secrets == {"spec.auth.apiKeys[0].secretRef.name": "team"}
     assert (found.config_maps, found.secrets) == ({"c": frozenset({"ca.crt"})}, [])
 
 
@@ -124,3 +124,15 @@ def test_the_digest_of_secrets_follows_their_versions_and_identity() -> None:
 
     assert len({digest("a", "1"), digest("a", "2"), digest("b", "1")}) == 3
     assert digest("a", "1") == digest("a", "1")
+
+
+def test_what_a_router_that_serves_alone_reads_at_its_start_replaces_pods_when_it_changes() -> None:
+    keys = {"secretRef": {"name": "team"}, "clients": ["web"]}
+    gateway = {"mode": "router", "tls": {"secretName": "router-tls"}}
+    found = references(router(auth={"apiKeys": [keys]}, gateway=gateway).spec)
+
+    assert found.secrets == ["router-tls", "team"]
+    assert found.named_secrets == {
+        "spec.auth.apiKeys[0].secretRef.name": "team",
+        "spec.gateway.tls.secretName": "router-tls",
+    }

@@ -132,3 +132,18 @@ def test_what_has_no_room_in_block_style_is_written_without_blanks() -> None:
     assert len(yaml_text(json.loads(json_text)).encode()) > CONFIG_MAP_LIMIT_BYTES
     clusters = json.loads(json_text)["static_resources"]["clusters"]
     assert len([each for each in clusters if each["name"].startswith("model-")]) == 200
+
+
+def test_no_pod_reads_the_file_of_the_other_kind_while_they_are_replaced() -> None:
+    """Where Envoy asks for keys, the router's file has none, and routers read theirs anew."""
+    auth = {"apiKeys": [{"secretRef": {"name": "team"}, "clients": ["web"]}]}
+    envoys, alone = (
+        config_maps(router(auth=auth, gateway={"mode": mode}), Facts())
+        for mode in ("envoy", "router")
+    )
+    (theirs,) = alone
+
+    assert theirs["metadata"]["name"] not in [each["metadata"]["name"] for each in envoys]
+    listener = yaml.safe_load(theirs["data"]["config.yaml"])["listeners"][0]
+    assert listener["api_keys"] == ["${SR_AUTH__API_KEYS__0__WEB}"]
+    assert "api_keys" not in yaml.safe_load(envoys[0]["data"]["config.yaml"])["listeners"][0]

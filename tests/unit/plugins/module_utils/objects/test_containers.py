@@ -50,3 +50,23 @@ def config_of(entrypoint: str, container: dict[str, Any], directory: Path) -> st
 def test_the_router_reads_our_file_whatever_the_entrypoint(entrypoint: str, tmp_path: Path) -> None:
     container = router_container(router(), Facts())
     assert config_of(ENTRYPOINTS[entrypoint], container, tmp_path) == OURS
+
+
+def test_a_router_that_serves_alone_is_told_so_in_every_way_that_an_image_may_ask() -> None:
+    service = {"ipFamilies": ["IPv6"]}
+    alone = router_container(router(gateway={"mode": "router"}, service=service), Facts())
+    behind = router_container(router(gateway={"mode": "envoy"}), Facts())
+
+    assert {"-gateway=standalone", "-listener-address=::"} <= {*alone["args"]}
+    assert {"name": "VLLM_SR_GATEWAY", "value": "standalone"} in alone["env"]
+    assert [port["name"] for port in alone["ports"]] == ["api", "metrics"]
+    assert behind == router_container(router(), Facts())
+
+
+def test_the_certificate_is_mounted_into_the_router_and_nowhere_else() -> None:
+    gateway = {"mode": "router", "tls": {"secretName": "router-tls"}}
+    mounts = router_container(router(gateway=gateway), Facts())["volumeMounts"]
+
+    assert [mount["mountPath"] for mount in mounts if mount["name"] == "listener-tls"] == [
+        "/etc/semantic-router-tls"
+    ]

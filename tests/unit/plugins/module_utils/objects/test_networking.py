@@ -175,3 +175,55 @@ def test_a_service_has_nothing_of_a_load_balancer_that_is_not_asked_for():
 
     assert set(built["spec"]) == {"type", "selector", "ports"}
     assert "annotations" not in built["metadata"]
+
+
+def reached(built: dict[str, Any], pod: dict[str, Any], name: str) -> tuple[int, set[int]]:
+    """The pod's port that a Service's port leads to, as an EndpointSlice has it, and its own."""
+    (port,) = [port for port in built["spec"]["ports"] if port["name"] == name]
+    listening = {
+        item["name"]: item["containerPort"]
+        for container in pod["spec"]["template"]["spec"]["containers"]
+        for item in container["ports"]
+    }
+    target = port["targetPort"]
+    return target if isinstance(target, int) else listening[target], set(listening.values())
+
+
+def test_while_envoy_goes_the_service_reaches_each_pod_where_it_listens():
+    """Pods of both kinds are there, each with the ports of its own template."""
+    spec = {"service": {"api": {"targetPort": 8080}, "inference": {"port": 8899}}}
+    alone = router(
+        gateway={"mode": "router"},
+        service={"api": {"targetPort": 9000}, "inference": {"port": 8899}},
+    )
+    (built,) = service(alone, Facts())
+    for made, expected in ((router(**spec), 8080), (alone, 9000)):
+        (pods,) = deployment(made, Facts())
+        for name in ("api", "inference"):
+            port, listening = reached(built, pods, name)
+            assert port == expected
+            assert port in listening
+
+
+def test_when_envoy_comes_back_the_service_reaches_pods_of_both_kinds():
+    (built,) = service(router(), Facts())
+    for made in (router(), router(gateway={"mode": "router"})):
+        (pods,) = deployment(made, Facts())
+        port, listening = reached(built, pods, "api")
+        assert port in listening
+
+
+def test_a_router_that_serves_alone_is_asked_by_no_other_envoy():
+    alone = router(gateway={"mode": "router"})
+    (built,) = service(alone, Facts())
+
+    assert list(ports(built)) == ["api", "metrics"]
+    assert headless_service(alone, Facts()) == []
+
+
+def test_the_service_says_that_the_pods_speak_https():
+    alone = router(gateway={"mode": "router", "tls": {"secretName": "router-tls"}})
+    (built,) = service(alone, Facts())
+
+    protocols = {port["name"]: port.get("appProtocol") for port in built["spec"]["ports"]}
+    assert protocols == {"api": "https", "metrics": None}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     CONTRACTS,
     effects,
@@ -124,3 +124,65 @@ def test_a_document_that_is_understood_has_no_remarks(make_router: MakeRouter) -
         "global": {"router": {"clear_route_cache": True}},
     }
     assert told(make_router(document)) == {}
+
+
+ALONE = [field for effect in effects.EFFECTS if effect.alone for field in effect.paths]
+
+
+@pytest.mark.parametrize("field", ALONE)
+def test_what_only_a_router_that_serves_alone_reads_has_a_row_for_the_others_too(
+    field: str,
+) -> None:
+    place = tuple(0 if step == "*" else step for step in field.split("."))
+    contract = CONTRACTS["0.5"]
+    alone, asked = effects.of(place, contract, alone=True), effects.of(place, contract)
+    assert alone
+    assert asked
+    assert (alone.alone, asked.alone) == (True, False)
+
+
+def test_what_a_router_that_serves_alone_reads_is_in_effect_there_and_refused_elsewhere(
+    make_router: MakeRouter,
+) -> None:
+    config = {
+        "contract": "0.5",
+        "listeners": [{"name": "public", "port": 8080, "models": ["m"]}],
+        "providers": {"models": [{"name": "m", "reliability": {"first_byte_timeout": "30s"}}]},
+    }
+    fields = {"spec.config.listeners[0].models", "spec.config.providers.models[0].reliability"}
+
+    assert fields & told(make_router(config=config, gateway={"mode": "router"})).keys() == set()
+    refused = told(make_router(config=config))
+    assert fields <= {field for field, problem in refused.items() if problem.blocking}
+
+
+def test_a_backend_by_another_name_is_named_where_only_the_router_could_ask_for_it(
+    make_router: MakeRouter,
+) -> None:
+    entry = {
+        "name": "llama",
+        "model": "llama",
+        "backend": {"type": "kserve", "inferenceServiceName": "llama"},
+    }
+    found = Facts(
+        endpoints=[
+            Endpoint(
+                name="llama",
+                model="llama",
+                weight=1,
+                service="kourier",
+                namespace="knative",
+                port=80,
+                scheme="http",
+                ready=True,
+                server_name="llama.example.com",
+            )
+        ]
+    )
+    spec = {"vllmEndpoints": [entry], "config": {"contract": "0.5"}}
+    alone = problems(make_router(**spec, gateway={"mode": "router"}), found)
+
+    assert [(one.field, one.blocking) for one in alone] == [
+        ("spec.vllmEndpoints[0].backend", False)
+    ]
+    assert problems(make_router(**spec), found) == []

@@ -77,3 +77,29 @@ def test_the_routers_configuration_may_name_other_headers() -> None:
     names = {"user_id_header": "X-User"}
     config = {"global": {"services": {"authz": {"identity": names}}}}
     assert auth.identity_headers(router(config=config).spec) == ("x-user", "x-authz-user-groups")
+
+
+def test_envoy_sees_the_keys_of_the_clients_that_are_named_and_of_all_others_none() -> None:
+    keys = {"secretRef": {"name": "team"}}
+    ((everybody, _),) = auth.volumes(router(auth={"apiKeys": [keys]}).spec)
+    ((some, _),) = auth.volumes(router(auth={"apiKeys": [{**keys, "clients": ["web"]}]}).spec)
+
+    assert everybody["secret"] == {"secretName": "team"}
+    assert some["secret"] == {"secretName": "team", "items": [{"key": "web", "path": "web"}]}
+
+
+def test_a_router_that_serves_alone_gets_each_key_in_a_variable_of_its_own() -> None:
+    keys = [
+        {"secretRef": {"name": "team"}, "clients": ["web", "Web"]},
+        {"secretRef": {"name": "jobs"}, "clients": ["web"]},
+    ]
+    spec = router(auth={"apiKeys": keys}, gateway={"mode": "router"}).spec
+    found = {entry["name"]: entry["valueFrom"] for entry in auth.key_environment(spec)}
+
+    assert [value["secretKeyRef"] for value in found.values()] == [
+        {"name": "team", "key": "web"},
+        {"name": "team", "key": "Web"},
+        {"name": "jobs", "key": "web"},
+    ]
+    assert list(auth.volumes(spec)) == []
+    assert auth.key_environment(router(auth={"apiKeys": keys}).spec) == []

@@ -251,3 +251,28 @@ def test_a_password_in_plain_text_is_a_warning_that_is_told_once() -> None:
         assert told.count("PlainTextCredential") == 1
     assert not conditions.is_good(condition(warned, "ConfigValid"))
     assert transitions.between(warned, warned) == []
+
+
+def test_what_is_given_up_without_envoy_is_said_and_is_no_fault() -> None:
+    alone = router(gateway={"mode": "router"})
+    said = status(owner=alone)
+
+    assert said["gatewayMode"] == "router"
+    assert verdict(said, "RouterServesAlone") == ("True", "NoEnvoyInPod")
+    for word in ("retry", "headers", "memory", "spec.auth.jwt", "spec.cors", "ext_proc"):
+        assert word in condition(said, "RouterServesAlone")["message"]
+    assert (said["phase"], verdict(said, "Degraded")[0]) == ("Running", "False")
+
+
+@pytest.mark.parametrize("gateway", [{}, {"mode": "envoy"}])
+def test_nothing_is_given_up_where_envoy_is(gateway: dict[str, Any]) -> None:
+    said = status(owner=router(gateway=gateway))
+
+    assert "RouterServesAlone" not in [each["type"] for each in said["conditions"]]
+    assert said["gatewayMode"] == "standalone"
+
+
+def test_a_mode_that_is_refused_is_not_said_to_be_in_effect() -> None:
+    said = status(owner=router(gateway={"mode": "router"}), problems=[INVALID])
+
+    assert "RouterServesAlone" not in [each["type"] for each in said["conditions"]]

@@ -55,7 +55,14 @@ FLIPPING = [
     kind
     for kind in conditions.CONDITION_TYPES
     if kind
-    not in (conditions.PAUSED, conditions.DRY_RUN, conditions.RECONCILING, conditions.STALLED)
+    # Those are there only while they are True.
+    not in (
+        conditions.PAUSED,
+        conditions.DRY_RUN,
+        conditions.RECONCILING,
+        conditions.STALLED,
+        conditions.ROUTER_SERVES_ALONE,
+    )
 ]
 
 
