@@ -15,8 +15,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     label_problems,
     object_name_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import hosted
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    backend_tls,
+    hosted,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_host_name,
     is_label,
     is_subdomain,
 )
@@ -128,6 +132,40 @@ _BY_TYPE = {
 }
 
 
+def _tls(spec: Spec) -> Problems:
+    for index, entry in enumerate(spec.get("vllmEndpoints") or []):
+        backend, path = entry["backend"], f"spec.vllmEndpoints[{index}].backend"
+        if not backend_tls.is_wanted(entry):
+            continue
+        if is_gateway_mode(spec):
+            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
+            remedy = "Remove it and give the Gateway a BackendTLSPolicy, or run standalone"
+            yield invalid(f"{path}.tls", found, remedy)
+        if (backend.get("service") or {}).get("scheme") == "http":
+            yield invalid(f"{path}.tls", "service.scheme is http", "Remove one of them")
+        url = (backend.get("external") or {}).get("url", "https:")
+        if not url.startswith("https:"):
+            yield invalid(f"{path}.tls", f'"{url}" is not asked with TLS', "Give a URL of https")
+        yield from _tls_problems(backend["tls"], f"{path}.tls")
+
+
+def _tls_problems(tls: Spec, path: str) -> Problems:
+    ways = ("caRef", "wellKnownCACertificates", "insecureSkipVerify")
+    given = [way for way in ways if tls.get(way)]
+    if len(given) > 1:
+        yield invalid(path, f"{' and '.join(given)} exclude each other", "Keep one of them")
+    name = tls.get("serverName")
+    if name and not is_host_name(name):
+        found = f'"{name}" is no DNS name'
+        yield invalid(f"{path}.serverName", found, "Give one that the certificate has")
+    ca, client = tls.get("caRef") or {}, tls.get("clientCertificateRef") or {}
+    kind = f"a {ca.get('kind')}"
+    yield from object_name_problems(ca.get("name"), f"{path}.caRef.name", kind, is_subdomain)
+    yield from object_name_problems(
+        client.get("name"), f"{path}.clientCertificateRef.name", "a Secret", is_subdomain
+    )
+
+
 def _hosted(spec: Spec) -> Problems:
     """The router tells models apart, not their endpoints: all of one model get the same key."""
     entries = spec.get("vllmEndpoints") or []
@@ -148,5 +186,6 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _models,
     _adapters,
     _backends,
+    _tls,
     _hosted,
 )

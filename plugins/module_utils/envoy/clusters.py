@@ -8,7 +8,16 @@ from hashlib import sha256
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    Verifications,
+    transport,
+    transport_socket,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    verification,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
     by_model,
 )
@@ -26,22 +35,18 @@ ROUTER_API = "router-api"
 # No endpoints, on purpose: Envoy's "no healthy upstream" becomes the answer that names the model.
 NO_ENDPOINT = "no-endpoint"
 
-# Where the image has the certificates of public authorities.
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
 
 _FAILURES_IN_A_ROW = 5
-
-# Against the authorities that the image brings, and for the name that was asked for.
-_VERIFIED = "https-verified"
 
 Cluster = dict[str, Any]
 
 
 def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     """Every cluster of the bootstrap."""
+    how = verification.by_endpoint(router, facts)
     return [
-        _model_cluster(model, usable)
+        _model_cluster(model, usable, how)
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
@@ -85,36 +90,7 @@ def dns() -> dict[str, Any]:
     }
 
 
-def upstream_tls(validation: dict[str, Any] | None = None, **names: Any) -> dict[str, Any]:
-    """A ``transport_socket``. validation: what the certificate has to be; None for any. names: how
-    the server is asked for."""
-    validated = {"validation_context": validation} if validation else {}
-    return {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
-            ".UpstreamTlsContext",
-            **names,
-            "common_tls_context": {
-                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                **validated,
-            },
-        },
-    }
-
-
-_TLS = {
-    # The certificate is not verified: KServe's and most of a cluster's have no known authority.
-    "https": upstream_tls(auto_host_sni=True),
-    _VERIFIED: upstream_tls(
-        {"trusted_ca": {"filename": AUTHORITIES}},
-        auto_host_sni=True,
-        auto_sni_san_validation=True,
-    ),
-}
-
-
-def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
+def _model_cluster(model: str, endpoints: list[Endpoint], how: Verifications) -> Cluster:
     name = model_cluster_name(model)
     return {
         "name": name,
@@ -135,14 +111,15 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
-                _locality(position, endpoint) for position, endpoint in enumerate(endpoints)
+                _locality(position, endpoint, transport(how.get(endpoint.name)))
+                for position, endpoint in enumerate(endpoints)
             ],
         },
-        **_transport_sockets(endpoints),
+        **_transport_sockets(endpoints, how),
     }
 
 
-def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
+def _locality(position: int, endpoint: Endpoint, socket: str) -> dict[str, Any]:
     """One endpoint is one locality, because weights of localities are shares of the traffic.
 
     Weights of the addresses would count once per address: a headless Service with three pods would
@@ -164,24 +141,23 @@ def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
                     },
                 },
                 "metadata": {
-                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": _transport(endpoint)}},
+                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": socket}},
                 },
             },
         ],
     }
 
 
-def _transport(endpoint: Endpoint) -> str:
-    return _VERIFIED if endpoint.is_outside and endpoint.scheme == "https" else endpoint.scheme
-
-
-def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:
+def _transport_sockets(endpoints: list[Endpoint], how: Verifications) -> dict[str, Any]:
     """TLS for the https endpoints; what matches nothing, http, stays plain."""
-    used = {_transport(endpoint) for endpoint in endpoints}
+    wanted = {
+        transport(verification): verification
+        for endpoint in endpoints
+        if (verification := how.get(endpoint.name))
+    }
     sockets = [
-        {"name": name, "match": {"scheme": name}, "transport_socket": socket}
-        for name, socket in _TLS.items()
-        if name in used
+        {"name": name, "match": {"scheme": name}, "transport_socket": transport_socket(each)}
+        for name, each in sorted(wanted.items())
     ]
     return {"transport_socket_matches": sockets} if sockets else {}
 

@@ -22,6 +22,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     looper_virtual_host,
     virtual_host,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    is_told_of,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
     identity_headers,
@@ -58,8 +61,9 @@ HTTP_CONNECTION_MANAGER = (
 def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
     door = [*cors.filters(router), *auth.filters(router)]
-    clients = _http_connection_manager("clients", virtual_host(router, facts), router, *door)
-    looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
+    clients = _http_connection_manager("clients", virtual_host(router, facts), router, facts, *door)
+    asked = looper_virtual_host(router, facts)
+    looper = _http_connection_manager("looper", asked, router, facts)
     return [
         _listener(
             _any_address(router.spec["service"]),
@@ -100,7 +104,7 @@ def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Li
 
 
 def _http_connection_manager(
-    name: str, virtual_host: dict[str, Any], router: Router, *first: dict[str, Any]
+    name: str, virtual_host: dict[str, Any], router: Router, facts: Facts, *first: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
@@ -129,7 +133,7 @@ def _http_connection_manager(
                 },
             },
         ],
-        "local_reply_config": local_reply_config(),
+        "local_reply_config": local_reply_config(of_certificates=is_told_of(router, facts)),
         "access_log": [_access_log(router)],
     }
 

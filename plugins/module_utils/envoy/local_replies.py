@@ -62,6 +62,11 @@ def _detailed(prefix: str, *words: str) -> Filter:
     return _cel(" && ".join(f"response.code_details.{test}" for test in tests))
 
 
+def _details_contain(*words: str) -> Filter:
+    """Any of them."""
+    return _cel(" || ".join(f"response.code_details.contains('{word}')" for word in words))
+
+
 def _cel(expression: str) -> Filter:
     return {
         "extension_filter": {
@@ -80,6 +85,23 @@ _TOO_LARGE = "response.code_details.startsWith('request_payload_too_large')"
 _NOWHERE = "response.code_details.startsWith('no_healthy_upstream')"
 _OVERLOADED = "The router has as much in hand as its memory allows; try again later"
 
+# Where the spec says by what a backend is verified.
+_CERTIFICATE_REPLIES = (
+    _Reply(
+        _details_contain("CERTIFICATE_VERIFY_FAILED"),
+        f"The endpoint of model {_MODEL} does not prove who it is: its certificate is not from the "
+        "CA, or not for the name, that is expected here",
+        "model_not_verified",
+        status=503,
+    ),
+    _Reply(
+        _details_contain("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA"),
+        f"The endpoint of model {_MODEL} takes no connection without a client certificate that it "
+        "knows",
+        "model_refuses_certificate",
+        status=503,
+    ),
+)
 # The first one that fits counts.
 _REPLIES = (
     # Of requests with a large body, so many are in hand that one more would be too many.
@@ -137,6 +159,7 @@ _REPLIES = (
 )
 
 
-def local_reply_config() -> dict[str, Any]:
-    """``local_reply_config`` of a connection manager."""
-    return {"mappers": [reply.mapper() for reply in _REPLIES]}
+def local_reply_config(*, of_certificates: bool = False) -> dict[str, Any]:
+    """``local_reply_config`` of a connection manager. of_certificates: they may be the cause."""
+    replies = (*(_CERTIFICATE_REPLIES if of_certificates else ()), *_REPLIES)
+    return {"mappers": [reply.mapper() for reply in replies]}

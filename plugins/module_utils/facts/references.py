@@ -14,7 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    auth,
+    backend_tls,
+    credentials,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
@@ -31,8 +35,9 @@ class References:
 
     config_maps: Mapping[str, Keys] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
-    # By the field that names each: a change takes effect in pods that run.
+    # A change of these takes effect in pods that run. Secrets by the field that names each.
     reread_secrets: Mapping[str, str] = field(default_factory=dict)
+    reread_config_maps: list[str] = field(default_factory=list)
 
 
 def references(spec: Mapping[str, Any]) -> References:
@@ -48,7 +53,16 @@ def references(spec: Mapping[str, Any]) -> References:
         known = config_maps.get(name, frozenset())
         config_maps[name] = None if known is None or keys is None else known | keys
     reread = {f"{each.field}.secretRef.name": each.secret for each in auth.key_secrets(spec)}
-    return References(dict(sorted(config_maps.items())), sorted(secrets), reread)
+    authorities = set()
+    for tls in [] if is_gateway_mode(spec) else backend_tls.by_endpoint(spec).values():
+        for where, each in tls.named:
+            if each.kind == "Secret":
+                reread[where] = each.name
+            else:
+                authorities.add(each.name)
+    return References(
+        dict(sorted(config_maps.items())), sorted(secrets), reread, sorted(authorities)
+    )
 
 
 def config_maps_digest(wanted: Mapping[str, Keys], found: Mapping[str, Manifest | None]) -> str:
