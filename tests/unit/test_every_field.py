@@ -102,6 +102,7 @@ NEAREST = {
         _FILE,
     ),
     r"(spec\.vllmEndpoints)\[\]\.backend\.tls\.(caRef\.kind|(?!caRef|client).*)": (r"\1", _FILE),
+    r"(spec\.vllmEndpoints)\[\]\.trafficPolicy\..*": (r"\1", _FILE),
     r"spec\.vllmEndpoints\[\]\.(reasoningFamily|reasoning|catalog|loras\[\]\.description)": (
         "spec.config",
         _FILE,

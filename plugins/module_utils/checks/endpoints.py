@@ -27,6 +27,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
@@ -166,6 +167,39 @@ def _tls_problems(tls: Spec, path: str) -> Problems:
     )
 
 
+def _traffic_policies(spec: Spec) -> Problems:
+    first: dict[str, tuple[str, Any]] = {}
+    for index, entry in enumerate(spec.get("vllmEndpoints") or []):
+        policy, path = entry.get("trafficPolicy"), f"spec.vllmEndpoints[{index}].trafficPolicy"
+        if not policy:
+            continue
+        name, other = first.setdefault(entry["model"], (entry["name"], policy))
+        if other != policy:
+            found = f"{name} has another one, and both serve {entry['model']}"
+            yield invalid(path, found, "Keep it at one of them, or make them the same")
+        if is_gateway_mode(spec):
+            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
+            remedy = "Remove it and give the Gateway a policy of its own, or run standalone"
+            yield invalid(path, found, remedy)
+        yield from _no_time(policy, path)
+        balancer = policy.get("loadBalancer") or {}
+        if balancer.get("slowStart") and balancer["type"] == "Random":
+            found = "type is Random, which knows no shares"
+            yield invalid(f"{path}.loadBalancer.slowStart", found, "Remove one of them")
+
+
+# What may last for no time; it then has no limit.
+_UNLIMITED = ("firstByte", "idle", "request")
+
+
+def _no_time(section: Spec, path: str) -> Problems:
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from _no_time(value, f"{path}.{name}")
+        elif isinstance(value, str) and seconds(value) == 0 and name not in _UNLIMITED:
+            yield invalid(f"{path}.{name}", f"{value} is no time", "Give more, or leave it out")
+
+
 def _hosted(spec: Spec) -> Problems:
     """The router tells models apart, not their endpoints: all of one model get the same key."""
     entries = spec.get("vllmEndpoints") or []
@@ -187,5 +221,6 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _adapters,
     _backends,
     _tls,
+    _traffic_policies,
     _hosted,
 )

@@ -26,6 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstrea
     is_told_of,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
     identity_headers,
     is_wanted,
@@ -133,7 +134,10 @@ def _http_connection_manager(
                 },
             },
         ],
-        "local_reply_config": local_reply_config(of_certificates=is_told_of(router, facts)),
+        "local_reply_config": local_reply_config(
+            of_certificates=is_told_of(router, facts),
+            of_timeouts=traffic_policy.limits_time(router.spec),
+        ),
         "access_log": [_access_log(router)],
     }
 

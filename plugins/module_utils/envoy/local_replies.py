@@ -95,12 +95,24 @@ _CERTIFICATE_REPLIES = (
         status=503,
     ),
     _Reply(
-        _details_contain("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA"),
-        f"The endpoint of model {_MODEL} takes no connection without a client certificate that it "
-        "knows",
-        "model_refuses_certificate",
+        # Of a server that has got no certificate, one that it does not take, or one of no CA that
+        # it knows.
+        _details_contain(
+            "ALERT_HANDSHAKE_FAILURE",
+            "CERTIFICATE_REQUIRED",
+            "ALERT_BAD_CERTIFICATE",
+            "ALERT_UNKNOWN_CA",
+        ),
+        f"The endpoint of model {_MODEL} refuses TLS with this proxy; it may demand a client "
+        "certificate, or another one",
+        "model_refuses_tls",
         status=503,
     ),
+)
+# Where the spec limits how long a model may take.
+_TIMEOUT_REPLIES = (
+    _Reply(_flagged("UT"), f"Model {_MODEL} did not answer in the time that it has", "timeout"),
+    _Reply(_flagged("SI"), f"Model {_MODEL} was silent for longer than it may be", "timeout"),
 )
 # The first one that fits counts.
 _REPLIES = (
@@ -159,7 +171,13 @@ _REPLIES = (
 )
 
 
-def local_reply_config(*, of_certificates: bool = False) -> dict[str, Any]:
-    """``local_reply_config`` of a connection manager. of_certificates: they may be the cause."""
-    replies = (*(_CERTIFICATE_REPLIES if of_certificates else ()), *_REPLIES)
+def local_reply_config(
+    *, of_certificates: bool = False, of_timeouts: bool = False
+) -> dict[str, Any]:
+    """``local_reply_config`` of a connection manager; what of the spec's may be the cause."""
+    replies = (
+        *(_CERTIFICATE_REPLIES if of_certificates else ()),
+        *(_TIMEOUT_REPLIES if of_timeouts else ()),
+        *_REPLIES,
+    )
     return {"mappers": [reply.mapper() for reply in replies]}

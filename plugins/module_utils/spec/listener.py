@@ -19,7 +19,12 @@ def answer_timeout(spec: Mapping[str, Any]) -> str:
     listeners = (spec.get("config") or {}).get("listeners")
     first = listeners[0] if isinstance(listeners, list) and listeners else None
     wanted = seconds(first.get("timeout")) if isinstance(first, dict) else None
-    return f"{wanted:.3f}".rstrip("0").rstrip(".") + "s" if wanted else NO_LIMIT
+    return as_envoy_writes(wanted) if wanted else NO_LIMIT
+
+
+def as_envoy_writes(wanted: float) -> str:
+    """A duration in seconds."""
+    return f"{wanted:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def seconds(duration: Any) -> float | None:

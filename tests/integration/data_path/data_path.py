@@ -82,6 +82,7 @@ def start(
     directories: dict[str, Path] | None = None,
     tls: dict[str, dict[str, Any]] | None = None,
     platform: str = PLATFORM_KUBERNETES,
+    policy: dict[str, Any] | None = None,
     **envoy: Any,
 ) -> DataPath:
     """Everything up, until the stack is closed.
@@ -92,6 +93,7 @@ def start(
     door: spec.auth and spec.cors.
     directories: where what is mounted into Envoy's container, or part of its image, is here.
     tls: backend.tls, by the endpoint that has it.
+    policy: trafficPolicy of the first endpoint, and so of its model.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper = free_ports(5)
@@ -111,6 +113,7 @@ def start(
                 "config": config or {},
                 "vllmEndpoints": [
                     _entry(each, (loras or {}).get(each.name, []), (tls or {}).get(each.name))
+                    | ({"trafficPolicy": policy} if policy and each is endpoints[0] else {})
                     for each in endpoints
                 ],
             },
