@@ -157,7 +157,7 @@ def namespace(cluster: Cluster, kubectl: Kubectl, name: str) -> Iterator[Namespa
     cluster.create(backends, backend)
     status = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
     cluster.merge(f"{backends}/llama-3-8b/status", status)
-    predictor = {"metadata": {"name": "llama-3-8b-predictor"}, "spec": {"ports": [{"port": 8443}]}}
+    predictor = {"metadata": {"name": "llama-3-8b-predictor"}, "spec": {"ports": [{"port": 80}]}}
     cluster.create(made.path("services", "v1"), predictor)
     try:
         yield made

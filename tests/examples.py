@@ -105,7 +105,8 @@ def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
         service, port, scheme = f"{entry['name']}-found", LLAMA_STACK_PORT, "http"
     else:
         wanted = backend["service"]
-        service, port, scheme = wanted["name"], wanted["port"], wanted.get("scheme", "http")
+        service, port = wanted["name"], wanted["port"]
+        scheme = wanted.get("scheme", "https" if backend.get("tls") else "http")
         namespace = wanted.get("namespace") or namespace
     return Endpoint(
         name=entry["name"],

@@ -174,6 +174,6 @@ class SemanticRouter:
         self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(manifest))
         status = {
             "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
-            "address": {"url": f"https://{name}-predictor.{self.namespace}.svc:8443"},
+            "address": {"url": f"http://{name}-predictor.{self.namespace}.svc"},
         }
         self.patch("inferenceservice", name, {"status": status}, "--subresource=status")

@@ -179,7 +179,7 @@ def test_kserve_llamastack_and_service_backends_work_side_by_side(
     router.wait_for("BackendsResolved")
     endpoints = {item["name"]: item for item in router.get()["status"]["endpoints"]}
     namespace = router.namespace
-    assert endpoints["kserve"]["address"] == f"llama-3-8b-predictor.{namespace}.svc:8443"
+    assert endpoints["kserve"]["address"] == f"llama-3-8b-predictor.{namespace}.svc:80"
     assert endpoints["stack"]["address"] == f"llama-stack-a.{namespace}.svc:8322"
     assert "llama-stack-b" in endpoints["stack"]["message"], "several matches are worth a remark"
     assert endpoints["elsewhere"]["address"] == f"vllm-deepseek.{other_namespace}.svc:8000"

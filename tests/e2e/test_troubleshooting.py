@@ -119,7 +119,7 @@ def test_backends_that_are_not_found_lead_to_what_is_missing(
     wait_until_told(shell, "NoBackendsResolved", "InferenceService", "is not Ready")
     assert "Status:  False" in shell("kubectl describe inferenceservice llama-3-8b")
     router.create_inference_service()
-    router.create_service("llama-3-8b-predictor", 8443)
+    router.create_service("llama-3-8b-predictor", 80)
     assert "llama-3-8b-predictor" in shell("kubectl get service llama-3-8b-predictor")
     some = ("SomeBackendsUnresolved", "llama-405b-endpoint", "custom-vllm-endpoint")
     wait_until_told(shell, *some, event=False)

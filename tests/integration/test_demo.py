@@ -91,7 +91,7 @@ def test_the_demo_goes_on_after_ctrl_c_shows_a_running_router_and_ends_without_a
     kubectl = Kubectl(state / "bin" / "kubectl", {"KUBECONFIG": str(state / "kubeconfig")})
     labelled = kubectl("get", OBJECTS, "-l", "app.kubernetes.io/instance=my-router", "-o", "name")
     assert {name for name in labelled.split() if not name.startswith(MADE_BY_OTHERS)} == CREATED
-    assert "llama3-8b -> llama-3-8b-predictor.default.svc:8443 (weight 1)" in shown
+    assert "llama3-8b -> llama-3-8b-predictor.default.svc:80 (weight 1)" in shown
     assert re.search(r"Reconciles so far: \d+; the first took [\d.]+m?s", shown)
     assert "simulated by kwok" in shown
 

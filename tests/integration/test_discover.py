@@ -94,7 +94,7 @@ def test_each_type_of_backend_is_found(client: Client, kubectl: Kubectl, namespa
         kubectl,
         namespace,
         inference_service("llama-3-8b"),
-        service("llama-3-8b-predictor", 8443),
+        service("llama-3-8b-predictor", 80),
         service("stack-b", 8321, app="llama-stack"),
         service("stack-a", 8321, app="llama-stack"),
         endpoint_slice("stack-a", 8321),
@@ -105,7 +105,7 @@ def test_each_type_of_backend_is_found(client: Client, kubectl: Kubectl, namespa
     router = Router(semantic_router(namespace, KSERVE, LLAMASTACK, SERVICE))
     found = discover(Reads(client), router)
     assert addresses(found) == {
-        "kserve-backend": (f"llama-3-8b-predictor.{namespace}.svc:8443", True, ""),
+        "kserve-backend": (f"llama-3-8b-predictor.{namespace}.svc:80", True, ""),
         "stack-backend": (f"stack-a.{namespace}.svc:8321", True, ""),
         "service-backend": (f"vllm-qwen.{namespace}.svc:8000", True, ""),
     }

@@ -85,7 +85,7 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
                 }
                 found["Service", f"{backend['inferenceServiceName']}-predictor"] = {
                     "apiVersion": "v1",
-                    "spec": {"ports": [{"name": "https", "port": 8443}]},
+                    "spec": {"ports": [{"name": "http", "port": 80}]},
                 }
             elif backend["type"] != "external":
                 service = backend.get("service", {"name": endpoint["name"], "port": 8321})

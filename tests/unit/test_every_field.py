@@ -76,6 +76,9 @@ WITHOUT_EFFECT = {
     r"spec\.config\.classifier\.pii_model\.use_modernbert": UNREAD,
     r"spec\.configRolloutPolicy": "it decides about pods that run already: objects/test_rollout.py",
     r"spec\.vllmEndpoints\[\]\.backend\.discoveryLabels\.\*": "discovery looks for it",
+    r"spec\.vllmEndpoints\[\]\.backend\.tls\.wellKnownCACertificates": (
+        "without it nothing is written: facts/test_verification.py"
+    ),
     r"spec\.toolsDb\[\]\.tool\.type": "it has one value, which goes without saying",
 }
 
@@ -102,6 +105,8 @@ NEAREST = {
         r"\1",
         _FILE,
     ),
+    r"(spec\.vllmEndpoints)\[\]\.backend\.tls\.(caRef\.kind|(?!caRef|client).*)": (r"\1", _FILE),
+    r"(spec\.vllmEndpoints)\[\]\.trafficPolicy\..*": (r"\1", _FILE),
     r"spec\.vllmEndpoints\[\]\.(reasoningFamily|reasoning|catalog|loras\[\]\.description)": (
         "spec.config",
         _FILE,

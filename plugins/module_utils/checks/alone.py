@@ -49,6 +49,14 @@ ENVOY_ONLY = (
     EnvoyOnly("envoy", "no Envoy is in the pod that would have it", blocking=False),
     EnvoyOnly("cors", "the router does not answer browsers that ask for another site's page"),
     EnvoyOnly("auth.jwt", "the router checks no tokens, so that everybody would be let in"),
+    EnvoyOnly(
+        "vllmEndpoints.*.backend.tls",
+        "the router asks backends itself, and verifies them by its system's authorities alone",
+    ),
+    EnvoyOnly(
+        "vllmEndpoints.*.trafficPolicy",
+        "the router asks backends itself, as providers.models[].reliability of its document says",
+    ),
     EnvoyOnly("auth.apiKeys.*.groups", "the router knows a client's key, and no groups of it"),
 )
 

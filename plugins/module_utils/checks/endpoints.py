@@ -15,14 +15,19 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     label_problems,
     object_name_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import hosted
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    backend_tls,
+    hosted,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
+    is_host_name,
     is_label,
     is_subdomain,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
@@ -128,6 +133,73 @@ _BY_TYPE = {
 }
 
 
+def _tls(spec: Spec) -> Problems:
+    for index, entry in enumerate(spec.get("vllmEndpoints") or []):
+        backend, path = entry["backend"], f"spec.vllmEndpoints[{index}].backend"
+        if not backend_tls.is_wanted(entry):
+            continue
+        if is_gateway_mode(spec):
+            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
+            remedy = "Remove it and give the Gateway a BackendTLSPolicy, or run standalone"
+            yield invalid(f"{path}.tls", found, remedy)
+        if (backend.get("service") or {}).get("scheme") == "http":
+            yield invalid(f"{path}.tls", "service.scheme is http", "Remove one of them")
+        url = (backend.get("external") or {}).get("url", "https:")
+        if not url.startswith("https:"):
+            yield invalid(f"{path}.tls", f'"{url}" is not asked with TLS', "Give a URL of https")
+        yield from _tls_problems(backend["tls"], f"{path}.tls")
+
+
+def _tls_problems(tls: Spec, path: str) -> Problems:
+    ways = ("caRef", "wellKnownCACertificates", "insecureSkipVerify")
+    given = [way for way in ways if tls.get(way)]
+    if len(given) > 1:
+        yield invalid(path, f"{' and '.join(given)} exclude each other", "Keep one of them")
+    name = tls.get("serverName")
+    if name and not is_host_name(name):
+        found = f'"{name}" is no DNS name'
+        yield invalid(f"{path}.serverName", found, "Give one that the certificate has")
+    ca, client = tls.get("caRef") or {}, tls.get("clientCertificateRef") or {}
+    kind = f"a {ca.get('kind')}"
+    yield from object_name_problems(ca.get("name"), f"{path}.caRef.name", kind, is_subdomain)
+    yield from object_name_problems(
+        client.get("name"), f"{path}.clientCertificateRef.name", "a Secret", is_subdomain
+    )
+
+
+def _traffic_policies(spec: Spec) -> Problems:
+    first: dict[str, tuple[str, Any]] = {}
+    for index, entry in enumerate(spec.get("vllmEndpoints") or []):
+        policy, path = entry.get("trafficPolicy"), f"spec.vllmEndpoints[{index}].trafficPolicy"
+        if not policy:
+            continue
+        name, other = first.setdefault(entry["model"], (entry["name"], policy))
+        if other != policy:
+            found = f"{name} has another one, and both serve {entry['model']}"
+            yield invalid(path, found, "Keep it at one of them, or make them the same")
+        if is_gateway_mode(spec):
+            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
+            remedy = "Remove it and give the Gateway a policy of its own, or run standalone"
+            yield invalid(path, found, remedy)
+        yield from _no_time(policy, path)
+        balancer = policy.get("loadBalancer") or {}
+        if balancer.get("slowStart") and balancer["type"] == "Random":
+            found = "type is Random, which knows no shares"
+            yield invalid(f"{path}.loadBalancer.slowStart", found, "Remove one of them")
+
+
+# What may last for no time; it then has no limit.
+_UNLIMITED = ("firstByte", "idle", "request")
+
+
+def _no_time(section: Spec, path: str) -> Problems:
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from _no_time(value, f"{path}.{name}")
+        elif isinstance(value, str) and seconds(value) == 0 and name not in _UNLIMITED:
+            yield invalid(f"{path}.{name}", f"{value} is no time", "Give more, or leave it out")
+
+
 def _hosted(spec: Spec) -> Problems:
     """The router tells models apart, not their endpoints: all of one model get the same key."""
     entries = spec.get("vllmEndpoints") or []
@@ -148,5 +220,7 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _models,
     _adapters,
     _backends,
+    _tls,
+    _traffic_policies,
     _hosted,
 )

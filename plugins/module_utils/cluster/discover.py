@@ -104,7 +104,7 @@ def discover(
     except ApiError as error:
         return _failed(error)
     facts = discovery.facts(router, reading, platform)
-    problems = discovery.problems(router, reading)
+    problems = discovery.problems(router, reading, platform)
     return Discovery(facts, problems, discovery.messages(facts), own)
 
 
@@ -149,6 +149,10 @@ def read(
             field: pool.submit(_read_secret_version, reads, router.namespace, name)
             for field, name in (used.named_secrets if secret_versions else {}).items()
         }
+        authorities = {
+            name: pool.submit(_read_config_map, reads, router.namespace, name)
+            for name in used.reread_config_maps
+        }
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
@@ -172,6 +176,11 @@ def read(
             missing_secrets=[
                 field for field, found in named.items() if found.result() == Sighting()
             ],
+            authorities={
+                name: _first(found.result())
+                for name, found in authorities.items()
+                if not found.result().denied
+            },
         )
         others = [deployment, autoscalers, *([budgets] if budgets else [])]
         return reading, own.all([sighting.result() for sighting in others])

@@ -20,6 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listene
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import (
     overload_manager,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import node
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -29,6 +30,7 @@ def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
     """The whole of envoy.yaml."""
     ports = pod_ports(router.spec)
     return {
+        **node(router, facts),
         # Only from inside the pod: whoever reaches the admin interface can stop Envoy.
         "admin": {
             "address": {

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
-    AUTHORITIES,
     Cluster,
     dns,
-    upstream_tls,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
     openai_error,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    AUTHORITIES,
+    upstream_tls,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import Issuer

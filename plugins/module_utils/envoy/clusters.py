@@ -8,10 +8,26 @@ from hashlib import sha256
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.traffic_policy import (
+    health_checks,
+    load_balancing,
+    outlier_detection,
+    retry_budget,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    Verifications,
+    transport,
+    transport_socket,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    verification,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
     by_model,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BACKEND_IDLE_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -20,28 +36,27 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.traffic_policy import (
+    TrafficPolicy,
+    duration,
+)
 
 ROUTER_EXT_PROC = "router-ext-proc"
 ROUTER_API = "router-api"
 # No endpoints, on purpose: Envoy's "no healthy upstream" becomes the answer that names the model.
 NO_ENDPOINT = "no-endpoint"
 
-# Where the image has the certificates of public authorities.
-AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 TRANSPORT_SOCKET_MATCH = "envoy.transport_socket_match"
-
-_FAILURES_IN_A_ROW = 5
-
-# Against the authorities that the image brings, and for the name that was asked for.
-_VERIFIED = "https-verified"
 
 Cluster = dict[str, Any]
 
 
 def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     """Every cluster of the bootstrap."""
+    how = verification.by_endpoint(router, facts)
+    policies = traffic_policy.by_model(router.spec)
     return [
-        _model_cluster(model, usable)
+        _model_cluster(model, usable, how, policies.get(model, {}))
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
@@ -85,45 +100,20 @@ def dns() -> dict[str, Any]:
     }
 
 
-def upstream_tls(validation: dict[str, Any] | None = None, **names: Any) -> dict[str, Any]:
-    """A ``transport_socket``. validation: what the certificate has to be; None for any. names: how
-    the server is asked for."""
-    validated = {"validation_context": validation} if validation else {}
-    return {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
-            ".UpstreamTlsContext",
-            **names,
-            "common_tls_context": {
-                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                **validated,
-            },
-        },
-    }
-
-
-_TLS = {
-    # The certificate is not verified: KServe's and most of a cluster's have no known authority.
-    "https": upstream_tls(auto_host_sni=True),
-    _VERIFIED: upstream_tls(
-        {"trusted_ca": {"filename": AUTHORITIES}},
-        auto_host_sni=True,
-        auto_sni_san_validation=True,
-    ),
-}
-
-
-def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
+def _model_cluster(
+    model: str, endpoints: list[Endpoint], how: Verifications, policy: TrafficPolicy
+) -> Cluster:
     name = model_cluster_name(model)
+    connect = duration(policy.get("timeout") or {}, "connect", CONNECT_TIMEOUT)
+    checks = health_checks(policy)
     return {
         "name": name,
         **dns(),
-        "connect_timeout": CONNECT_TIMEOUT,
+        "connect_timeout": connect,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-        "circuit_breakers": _circuit_breakers(),
+        "circuit_breakers": _circuit_breakers(**retry_budget(policy)),
         **_backend_protocol(),
-        "lb_policy": "ROUND_ROBIN",
+        **load_balancing(policy),
         "common_lb_config": {
             "locality_weighted_lb_config": {},
             # Envoy's default, 50 %, would give traffic back to ejected endpoints.
@@ -131,18 +121,20 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
             # What is ejected has no traffic at once. Envoy would collect such news for a second.
             "update_merge_window": "0s",
         },
-        "outlier_detection": _outlier_detection(),
+        "outlier_detection": outlier_detection(policy),
+        **checks,
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
-                _locality(position, endpoint) for position, endpoint in enumerate(endpoints)
+                _locality(position, endpoint, transport(how.get(endpoint.name)), bool(checks))
+                for position, endpoint in enumerate(endpoints)
             ],
         },
-        **_transport_sockets(endpoints),
+        **_transport_sockets(endpoints, how),
     }
 
 
-def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
+def _locality(position: int, endpoint: Endpoint, socket: str, is_checked: bool) -> dict[str, Any]:
     """One endpoint is one locality, because weights of localities are shares of the traffic.
 
     Weights of the addresses would count once per address: a headless Service with three pods would
@@ -162,26 +154,32 @@ def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
                             "port_value": endpoint.port,
                         },
                     },
+                    **(_health_check_config(endpoint) if is_checked else {}),
                 },
                 "metadata": {
-                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": _transport(endpoint)}},
+                    "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": socket}},
                 },
             },
         ],
     }
 
 
-def _transport(endpoint: Endpoint) -> str:
-    return _VERIFIED if endpoint.is_outside and endpoint.scheme == "https" else endpoint.scheme
+def _health_check_config(endpoint: Endpoint) -> dict[str, Any]:
+    """Who serves a hosted model answers nobody without a key."""
+    told = {"disable_active_health_check": True} if endpoint.is_outside else {}
+    return {"health_check_config": {"hostname": endpoint.host, **told}}
 
 
-def _transport_sockets(endpoints: list[Endpoint]) -> dict[str, Any]:
+def _transport_sockets(endpoints: list[Endpoint], how: Verifications) -> dict[str, Any]:
     """TLS for the https endpoints; what matches nothing, http, stays plain."""
-    used = {_transport(endpoint) for endpoint in endpoints}
+    wanted = {
+        transport(verification): verification
+        for endpoint in endpoints
+        if (verification := how.get(endpoint.name))
+    }
     sockets = [
-        {"name": name, "match": {"scheme": name}, "transport_socket": socket}
-        for name, socket in _TLS.items()
-        if name in used
+        {"name": name, "match": {"scheme": name}, "transport_socket": transport_socket(each)}
+        for name, each in sorted(wanted.items())
     ]
     return {"transport_socket_matches": sockets} if sockets else {}
 
@@ -231,27 +229,7 @@ def _protocol(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _outlier_detection() -> dict[str, Any]:
-    """An endpoint that does nothing but fail gets no traffic for a while; the last one always does.
-
-    Only by failures in a row. What one model refuses more often than another (success rates) says
-    more of its prompts than of its health.
-    """
-    return {
-        "consecutive_5xx": _FAILURES_IN_A_ROW,
-        "consecutive_gateway_failure": _FAILURES_IN_A_ROW,
-        "enforcing_consecutive_gateway_failure": 100,
-        "enforcing_success_rate": 0,
-        "interval": "5s",
-        # Times the number of ejections, so that one which comes and goes has less and less to lose.
-        "base_ejection_time": "10s",
-        "max_ejection_time": "120s",
-        # Of the whole cluster: all but one.
-        "max_ejection_percent": 99,
-    }
-
-
-def _circuit_breakers(max_requests: int = MAX_CONNECTIONS) -> dict[str, Any]:
+def _circuit_breakers(max_requests: int = MAX_CONNECTIONS, **budget: Any) -> dict[str, Any]:
     return {
         "thresholds": [
             {
@@ -261,6 +239,7 @@ def _circuit_breakers(max_requests: int = MAX_CONNECTIONS) -> dict[str, Any]:
                 # While an endpoint is dead, as many as it has share of the requests; Envoy's own
                 # limit is three at a time.
                 "max_retries": MAX_CONNECTIONS,
+                **budget,
             },
         ],
     }

@@ -21,7 +21,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     looper_virtual_host,
     virtual_host,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    is_told_of,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
     identity_headers,
     is_wanted,
@@ -58,15 +62,16 @@ HTTP_CONNECTION_MANAGER = (
 def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
     door = [*cors.filters(router), *auth.filters(router)]
-    clients = _http_connection_manager("clients", virtual_host(router, facts), router, *door)
-    looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
+    clients = _http_connection_manager("clients", virtual_host(router, facts), router, facts, *door)
+    asked = looper_virtual_host(router, facts)
+    looper = _http_connection_manager("looper", asked, router, facts)
     return [
         _listener(
             _every(any_address(router.spec)),
             ports.listener,
             {
                 **clients,
-                "local_reply_config": local_reply_config(cors.is_welcome(router)),
+                "local_reply_config": _local_replies(router, facts, cors.is_welcome(router)),
                 **early_header_mutations(router),
             },
         ),
@@ -123,7 +128,7 @@ def _listener_at(address: dict[str, Any], manager: dict[str, Any]) -> Listener:
 
 
 def _http_connection_manager(
-    name: str, virtual_host: dict[str, Any], router: Router, *first: dict[str, Any]
+    name: str, virtual_host: dict[str, Any], router: Router, facts: Facts, *first: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
@@ -147,9 +152,19 @@ def _http_connection_manager(
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
             _router_filter(),
         ],
-        "local_reply_config": local_reply_config(),
+        "local_reply_config": _local_replies(router, facts),
         "access_log": [_access_log(router)],
     }
+
+
+def _local_replies(
+    router: Router, facts: Facts, is_welcome: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return local_reply_config(
+        is_welcome,
+        of_certificates=is_told_of(router, facts),
+        of_timeouts=traffic_policy.limits_time(router.spec),
+    )
 
 
 def _router_filter() -> dict[str, Any]:

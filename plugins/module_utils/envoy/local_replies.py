@@ -6,7 +6,7 @@ The router's own answers, and those of backends, pass untouched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,11 @@ def _detailed(prefix: str, *words: str) -> Filter:
     return _cel(" && ".join(f"response.code_details.{test}" for test in tests))
 
 
+def _details_contain(*words: str) -> Filter:
+    """Any of them."""
+    return _cel(" || ".join(f"response.code_details.contains('{word}')" for word in words))
+
+
 def _cel(expression: str) -> Filter:
     return {
         "extension_filter": {
@@ -86,6 +91,35 @@ _TOO_LARGE = "response.code_details.startsWith('request_payload_too_large')"
 _NOWHERE = "response.code_details.startsWith('no_healthy_upstream')"
 _OVERLOADED = "The router has as much in hand as its memory allows; try again later"
 
+# Where the spec says by what a backend is verified.
+_CERTIFICATE_REPLIES = (
+    _Reply(
+        _details_contain("CERTIFICATE_VERIFY_FAILED"),
+        f"The endpoint of model {_MODEL} does not prove who it is: its certificate is not from the "
+        "CA, or not for the name, that is expected here",
+        "model_not_verified",
+        status=503,
+    ),
+    _Reply(
+        # Of a server that has got no certificate, one that it does not take, or one of no CA that
+        # it knows.
+        _details_contain(
+            "ALERT_HANDSHAKE_FAILURE",
+            "CERTIFICATE_REQUIRED",
+            "ALERT_BAD_CERTIFICATE",
+            "ALERT_UNKNOWN_CA",
+        ),
+        f"The endpoint of model {_MODEL} refuses TLS with this proxy; it may demand a client "
+        "certificate, or another one",
+        "model_refuses_tls",
+        status=503,
+    ),
+)
+# Where the spec limits how long a model may take.
+_TIMEOUT_REPLIES = (
+    _Reply(_flagged("UT"), f"Model {_MODEL} did not answer in the time that it has", "timeout"),
+    _Reply(_flagged("SI"), f"Model {_MODEL} was silent for longer than it may be", "timeout"),
+)
 # The first one that fits counts.
 _REPLIES = (
     # Of requests with a large body, so many are in hand that one more would be too many.
@@ -143,14 +177,24 @@ _REPLIES = (
 )
 
 
-def local_reply_config(is_welcome: Filter | None = None) -> dict[str, Any]:
-    """``local_reply_config`` of a connection manager. is_welcome: that of spec.cors."""
-    return {"mappers": [*_mappers(is_welcome)]}
+def local_reply_config(
+    is_welcome: Filter | None = None, *, of_certificates: bool = False, of_timeouts: bool = False
+) -> dict[str, Any]:
+    """``local_reply_config`` of a connection manager.
+
+    is_welcome: that of spec.cors. The others: what of the spec's may be the cause.
+    """
+    replies = (
+        *(_CERTIFICATE_REPLIES if of_certificates else ()),
+        *(_TIMEOUT_REPLIES if of_timeouts else ()),
+        *_REPLIES,
+    )
+    return {"mappers": [*_mappers(replies, is_welcome)]}
 
 
-def _mappers(is_welcome: Filter | None) -> Iterator[dict[str, Any]]:
+def _mappers(replies: Iterable[_Reply], is_welcome: Filter | None) -> Iterator[dict[str, Any]]:
     """Answers that pass no filter, those of routes among them, are not marked for pages else."""
-    for reply in _REPLIES:
+    for reply in replies:
         mapper = reply.mapper()
         if is_welcome and reply.is_early:
             both = {"and_filter": {"filters": [reply.filter, is_welcome]}}

@@ -34,8 +34,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overloa
     LARGE,
     Counted,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.traffic_policy import (
+    of_route,
+    retry_policy,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
     identity_headers,
     is_wanted,
@@ -155,7 +160,7 @@ def _virtual_host(*routes: Route) -> dict[str, Any]:
         "routes": [*routes],
         # The router is asked with the whole body, and so is answered for.
         "request_body_buffer_limit": BODY_LIMIT_BYTES,
-        "retry_policy": _retry_policy(),
+        "retry_policy": retry_policy(),
     }
 
 
@@ -408,27 +413,7 @@ def _to_model(model: str, grouped: dict[str, list[Endpoint]], router: Router) ->
         "auto_host_rewrite": True,
         # Unasked, no limit on a whole answer; silence ends it (stream_idle_timeout).
         "timeout": answer_timeout(router.spec),
-    }
-
-
-def _retry_policy() -> dict[str, Any]:
-    return {
-        # Only what no backend works on: a completion is not free to repeat. One that says 503 does
-        # not work on it.
-        "retry_on": "connect-failure,refused-stream,retriable-status-codes",
-        "retriable_status_codes": [503],
-        "num_retries": 3,
-        "retry_host_predicate": [
-            {
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.retry.host"
-                    ".previous_hosts.v3.PreviousHostsPredicate",
-                },
-            },
-        ],
-        # The next endpoint is drawn by weight: with 90 of 100, the failed one comes up often.
-        "host_selection_retry_max_attempts": 50,
+        **of_route(traffic_policy.by_model(router.spec).get(model, {})),
     }
 
 

@@ -28,6 +28,7 @@ class Endpoint:
     remark: what its user may want to know all the same (several Services matched).
     server_name: what the backend wants to be called in Host and SNI, "" for its own host. Without a
         service, it is outside of the cluster at this name.
+    is_assumed: nothing of it was seen, so port and scheme are what they would usually be.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Endpoint:
     message: str = ""
     remark: str = ""
     server_name: str = ""
+    is_assumed: bool = False
 
     @property
     def host(self) -> str:

@@ -21,7 +21,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, hosted
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    backend_tls,
+    hosted,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     wants_ext_proc,
@@ -157,10 +161,11 @@ def _kserve(
         namespace=namespace,
         port=KSERVE_PREDICTOR_PORT,
         scheme="https",
+        is_assumed=True,
     )
     # That of an earlier run, as long as it belongs to this InferenceService.
     if earlier.namespace == namespace and earlier.service in (known.service, name):
-        known = earlier
+        known = replace(earlier, is_assumed=True)
     what = f"InferenceService {namespace}/{name}"
     if reading.named.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {reading.named.denied}")
@@ -177,6 +182,9 @@ def _kserve(
         service = f"Service {namespace}/{predictor_name(entry)}"
         return _not_ready(known, "BackendUnreadable", f"{service}: {reading.predictor.denied}")
     found = _of_predictor(known, reading) or _of_url(known, reading.named.objects[0])
+    if found:
+        scheme = "https" if backend_tls.is_wanted(entry) else found.scheme
+        found = replace(found, scheme=scheme, is_assumed=False)
     why = _why_not_ready(reading.named.objects[0])
     if why:
         return _not_ready(found or known, "InferenceServiceNotReady", f"{what} is not Ready{why}")
@@ -378,6 +386,8 @@ def _is_headless(found: Manifest) -> bool:
 
 
 def _scheme(entry: Entry, port: int) -> str:
+    if backend_tls.is_wanted(entry):
+        return "https"
     stated = (entry["backend"].get("service") or {}).get("scheme")
     return str(stated) if stated else "https" if port in HTTPS_PORTS else "http"
 

@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     Rollout,
     gateways,
     live_scaling,
+    verification,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import (
     BackendReading,
@@ -95,6 +96,7 @@ class Reading:
     autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
     missing_secrets: fields that name a Secret which is not there, as far as one may look.
+    authorities: ConfigMaps with CAs of backends, as far as they may be read.
     """
 
     groups: list[Manifest]
@@ -109,6 +111,7 @@ class Reading:
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)
     secrets: dict[str, Manifest | None] = field(default_factory=dict)
     missing_secrets: list[str] = field(default_factory=list)
+    authorities: dict[str, Manifest | None] = field(default_factory=dict)
 
 
 def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
@@ -169,7 +172,7 @@ def offline_problems(
     router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_APIS)
 ) -> list[Problem]:
     """What would be left out of what the spec asks for, and why."""
-    found = problems(router, _offline_reading(router, platform, served))
+    found = problems(router, _offline_reading(router, platform, served), platform)
     return [
         _controller_unknown(problem.field)
         if problem.reason == "GatewayControllerUnknown"
@@ -203,8 +206,9 @@ def _offline_gateway(router: Router, served: Collection[str]) -> GatewayReading:
     )
 
 
-def problems(router: Router, reading: Reading) -> list[Problem]:
-    """What the cluster lacks of what the spec asks for."""
+def problems(router: Router, reading: Reading, platform: str = "") -> list[Problem]:
+    """What the cluster lacks of what the spec asks for; ``platform`` as for facts."""
+    found = facts(router, reading, platform)
     return [
         *_storage_problems(router, reading),
         *_route_problems(router, reading),
@@ -212,7 +216,8 @@ def problems(router: Router, reading: Reading) -> list[Problem]:
         *_autoscaler_problems(router, reading),
         *_monitoring_problems(router, reading),
         *(_secret_missing(router, where) for where in reading.missing_secrets),
-        *gateways.problems(router, facts(router, reading)),
+        *gateways.problems(router, found),
+        *verification.problems(router, found, reading.authorities),
     ]
 
 

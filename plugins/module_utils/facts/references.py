@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     auth,
+    backend_tls,
     credentials,
     listener,
 )
@@ -37,6 +38,8 @@ class References:
     secrets: list[str] = field(default_factory=list)
     # By the field that names each: pods wait for one that is not there, and do not say so.
     named_secrets: Mapping[str, str] = field(default_factory=dict)
+    # A change of these takes effect in pods that run.
+    reread_config_maps: list[str] = field(default_factory=list)
 
 
 def references(spec: Mapping[str, Any]) -> References:
@@ -55,7 +58,16 @@ def references(spec: Mapping[str, Any]) -> References:
     certificate = listener.tls_secret(spec)
     if certificate:
         named["spec.gateway.tls.secretName"] = certificate
-    return References(dict(sorted(config_maps.items())), sorted(secrets), named)
+    authorities = set()
+    for tls in backend_tls.by_endpoint(spec).values() if has_envoy(spec) else []:
+        for where, each in tls.named:
+            if each.kind == "Secret":
+                named[where] = each.name
+            else:
+                authorities.add(each.name)
+    return References(
+        dict(sorted(config_maps.items())), sorted(secrets), named, sorted(authorities)
+    )
 
 
 def config_maps_digest(wanted: Mapping[str, Keys], found: Mapping[str, Manifest | None]) -> str:

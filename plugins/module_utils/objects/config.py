@@ -9,7 +9,13 @@ from typing import Any
 
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import envoy, router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    secret_files,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.verification import (
+    service_ca,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     has_envoy,
     serves_alone,
@@ -19,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     config_map_name,
     envoy_config_map_name,
     metadata,
+    service_ca_config_map_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -39,6 +46,21 @@ def config_maps(router: Router, facts: Facts) -> list[Manifest]:
     return [
         _config_map(router, name, dict(content))
         for name, content in zip(names, _contents(router, facts), strict=False)
+    ]
+
+
+def service_ca_config_map(router: Router, facts: Facts) -> list[Manifest]:
+    """The ConfigMap that OpenShift writes its service CA into, and keeps it current."""
+    if not service_ca(router, facts):
+        return []
+    name = service_ca_config_map_name(router.name)
+    asked = {"service.beta.openshift.io/inject-cabundle": "true"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata(router.name, router.namespace, name=name, annotations=asked),
+        }
     ]
 
 
@@ -65,7 +87,13 @@ def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:
         }
     ]
     if has_envoy(router.spec):
-        contents.append({"envoy.yaml": _fitting(envoy.bootstrap(router, facts))})
+        secrets = secret_files(router, facts)
+        contents.append(
+            {
+                "envoy.yaml": _fitting(envoy.bootstrap(router, facts)),
+                **{name: yaml_text(content) for name, content in secrets.items()},
+            }
+        )
     _rendered = (router, facts, contents)
     return contents
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    ENVOY_DIRECTORY,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.drain import (
     envoy_drain,
@@ -20,7 +23,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.secur
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import (
     CONFIG_DIRECTORY,
-    ENVOY_DIRECTORY,
     HOME_DIRECTORY,
     envoy_mounts,
     router_mounts,
@@ -120,7 +122,7 @@ def envoy_container(router: Router, facts: Facts) -> dict[str, Any]:
         "lifecycle": envoy_drain(router.spec, ports),
         "resources": compact(wanted["resources"]),
         "securityContext": _envoy_security_context(router, facts),
-        "volumeMounts": envoy_mounts(router),
+        "volumeMounts": envoy_mounts(router, facts),
     }
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import config_maps
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    config_maps,
+    service_ca_config_map,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.ext_proc import (
     ext_proc_attachment,
 )
@@ -49,7 +52,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 Builder = Callable[[Router, Facts], list[Manifest]]
 
 BUILDERS: dict[str, tuple[Builder, ...]] = {
-    "config": (config_maps,),
+    "config": (config_maps, service_ca_config_map),
     "storage": (persistent_volume_claim,),
     "workload": (
         service_account,

@@ -6,11 +6,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    ENVOY_DIRECTORY,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.verification import (
+    service_ca,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.places import (
     STATE_DIRECTORY,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, listener, wants
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    auth,
+    backend_tls,
+    listener,
+    wants,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_tls import Mounted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     has_envoy,
@@ -24,7 +36,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 # Not /app/config: a mount there hides the knowledge bases that the image brings.
 CONFIG_DIRECTORY = "/etc/semantic-router"
-ENVOY_DIRECTORY = "/etc/envoy"
 # The image's working directory is /app, and models/... is where its configuration points.
 MODELS_DIRECTORY = "/app/models"
 HOME_DIRECTORY = "/home/semantic-router"
@@ -52,6 +63,7 @@ def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
         *_envoy_config(router),
         *_listener_tls(router),
         *(volume for volume, _ in auth.volumes(router.spec)),
+        *(each.pod_volume() for each in _of_backends(router, facts)),
         {"name": "models", **_models(router, facts)},
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
         *compact(router.spec.get("extraVolumes") or []),
@@ -92,14 +104,23 @@ def own_mount_paths(spec: Mapping[str, Any]) -> set[str]:
 def own_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
     """Names that are taken."""
     certificate = {_LISTENER_TLS} if listener.tls_secret(spec) else set()
-    return _OWN_VOLUMES | certificate | {volume["name"] for volume, _ in auth.volumes(spec)}
+    of_auth = {volume["name"] for volume, _ in auth.volumes(spec)}
+    return _OWN_VOLUMES | certificate | of_auth | {*backend_tls.own_volumes(spec)}
 
 
-def envoy_mounts(router: Router) -> list[dict[str, Any]]:
+def envoy_mounts(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """Envoy writes nothing."""
     directories = [("envoy-config", ENVOY_DIRECTORY)]
     directories += [(volume["name"], path) for volume, path in auth.volumes(router.spec)]
+    directories += [(each.volume, each.directory) for each in _of_backends(router, facts)]
     return [{"name": name, "mountPath": path, "readOnly": True} for name, path in directories]
+
+
+def _of_backends(router: Router, facts: Facts) -> list[Mounted]:
+    """CAs, and certificates that backends are shown."""
+    by_platform = service_ca(router, facts)
+    named = backend_tls.mounted(router.spec).values()
+    return [*([by_platform] if by_platform else []), *named]
 
 
 def _models(router: Router, facts: Facts) -> dict[str, Any]:

@@ -194,10 +194,10 @@ EFFECTS = (
     Effect(
         _below("providers.models.*", "reliability"),
         NOBODY,
-        "upstream's command line puts it into its own Envoy; ours retries and leaves failing "
-        "endpoints alone by rules of its own",
+        "upstream's command line puts it into its own Envoy; ours goes by "
+        "spec.vllmEndpoints[].trafficPolicy",
         _SINCE_0_4,
-        remedy="Remove it",
+        remedy="Say it there, and remove it here",
         blocking=True,
         alone=False,
     ),

@@ -26,7 +26,12 @@ _DURATION = re.compile(rf"(?:{_PART.pattern})+")
 def answer_timeout(spec: Mapping[str, Any]) -> str:
     """How long a whole answer of a model may take, as Envoy writes it."""
     wanted = seconds(given(spec).get("timeout"))
-    return f"{wanted:.3f}".rstrip("0").rstrip(".") + "s" if wanted else NO_LIMIT
+    return as_envoy_writes(wanted) if wanted else NO_LIMIT
+
+
+def as_envoy_writes(wanted: float) -> str:
+    """A duration in seconds."""
+    return f"{wanted:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def given(spec: Mapping[str, Any]) -> dict[str, Any]:

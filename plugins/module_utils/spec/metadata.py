@@ -72,6 +72,11 @@ def envoy_config_map_name(router_name: str) -> str:
     return f"{router_name}-envoy-config"
 
 
+def service_ca_config_map_name(router_name: str) -> str:
+    """ConfigMap into which OpenShift writes the authority of its Services' certificates."""
+    return f"{router_name}-service-ca"
+
+
 def models_claim_name(router_name: str) -> str:
     """PersistentVolumeClaim that keeps downloaded models."""
     return f"{router_name}-models"

@@ -14,7 +14,8 @@
   field is known to be to blame. It is True when something else is in the way: the cluster, a
   policy, an object that somebody has changed. A field that is ignored because no router of this
   contract reads it leaves it True (FieldsIgnored) and names it; so does a password in plain text
-  (PlainTextCredential), which is in effect, and what does less than it says (PartlyInEffect).
+  (PlainTextCredential), which is in effect, what does less than it says (PartlyInEffect), and a
+  backend whose certificate is not verified, as asked (InsecureSkipVerify).
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
@@ -120,7 +121,13 @@ _GOOD = {
 }
 
 # What a condition that is as one hopes has to say all the same.
-WARNINGS = ("PlainTextCredential", "InvalidAnnotation", "PartlyInEffect", "FieldsIgnored")
+WARNINGS = (
+    "PlainTextCredential",
+    "InsecureSkipVerify",
+    "InvalidAnnotation",
+    "PartlyInEffect",
+    "FieldsIgnored",
+)
 
 _NO_MISTAKES = (
     "FeatureNotAvailable",

@@ -24,6 +24,7 @@ REASONS = {
     "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
     "PartlyInEffect": "The spec is understood; some of it does less than it says.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
+    "InsecureSkipVerify": "A backend's certificate is not verified, as the spec says.",
     "InvalidAnnotation": "An annotation has a value that means nothing; it is off.",
     "NoEnvoyInPod": "The router serves clients itself, without what Envoy does for them.",
     # nothing is written
@@ -62,6 +63,8 @@ REASONS = {
     "ServicePortNotFound": "The Service has no such port.",
     "NoReadyAddress": "No address stands behind the Service.",
     "PredictorNotFound": "The InferenceService does not say where it is.",
+    "BackendNotVerified": "Nothing says by which CA a backend's certificate is verified.",
+    "AuthorityNotFound": "A CA that the spec names for a backend is not there.",
     # the Route of OpenShift
     "RouteAdmitted": "A router of OpenShift serves the Route.",
     "RouteMissing": "There is no Route yet.",

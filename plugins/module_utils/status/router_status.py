@@ -25,7 +25,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Facts,
+    discovery,
+    verification,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import gateway_mode, writing
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -160,6 +164,8 @@ def _endpoints(situation: Situation, previous: Mapping[str, Any]) -> list[dict[s
     if situation.is_blind:
         # The next run needs the addresses to stay with its backends.
         return list(previous.get("endpoints") or [])
+    found = verification.by_endpoint(situation.router, situation.facts)
+    unverified = {name for name, wanted in found.items() if wanted.is_skipped}
     return [
         {
             "name": endpoint.name,
@@ -167,6 +173,7 @@ def _endpoints(situation: Situation, previous: Mapping[str, Any]) -> list[dict[s
             "address": endpoint.address,
             "ready": endpoint.ready,
             "message": sanitized("; ".join(filter(None, (endpoint.message, endpoint.remark)))),
+            **({"insecureSkipVerify": True} if endpoint.name in unverified else {}),
         }
         for endpoint in situation.facts.endpoints
     ]

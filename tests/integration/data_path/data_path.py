@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import bootstrap
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    ENVOY_DIRECTORY,
+    secret_files,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    Endpoint,
+    Facts,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     envoy_container,
 )
@@ -20,7 +29,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports im
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from integration.data_path.client import Client
-from integration.data_path.envoy_process import EnvoyProcess, free_ports, in_this_machine, running
+from integration.data_path.envoy_process import (
+    EnvoyProcess,
+    elsewhere,
+    free_ports,
+    in_this_machine,
+    running,
+)
 from integration.data_path.stub_backend import RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
 from integration.data_path.stub_router import StubRouter
@@ -65,6 +80,9 @@ def start(
     loras: dict[str, list[str]] | None = None,
     door: dict[str, Any] | None = None,
     directories: dict[str, Path] | None = None,
+    tls: dict[str, dict[str, Any]] | None = None,
+    platform: str = PLATFORM_KUBERNETES,
+    policy: dict[str, Any] | None = None,
     **envoy: Any,
 ) -> DataPath:
     """Everything up, until the stack is closed.
@@ -74,6 +92,8 @@ def start(
     loras: adapters, by the endpoint that has them.
     door: spec.auth and spec.cors.
     directories: where what is mounted into Envoy's container, or part of its image, is here.
+    tls: backend.tls, by the endpoint that has it.
+    policy: trafficPolicy of the first endpoint, and so of its model.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper = free_ports(5)
@@ -92,12 +112,14 @@ def start(
                 **(door or {}),
                 "config": config or {},
                 "vllmEndpoints": [
-                    _entry(each, (loras or {}).get(each.name, [])) for each in endpoints
+                    _entry(each, (loras or {}).get(each.name, []), (tls or {}).get(each.name))
+                    | ({"trafficPolicy": policy} if policy and each is endpoints[0] else {})
+                    for each in endpoints
                 ],
             },
         }
     )
-    facts = Facts(endpoints=list(endpoints))
+    facts = Facts(platform=platform, endpoints=list(endpoints))
     problems = [item for item in router_config.problems(resource, facts) if item.blocking]
     assert not problems, problems
     rendered = pod_ports(resource.spec)
@@ -122,15 +144,17 @@ def start(
         bootstrap(resource, facts),
         {**moved, rendered.api: api.port},
         dns.port,
-        directories,
+        {**(directories or {}), f"{ENVOY_DIRECTORY}/": f"{directory}/"},
     )
+    for name, content in secret_files(resource, facts).items():
+        (directory / name).write_text(yaml.safe_dump(elsewhere(content, directories or {})))
     arguments = envoy_container(resource, facts)["args"]
     process = stack.enter_context(running(here, directory, arguments))
     ports = PodPorts(listener, api.port, grpc, metrics, admin, looper)
     return DataPath(listener, router, api, dns, process, ports, resource)
 
 
-def _entry(each: Endpoint, loras: list[str]) -> dict[str, Any]:
+def _entry(each: Endpoint, loras: list[str], tls: dict[str, Any] | None) -> dict[str, Any]:
     backend: dict[str, Any] = {
         "type": "service",
         "service": {"name": each.name, "port": each.port or 1},
@@ -141,6 +165,8 @@ def _entry(each: Endpoint, loras: list[str]) -> dict[str, Any]:
             "apiKeySecretRef": {"name": each.name, "key": "token"},
         }
         backend = {"type": "external", "external": external}
+    if tls:
+        backend["tls"] = tls
     return {
         "name": each.name,
         "model": each.model,

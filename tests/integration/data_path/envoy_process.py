@@ -7,7 +7,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ def in_this_machine(
     bootstrap: dict[str, Any],
     loopback_ports: dict[int, int],
     dns_port: int,
-    directories: dict[str, Path] | None = None,
+    directories: Mapping[str, Path | str] | None = None,
 ) -> dict[str, Any]:
     """The rendered bootstrap, changed only in what a pod has for itself and a test does not.
 
@@ -53,10 +53,7 @@ def in_this_machine(
     Backends keep their names and ports. Sockets that only a pod's network has get names of their
     own.
     """
-    text = json.dumps(bootstrap)
-    for there, here in (directories or {}).items():
-        text = text.replace(there, str(here))
-    moved = json.loads(text)
+    moved = elsewhere(bootstrap, directories or {})
     _move(moved, loopback_ports, f"-{dns_port}")
     resolver = {"socket_address": {"address": "127.0.0.1", "port_value": dns_port}}
     moved["typed_dns_resolver_config"] = {
@@ -68,6 +65,15 @@ def in_this_machine(
             "dns_resolver_options": {"no_default_search_domain": True},
         },
     }
+    return moved
+
+
+def elsewhere(document: dict[str, Any], directories: Mapping[str, Path | str]) -> dict[str, Any]:
+    """With directories of the container, or of its image, as they are called here."""
+    text = json.dumps(document)
+    for there, here in directories.items():
+        text = text.replace(there, str(here))
+    moved: dict[str, Any] = json.loads(text)
     return moved
 
 

@@ -82,8 +82,9 @@ class StubBackend:
         self.__exit__()
         return self._server.reset()
 
-    def revive(self) -> None:
-        """A new process, at the same address."""
+    def revive(self, tls: ssl.SSLContext | None = None) -> None:
+        """A new process, at the same address. tls: if it is another."""
+        self._tls = tls or self._tls
         self._server = _Server((self.address, self.port), self, self._tls)
         self.__enter__()
 

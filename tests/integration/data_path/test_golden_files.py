@@ -8,6 +8,9 @@ from pathlib import Path
 import golden
 import many
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    AUTHORITIES,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, resource
@@ -22,7 +25,8 @@ def test_envoy_accepts_the_golden_bootstrap(name: str, tmp_path: Path) -> None:
     file = tmp_path / "envoy.yaml"
     ca = tmp_path / "ca.crt"
     server_side(ca, "issuer.example.com")
-    file.write_text(re.sub(r"/etc/envoy-ca/\S+", str(ca), BOOTSTRAPS[name]), encoding="utf-8")
+    known = rf"/etc/envoy-ca/\S+|{re.escape(AUTHORITIES)}"
+    file.write_text(re.sub(known, str(ca), BOOTSTRAPS[name]), encoding="utf-8")
     result = validate(file)
     assert result.returncode == 0, result.stderr
     assert "eprecated" not in result.stderr

@@ -112,6 +112,19 @@ def test_own_objects_that_cannot_be_listed_are_not_taken_for_missing(
     assert discovery.live is None
 
 
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_ca_is_missed_only_where_it_may_be_read(server: ApiServer, is_readable: bool) -> None:
+    if not is_readable:
+        path = f"{CORE}/configmaps/ca"
+        server.refuse(lambda request: request.path == path, 403, "Forbidden")
+    backend = {"type": "service", "service": {"name": "vllm", "port": 8443}}
+    entry = {"name": "e", "model": "m", "backend": {**backend, "tls": {"caRef": {"name": "ca"}}}}
+    spec = {"vllmEndpoints": [entry], "persistence": {"enabled": False}}
+    router = Router({"metadata": {"name": "my-router", "namespace": NAMESPACE}, "spec": spec})
+    told = [problem.reason for problem in discover(Reads(server.client()), router).problems]
+    assert told == (["AuthorityNotFound"] if is_readable else [])
+
+
 def test_secrets_are_looked_at_only_when_asked_for(server: ApiServer) -> None:
     router = Router({"metadata": {"name": "my-router", "namespace": NAMESPACE}, "spec": SPEC})
     assert not discover(Reads(server.client()), router).failed

@@ -144,6 +144,18 @@ class TestKServe:
             False,
         )
 
+    @pytest.mark.parametrize("known", ["llama-3-8b-predictor.apps.svc:8443", ""])
+    def test_one_that_was_not_seen_is_assumed(self, known: str) -> None:
+        assert resolve(KSERVE, endpoints=earlier(known) if known else []).is_assumed
+        assert not resolve(
+            KSERVE, READY, predictor=service("llama-3-8b-predictor", {"port": 80})
+        ).is_assumed
+
+    def test_with_tls_in_the_spec_it_is_asked_with_tls_whatever_its_port(self) -> None:
+        wanted = {**KSERVE, "backend": {**KSERVE["backend"], "tls": {"caRef": {"name": "ca"}}}}
+        found = resolve(wanted, READY, predictor=service("llama-3-8b-predictor", {"port": 80}))
+        assert (found.address, found.scheme) == ("llama-3-8b-predictor.apps.svc:80", "https")
+
     def test_what_was_found_for_another_inference_service_does_not_stay(self) -> None:
         found = resolve(KSERVE, endpoints=earlier("other-predictor.apps.svc:80"))
         assert found.address == "llama-3-8b-predictor.apps.svc:8443"

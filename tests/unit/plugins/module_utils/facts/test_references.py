@@ -84,6 +84,24 @@ def test_keys_are_read_again_and_a_ca_of_an_issuer_is_not() -> None:
     assert (found.config_maps, found.secrets) == ({"c": frozenset({"ca.crt"})}, [])
 
 
+def test_what_backends_are_verified_by_is_read_again_by_envoy() -> None:
+    backend = {"type": "service", "service": {"name": "vllm", "port": 8443}}
+    entries = [
+        {"name": name, "model": name, "backend": {**backend, "tls": tls}}
+        for name, tls in {
+            "one": {"caRef": {"name": "ca"}, "clientCertificateRef": {"name": "client"}},
+            "two": {"caRef": {"name": "other-ca", "kind": "Secret"}},
+        }.items()
+    ]
+    found = references(router(vllmEndpoints=entries).spec)
+    assert found.reread_config_maps == ["ca"]
+    assert found.named_secrets == {
+        "spec.vllmEndpoints[0].backend.tls.clientCertificateRef.name": "client",
+        "spec.vllmEndpoints[1].backend.tls.caRef.name": "other-ca",
+    }
+    assert (found.config_maps, found.secrets) == ({}, [])
+
+
 def test_a_router_without_references_has_no_digests() -> None:
     found = references(router().spec)
     assert (found.config_maps, found.secrets) == ({}, [])

@@ -13,6 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
     CONFIG_MAP_LIMIT_BYTES,
     config_hashes,
     config_maps,
+    service_ca_config_map,
     yaml_text,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -53,6 +54,17 @@ def test_files_are_what_their_readers_parse() -> None:
     assert "ünïcode" in ours["data"]["tools_db.json"]
     assert json.loads(ours["data"]["tools_db.json"])[0]["tool"]["function"]["name"] == "f"
     assert "static_resources" in yaml.safe_load(envoys["data"]["envoy.yaml"])
+
+
+def test_openshift_is_asked_for_its_service_ca_where_a_backend_is_verified_by_it() -> None:
+    backend = Endpoint("e", "m", 1, "vllm", "models", 8443, "https", ready=True)
+    facts = Facts(platform="openshift", endpoints=[backend])
+    (asked,) = service_ca_config_map(router(), facts)
+    assert asked["metadata"]["name"] == "my-router-service-ca"
+    assert asked["metadata"]["annotations"] == {"service.beta.openshift.io/inject-cabundle": "true"}
+    # What is in it is OpenShift's.
+    assert "data" not in asked
+    assert service_ca_config_map(router(), Facts(endpoints=[backend])) == []
 
 
 def test_hash_follows_the_content_and_nothing_else() -> None:

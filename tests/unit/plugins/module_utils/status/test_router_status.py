@@ -168,6 +168,20 @@ def test_endpoints_are_listed_with_address_and_explanation() -> None:
     ]
 
 
+def test_an_endpoint_whose_certificate_is_not_verified_is_listed_as_such() -> None:
+    backend = {"type": "service", "service": {"name": "vllm", "port": 8443}}
+    entries = [
+        {"name": FOUND.name, "model": "m", "backend": {**backend, "tls": tls}}
+        for tls in ({"insecureSkipVerify": True}, {"caRef": {"name": "ca"}})
+    ]
+    facts = Facts(endpoints=[replace(FOUND, scheme="https")])
+    skipped, verified = (
+        status(facts, owner=router(vllmEndpoints=[entry]))["endpoints"] for entry in entries
+    )
+    assert [item["insecureSkipVerify"] for item in skipped] == [True]
+    assert [item.get("insecureSkipVerify") for item in verified] == [None]
+
+
 def test_a_cluster_that_does_not_answer_takes_nothing_back() -> None:
     before = status(Facts(platform="openshift", endpoints=[FOUND]))
     said = status(Facts(), [UNREADABLE], previous=before)
