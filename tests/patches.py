@@ -5,10 +5,16 @@ What changes in both texts alike changes no patch, and a patch can be read witho
     @@ Deployment my-router: spec.template.spec.containers[semantic-router].resources.requests
     -            cpu: "1"
     +            cpu: "500m"
+
+Of many lines that go, the first is shown; the others are counted, and held by their digest:
+
+    -  envoy.yaml: |
+    ~ 638 more lines, sha256 5891b5b522d5df08
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -16,6 +22,9 @@ from itertools import pairwise
 
 _OBJECT = re.compile(r"^kind: (\S+)\nmetadata:\n  name: (\S+)$", re.MULTILINE)
 _KEY = re.compile(r"([^\s:][^:]*):( .*)?$")
+
+_MANY = 20
+_REST = re.compile(r"~ (\d+) more lines, sha256 ([0-9a-f]{16})")
 
 # In the old lines and in the new, the first that differs and the one after the last.
 Change = tuple[int, int, int, int]
@@ -41,7 +50,7 @@ def patch(old: str, new: str) -> str:
         text += [
             f"@@ {places[context]}",
             *(f" {line}" for line in before[context:start]),
-            *(f"-{line}" for line in before[start:stop]),
+            *_gone(before[start:stop]),
             *(f"+{line}" for line in after[new_start:new_stop]),
         ]
         end = stop
@@ -56,13 +65,14 @@ def patched(old: str, difference: str) -> str:
     after = []
     for hunk in re.split(r"^@@ ", difference, flags=re.MULTILINE)[1:]:
         place, *lines = _lines(hunk)
-        wanted = [line[1:] for line in lines if line[0] != "+"]
-        start = _find(before, places, end, place, wanted)
+        wanted = [line[1:] for line in lines if line[0] in " -"]
+        rest = next((match for line in lines if (match := _REST.fullmatch(line))), None)
+        start = _find(before, places, end, place, wanted, rest)
         if start is None:
             raise Misfit(f"@@ {hunk}")
         after += before[end:start]
-        after += [line[1:] for line in lines if line[0] != "-"]
-        end = start + len(wanted)
+        after += [line[1:] for line in lines if line[0] in " +"]
+        end = start + len(wanted) + (int(rest[1]) if rest else 0)
     return "".join(f"{line}\n" for line in (*after, *before[end:]))
 
 
@@ -70,11 +80,30 @@ def _lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n")
 
 
+def _gone(lines: list[str]) -> Iterator[str]:
+    shown = lines if len(lines) <= _MANY else lines[:1]
+    yield from (f"-{line}" for line in shown)
+    if rest := lines[len(shown) :]:
+        yield f"~ {len(rest)} more lines, sha256 {_digest(rest)}"
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
 def _find(
-    lines: list[str], places: list[str], start: int, place: str, wanted: list[str]
+    lines: list[str],
+    places: list[str],
+    start: int,
+    place: str,
+    wanted: list[str],
+    rest: re.Match[str] | None = None,
 ) -> int | None:
     for index in range(start, len(places)):
-        if places[index] == place and lines[index : index + len(wanted)] == wanted:
+        stop = index + len(wanted)
+        if places[index] != place or lines[index:stop] != wanted:
+            continue
+        if rest is None or _digest(lines[stop : stop + int(rest[1])]) == rest[2]:
             return index
     return None
 

@@ -21,9 +21,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     looper_virtual_host,
     virtual_host,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
-    is_told_of,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
@@ -62,16 +59,16 @@ HTTP_CONNECTION_MANAGER = (
 def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
     door = [*cors.filters(router), *auth.filters(router)]
-    clients = _http_connection_manager("clients", virtual_host(router, facts), router, facts, *door)
+    clients = _http_connection_manager("clients", virtual_host(router, facts), router, *door)
     asked = looper_virtual_host(router, facts)
-    looper = _http_connection_manager("looper", asked, router, facts)
+    looper = _http_connection_manager("looper", asked, router)
     return [
         _listener(
             _every(any_address(router.spec)),
             ports.listener,
             {
                 **clients,
-                "local_reply_config": _local_replies(router, facts, cors.is_welcome(router)),
+                "local_reply_config": _local_replies(router, cors.is_welcome(router)),
                 **early_header_mutations(router),
             },
         ),
@@ -128,7 +125,7 @@ def _listener_at(address: dict[str, Any], manager: dict[str, Any]) -> Listener:
 
 
 def _http_connection_manager(
-    name: str, virtual_host: dict[str, Any], router: Router, facts: Facts, *first: dict[str, Any]
+    name: str, virtual_host: dict[str, Any], router: Router, *first: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
@@ -152,17 +149,14 @@ def _http_connection_manager(
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
             _router_filter(),
         ],
-        "local_reply_config": _local_replies(router, facts),
+        "local_reply_config": _local_replies(router),
         "access_log": [_access_log(router)],
     }
 
 
-def _local_replies(
-    router: Router, facts: Facts, is_welcome: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def _local_replies(router: Router, is_welcome: dict[str, Any] | None = None) -> dict[str, Any]:
     return local_reply_config(
         is_welcome,
-        of_certificates=is_told_of(router, facts),
         of_timeouts=traffic_policy.limits_time(router.spec),
     )
 

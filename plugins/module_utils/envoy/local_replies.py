@@ -91,8 +91,13 @@ _TOO_LARGE = "response.code_details.startsWith('request_payload_too_large')"
 _NOWHERE = "response.code_details.startsWith('no_healthy_upstream')"
 _OVERLOADED = "The router has as much in hand as its memory allows; try again later"
 
-# Where the spec says by what a backend is verified.
-_CERTIFICATE_REPLIES = (
+# Where the spec limits how long a model may take.
+_TIMEOUT_REPLIES = (
+    _Reply(_flagged("UT"), f"Model {_MODEL} did not answer in the time that it has", "timeout"),
+    _Reply(_flagged("SI"), f"Model {_MODEL} was silent for longer than it may be", "timeout"),
+)
+# The first one that fits counts.
+_REPLIES = (
     _Reply(
         _details_contain("CERTIFICATE_VERIFY_FAILED"),
         f"The endpoint of model {_MODEL} does not prove who it is: its certificate is not from the "
@@ -114,14 +119,6 @@ _CERTIFICATE_REPLIES = (
         "model_refuses_tls",
         status=503,
     ),
-)
-# Where the spec limits how long a model may take.
-_TIMEOUT_REPLIES = (
-    _Reply(_flagged("UT"), f"Model {_MODEL} did not answer in the time that it has", "timeout"),
-    _Reply(_flagged("SI"), f"Model {_MODEL} was silent for longer than it may be", "timeout"),
-)
-# The first one that fits counts.
-_REPLIES = (
     # Of requests with a large body, so many are in hand that one more would be too many.
     _Reply(_detailed("ext_proc_error", "overflow"), _OVERLOADED, "overloaded", is_busy=True),
     _Reply(
@@ -178,17 +175,13 @@ _REPLIES = (
 
 
 def local_reply_config(
-    is_welcome: Filter | None = None, *, of_certificates: bool = False, of_timeouts: bool = False
+    is_welcome: Filter | None = None, *, of_timeouts: bool = False
 ) -> dict[str, Any]:
     """``local_reply_config`` of a connection manager.
 
-    is_welcome: that of spec.cors. The others: what of the spec's may be the cause.
+    is_welcome: that of spec.cors. of_timeouts: the spec limits how long a model may take.
     """
-    replies = (
-        *(_CERTIFICATE_REPLIES if of_certificates else ()),
-        *(_TIMEOUT_REPLIES if of_timeouts else ()),
-        *_REPLIES,
-    )
+    replies = (*(_TIMEOUT_REPLIES if of_timeouts else ()), *_REPLIES)
     return {"mappers": [*_mappers(replies, is_welcome)]}
 
 

@@ -86,12 +86,6 @@ def node(router: Router, facts: Facts) -> dict[str, Any]:
     return {"node": name} if secret_files(router, facts) else {}
 
 
-def is_told_of(router: Router, facts: Facts) -> bool:
-    """A client is told when a certificate is what a backend fails by."""
-    found = verification.by_endpoint(router, facts).values()
-    return any(transport(each) not in (_UNVERIFIED, _VERIFIED) for each in found)
-
-
 def _mounted(wanted: Verification) -> list[Mounted]:
     ca = None if wanted.is_skipped else wanted.ca
     return [each for each in (ca, wanted.client_certificate) if each]

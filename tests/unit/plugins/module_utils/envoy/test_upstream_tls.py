@@ -65,7 +65,6 @@ def test_envoy_yaml_has_a_name_only_where_secrets_need_one() -> None:
     entry = {"name": "e", "model": "m", "backend": {**backend, "tls": {"caRef": {"name": "ca"}}}}
     asked, facts = router(vllmEndpoints=[entry]), Facts(endpoints=[HTTPS])
     assert upstream_tls.node(asked, facts)["node"]["id"] == "my-router"
-    assert upstream_tls.is_told_of(asked, facts)
     (name,) = upstream_tls.secret_files(asked, facts)
     assert f"/{name}" in str(upstream_tls.transport_socket(Verification(ca=CA)))
 
@@ -78,4 +77,3 @@ def test_what_was_there_before_stays_as_it_was(tls: dict[str, Any]) -> None:
     asked = router(vllmEndpoints=[{"name": "e", "model": "m", "backend": backend}])
     facts = Facts(endpoints=[HTTPS])
     assert upstream_tls.secret_files(asked, facts) == {}
-    assert not upstream_tls.is_told_of(asked, facts)
