@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
@@ -31,6 +32,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Facts,
     gateways,
+    references,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     apis,
@@ -102,7 +104,9 @@ def report(
     code: digest of this collection; without it, no later run can end early.
     """
     router = found.router
-    situation = replace(found, workload=read_workload(client, router, found.facts, known))
+    workload = read_workload(client, router, found.facts, known)
+    since = _seconds_before(now, live_workload.START_SECONDS)
+    situation = replace(found, workload=replace(workload, start_since=since))
     # The stock engine's DependentPredicate ignores an update of values in the status.
     is_told_of_status = not client.is_ansible_operators
     period = requeue_after.period(situation, is_told_of_status)
@@ -132,6 +136,11 @@ def report(
         summary=router_status.summary(situation.facts, status),
         reads_suffice=reads_suffice,
     )
+
+
+def _seconds_before(now: str, seconds: int) -> str:
+    then = datetime.fromisoformat(now[:19]) - timedelta(seconds=seconds)
+    return f"{then.isoformat()}Z"
 
 
 def _has_settled(situation: Situation, known: list[Manifest], period: str) -> bool:
@@ -177,6 +186,7 @@ def read_workload(
         http_routes=_own_http_routes(own, router) if http_route_names else {},
         policy_names=[str(policy) for policy in policies],
         policies=_own_policies(own, policies),
+        mounted=references.mounted(router.spec),
     )
 
 

@@ -70,6 +70,46 @@ def references(spec: Mapping[str, Any]) -> References:
     )
 
 
+@dataclass(frozen=True)
+class Mounted:
+    """An object of the user's without which a kubelet starts no pod."""
+
+    field: str
+    kind: str
+    name: str
+
+
+def mounted(spec: Mapping[str, Any]) -> list[Mounted]:
+    """In the order of the spec, door first."""
+    return [*([] if is_gateway_mode(spec) else _mounted_at_the_door(spec)), *_mounted_by_user(spec)]
+
+
+def _mounted_at_the_door(spec: Mapping[str, Any]) -> Iterator[Mounted]:
+    for keys in auth.key_secrets(spec):
+        yield Mounted(f"{keys.field}.secretRef.name", "Secret", keys.secret)
+    for issuer in auth.issuers(spec):
+        for key, keyed in (("jwksRef", issuer.key_set), ("caRef", issuer.ca)):
+            if keyed:
+                yield Mounted(f"{issuer.field}.{key}.name", "ConfigMap", keyed[0])
+
+
+def _mounted_by_user(spec: Mapping[str, Any]) -> Iterator[Mounted]:
+    for index, volume in enumerate(compact(spec.get("extraVolumes") or [])):
+        where = f"spec.extraVolumes[{index}]"
+        yield from _sources_of_volume(where, volume, "secretName")
+        for number, source in enumerate((volume.get("projected") or {}).get("sources") or []):
+            yield from _sources_of_volume(f"{where}.projected.sources[{number}]", source, "name")
+
+
+def _sources_of_volume(
+    where: str, volume: Mapping[str, Any], secret_name: str
+) -> Iterator[Mounted]:
+    for kind, key, name in (("Secret", "secret", secret_name), ("ConfigMap", "configMap", "name")):
+        source = volume.get(key) or {}
+        if source.get(name) and not source.get("optional"):
+            yield Mounted(f"{where}.{key}.{name}", kind, str(source[name]))
+
+
 def config_maps_digest(wanted: Mapping[str, Keys], found: Mapping[str, Manifest | None]) -> str:
     """Changes with the content that is used; "" when none is used, or one is not there.
 

@@ -7,13 +7,14 @@ reads are in ``cluster/status.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
     wanted_replicas,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import Mounted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
 # What a kubelet calls it -> the reason here. It swings between two words for one trouble, and each
@@ -29,6 +30,10 @@ _WAITING_REASONS = {
     "CreateContainerError": "CreateContainerConfigError",
 }
 
+# How long a node may take to start a pod before anybody is told. With the image there, nearly all
+# do in seconds; to attach a disk takes some of them a minute.
+START_SECONDS = 120
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -41,6 +46,8 @@ class Workload:
     gateway: spec.gateway in gateway mode, else empty.
     http_route_names: the HTTPRoutes that there should be. http_routes: those that there are.
     policy_names, policies: the same of the policies beside the HTTPRoutes, by kind and name.
+    mounted: objects of the user's that the pods want.
+    start_since: RFC 3339. A node that took a pod before then has had START_SECONDS.
     """
 
     deployment: Manifest | None = None
@@ -54,6 +61,8 @@ class Workload:
     http_routes: Mapping[str, Manifest] = field(default_factory=dict)
     policy_names: list[str] = field(default_factory=list)
     policies: Mapping[str, Manifest] = field(default_factory=dict)
+    mounted: list[Mounted] = field(default_factory=list)
+    start_since: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ def troubles_of(workload: Workload) -> list[Trouble]:
     found = [*_claim_troubles(workload), *_deployment_troubles(workload.deployment)]
     if not is_rolled_out(workload.deployment):
         found += pod_troubles(workload.pods)
+        found += _start_troubles(workload)
     return sorted(dict.fromkeys(found), key=lambda trouble: not trouble.failing)
 
 
@@ -137,6 +147,49 @@ def pod_troubles(pods: list[Manifest]) -> list[Trouble]:
             if said.get("type") == "PodScheduled" and said.get("reason") == "Unschedulable"
         ]
     return found
+
+
+def _start_troubles(workload: Workload) -> Iterator[Trouble]:
+    """Why a node does not come to start a pod, its Events alone say, which are not read here.
+
+    A Secret is not looked at to find out.
+    """
+    for pod in workload.pods:
+        if not _is_not_started(pod, workload.start_since):
+            continue
+        wanted = [
+            f"{each.kind} {each.name} ({each.field})"
+            for each in workload.mounted
+            if (each.kind, each.name) in set(_mounts(pod))
+        ]
+        needs = f" It is not started without {', '.join(wanted)}." if wanted else ""
+        message = (
+            "A node has a pod and has not started it: a volume, the network or an image is not "
+            f"there yet.{needs} The Events of kubectl describe pod say which."
+        )
+        yield Trouble("PodNotStarted", message, failing=False)
+
+
+def _is_not_started(pod: Manifest, start_since: str) -> bool:
+    """Since long. A kubelet tells an address once it has volumes, network and the first image."""
+    status = status_of(pod)
+    has_node_since = [
+        str(item.get("lastTransitionTime") or "")
+        for item in status.get("conditions") or []
+        if item.get("type") == "PodScheduled" and item.get("status") == "True"
+    ]
+    if status.get("podIP") or status.get("phase") != "Pending":
+        return False
+    # Texts of one form, which sort as their times do.
+    return any(since and since < start_since for since in has_node_since)
+
+
+def _mounts(pod: Manifest) -> Iterator[tuple[str, str]]:
+    for volume in (pod.get("spec") or {}).get("volumes") or []:
+        for source in (volume, *((volume.get("projected") or {}).get("sources") or [])):
+            secret, config_map = source.get("secret") or {}, source.get("configMap") or {}
+            yield "Secret", str(secret.get("secretName") or secret.get("name") or "")
+            yield "ConfigMap", str(config_map.get("name") or "")
 
 
 def _container_trouble(pod: Manifest, container: Manifest) -> Trouble:

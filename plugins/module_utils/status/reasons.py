@@ -40,6 +40,7 @@ REASONS = {
     "VolumePending": "The volume claim is not bound yet.",
     "MinimumReplicasUnavailable": "Fewer pods answer than the Deployment needs.",
     "Unschedulable": "No node takes a pod.",
+    "PodNotStarted": "A node has a pod, and has not started it yet.",
     # pods
     "ImagePullBackOff": "An image cannot be pulled.",
     "CrashLoopBackOff": "A container ends again and again.",

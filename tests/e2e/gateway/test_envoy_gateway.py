@@ -10,6 +10,7 @@ from e2e.gateway.gateways import attach, create_gateway, publish
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter, minimal
 from eventually import eventually
+from integration.data_path.stub_issuer import Issuer
 
 
 def test_envoy_gateway_accepts_what_the_operator_makes(
@@ -45,9 +46,19 @@ def test_envoy_gateway_accepts_what_asks_for_tokens(
     attach(router)
     keys = "https://issuer.example.com/keys"
     issuer = {"issuer": "https://issuer.example.com", "audiences": ["a"], "jwksUri": keys}
-    router.spec["auth"] = {"jwt": [issuer]}
+    key_set = {"issuer": "https://ci.example.com", "audiences": ["a"], "jwksRef": {"name": "keys"}}
+    router.spec["auth"] = {"jwt": [issuer, key_set]}
     router.spec["cors"] = {"allowOrigins": ["https://*.example.com"]}
     router.apply()
+    eventually(
+        lambda: router.condition("RouteReady")["reason"] == "GatewayPolicyNotAccepted",
+        60,
+        "Envoy Gateway to miss the ConfigMap with an issuer's keys",
+    )
+    keys_of_ci = json.dumps(Issuer("https://ci.example.com").jwks())
+    router.kubectl(
+        "create", "configmap", "keys", "-n", router.namespace, f"--from-literal=jwks={keys_of_ci}"
+    )
 
     ready = router.wait_for("RouteReady", timeout=90)
     assert ready["reason"] == "HTTPRouteAccepted", real_controller.log_tail()

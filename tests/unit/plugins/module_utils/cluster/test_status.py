@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import status
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
     Situation,
@@ -105,6 +106,38 @@ def test_pods_are_looked_at_while_there_is_a_rollout(
     cluster.report()
     asked = [item.path for item in cluster.server.log if item.verb == "GET"]
     assert ("/api/v1/namespaces/apps/pods" in asked) is looks
+
+
+@pytest.mark.parametrize(
+    ("since", "told"), [("2026-11-23T09:57:59Z", True), ("2026-11-23T09:58:01Z", False)]
+)
+def test_a_secret_that_a_pod_waits_for_is_named_and_not_looked_for(
+    cluster: Cluster, since: str, told: bool
+) -> None:
+    cluster.live["spec"]["auth"] = {"apiKeys": [{"secretRef": {"name": "team"}}]}
+    made = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "my-router", "namespace": "apps", "generation": 1},
+        "spec": {"replicas": 1},
+        "status": {"observedGeneration": 1},
+    }
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": since}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "apps", "labels": selector("my-router")},
+        "spec": {"volumes": [{"name": "api-keys-0", "secret": {"secretName": "team"}}]},
+        "status": {"phase": "Pending", "conditions": [scheduled]},
+    }
+    cluster.server.put("/apis/apps/v1/namespaces/apps/deployments/my-router", made)
+    cluster.server.put("/api/v1/namespaces/apps/pods/p", pod)
+    cluster.look()
+    said = cluster.report().status
+    ready = next(item for item in said["conditions"] if item["type"] == "Ready")
+    named = "Secret team (spec.auth.apiKeys[0].secretRef.name)"
+    assert (ready["reason"] == "PodNotStarted", named in ready["message"]) == (told, told)
+    assert not [item.path for item in cluster.server.log if "/secrets" in item.path]
 
 
 def test_what_is_so_already_is_not_written(cluster: Cluster) -> None:

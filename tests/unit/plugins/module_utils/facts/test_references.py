@@ -6,6 +6,7 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import (
     config_maps_digest,
+    mounted,
     references,
     secrets_digest,
 )
@@ -154,3 +155,25 @@ def test_what_a_router_that_serves_alone_reads_at_its_start_replaces_pods_when_i
         "spec.auth.apiKeys[0].secretRef.name": "team",
         "spec.gateway.tls.secretName": "router-tls",
     }
+
+
+def test_every_object_without_which_no_pod_starts_has_its_field() -> None:
+    issuer = {"issuer": "i", "audiences": ["a"]}
+    jwt = [
+        {**issuer, "jwksUri": "https://i/keys", "caRef": {"name": "c"}},
+        {**issuer, "jwksRef": {"name": "j"}},
+    ]
+    volumes = [
+        {"name": "a", "secret": {"secretName": "s", "optional": True}},
+        {"name": "b", "secret": {"secretName": "t"}},
+        {"name": "c", "projected": {"sources": [{"configMap": {"name": "p"}}]}},
+    ]
+    keys = [{"secretRef": {"name": "team"}}]
+    spec = router(auth={"apiKeys": keys, "jwt": jwt}, extraVolumes=volumes).spec
+    assert [(each.field, each.kind, each.name) for each in mounted(spec)] == [
+        ("spec.auth.apiKeys[0].secretRef.name", "Secret", "team"),
+        ("spec.auth.jwt[0].caRef.name", "ConfigMap", "c"),
+        ("spec.auth.jwt[1].jwksRef.name", "ConfigMap", "j"),
+        ("spec.extraVolumes[1].secret.secretName", "Secret", "t"),
+        ("spec.extraVolumes[2].projected.sources[0].configMap.name", "ConfigMap", "p"),
+    ]

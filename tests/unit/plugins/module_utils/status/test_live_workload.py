@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import Mounted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
@@ -109,3 +110,48 @@ def test_what_the_deployment_complains_of_degrades(
     assert said["phase"] == "Degraded"
     assert verdict(said, "Degraded") == ("True", reason)
     assert value["message"] in condition(said, "Degraded")["message"]
+
+
+MOUNTED = [Mounted("spec.auth.apiKeys[0].secretRef.name", "Secret", "team")]
+
+
+def not_started(since: str, wanted: str = "team", **more: Any) -> dict[str, Any]:
+    pod = waiting_pod("ContainerCreating")
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": since}
+    pod["status"] |= {"phase": "Pending", "conditions": [scheduled], **more}
+    pod["spec"]["volumes"] = [{"name": "api-keys-0", "secret": {"secretName": wanted}}]
+    return pod
+
+
+def said_of(*pods: dict[str, Any]) -> dict[str, Any]:
+    since = "2026-11-23T09:58:00Z"
+    workload = replace(STARTING, pods=[*pods], mounted=MOUNTED, start_since=since)
+    return status(workload=workload)
+
+
+def test_a_pod_that_gets_no_volumes_names_the_secrets_that_it_wants_and_their_fields() -> None:
+    said = said_of(not_started("2026-11-23T09:57:00Z"), not_started("2026-11-23T09:56:00Z"))
+    assert verdict(said, "Ready") == ("False", "PodNotStarted")
+    assert verdict(said, "Degraded")[0] == "False"
+    message = condition(said, "Ready")["message"]
+    assert message.count("Secret team (spec.auth.apiKeys[0].secretRef.name)") == 1
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        not_started("2026-11-23T09:59:00Z"),
+        not_started("2026-11-23T09:00:00Z", podIP="10.0.0.7"),
+        not_started("2026-11-23T09:00:00Z", phase="Running"),
+        not_started("2026-11-23T09:00:00Z", conditions=[]),
+    ],
+    ids=["fresh", "pulls another image", "runs", "has no node"],
+)
+def test_any_other_pod_says_nothing_of_it(pod: dict[str, Any]) -> None:
+    assert "PodNotStarted" not in verdict(said_of(pod), "Ready")
+
+
+def test_a_pod_of_before_names_no_secret_that_it_does_not_want() -> None:
+    message = condition(said_of(not_started("2026-11-23T09:00:00Z", "old")), "Ready")["message"]
+    assert "team" not in message
+    assert "kubectl describe pod" in message
