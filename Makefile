@@ -7,10 +7,16 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 ANSIBLE_2_18 := .venv-ansible-2.18
+ANSIBLE_2_21 := .venv-ansible-2.21
+# ansible-core 2.21 needs Python 3.12, which a machine may have beside its own: on PATH, or from pyenv.
+NEWER_PYTHON := $(shell for python in $(PYTHON) python3.14 python3.13 python3.12 \
+  "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[2-9].*/bin/python3; do \
+  "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' 2> /dev/null \
+  && echo "$$python" && break; done)
 # Router contracts with a validator of their own, requirements/router-*.txt. The schema of the newest is in schema.txt.
 ROUTERS := 0.5 0.4 0.3
 OLDER_SCHEMAS := 0.4
-VENVS := $(VENV) $(ANSIBLE_2_18) $(ROUTERS:%=.venv-router-%)
+VENVS := $(VENV) $(ANSIBLE_2_18) $(if $(NEWER_PYTHON),$(ANSIBLE_2_21)) $(ROUTERS:%=.venv-router-%)
 BIN := $(VENV)/bin
 
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
@@ -24,6 +30,7 @@ stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(ech
 STAMPS := $(foreach venv,$(VENVS),$(call stamp,$(venv)))
 READY := $(filter $(VENV)/%,$(STAMPS))
 READY_2_18 := $(filter $(ANSIBLE_2_18)/%,$(STAMPS))
+READY_2_21 := $(filter $(ANSIBLE_2_21)/%,$(STAMPS))
 
 # For two cores. With checks, --output-sync keeps together what one of them says.
 IN_PAIRS = +@$(MAKE) --no-print-directory --jobs=2
@@ -58,15 +65,16 @@ setup: ## Make the Python environments in .venv* (2 minutes once, nothing when t
 $(STAMPS):
 	@echo "setup: $(@D) from $(firstword $(call pins,$(@D)))"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
-	@$(PYTHON) -m venv --clear $(@D)
+	@$(if $(filter $(ANSIBLE_2_21),$(@D)),$(NEWER_PYTHON),$(PYTHON)) -m venv --clear $(@D)
 	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
 	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA))
 	@$(if $(filter $(VENV),$(@D)),$(foreach one,$(OLDER_SCHEMAS),$(call older_schema,$(@D),$(one));))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
 
-# Not both at once: installations of runner, cli and warm write their egg-info beside the sources.
+# Not all at once: installations of runner, cli and warm write their egg-info beside the sources.
 $(READY_2_18): | $(READY)
+$(READY_2_21): | $(READY_2_18)
 
 pip_install = $(1)/bin/pip install --quiet --quiet --disable-pip-version-check --no-compile
 
@@ -183,10 +191,13 @@ openshift-undeploy: $(READY) ## End the subscription and remove the operator
 
 ##@ Test
 
+WITH_ANSIBLE := tests/unit/plugins/{action,filter,modules,plugin_utils} tests/unit/warm \
+  tests/unit/runner/test_{companion,plugins}.py
+
 # The slowest first, for the pairs to come out even.
 LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-python
-SLOWER := unit-2.18 lint-molecule
-CLUSTER := e2e-2.19 integration molecule e2e-2.18
+SLOWER := unit-2.18 unit-2.21 lint-molecule
+CLUSTER := e2e-2.19 integration molecule e2e-2.18 e2e-2.21
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
@@ -198,7 +209,7 @@ test-fast: setup ## Without a cluster: lint, types, unit, golden (under a minute
 	$(IN_PAIRS) --output-sync --keep-going unit-2.19 $(LINT)
 
 .PHONY: sanity
-sanity: setup ## ansible-test sanity, on both ansible-cores
+sanity: setup ## ansible-test sanity, on ansible-core 2.18 and 2.19
 	$(IN_PAIRS) $(SANITY)
 
 .PHONY: test
@@ -244,6 +255,11 @@ WITHOUT_ANSIBLE := $(addprefix --ignore=tests/unit/plugins/module_utils/,$(THINK
 unit-2.18: $(READY_2_18)
 	$(ANSIBLE_2_18)/bin/pytest -q tests/unit $(WITHOUT_ANSIBLE)
 
+SKIPPED_2_21 = echo '$@: skipped, for ansible-core 2.21 needs Python 3.12: none is on PATH, nor in pyenv'
+
+unit-2.21: $(READY_2_21)
+	@$(if $(NEWER_PYTHON),$(ANSIBLE_2_21)/bin/pytest -q $(WITH_ANSIBLE),$(SKIPPED_2_21))
+
 # Minutes of work, so each line is shown as it comes, with its maker's name before it.
 SAY = 2>&1 | sed --unbuffered 's/^/$@: /'
 
@@ -258,6 +274,12 @@ e2e-2.19: $(READY)
 e2e-2.18: $(READY_2_18)
 	@$(ANSIBLE_2_18)/bin/pytest tests/integration/test_{filters,playbooks}.py \
 	  tests/integration/warm/test_{in_process,same_as_cold}.py tests/e2e/test_{lifecycle,literal_text}.py $(SAY)
+
+WARM_OR_COLD := tests/integration/warm/test_{in_process,same_as_cold}.py
+
+e2e-2.21: $(READY_2_21)
+	@$(if $(NEWER_PYTHON),$(ANSIBLE_2_21)/bin/pytest tests/integration/test_render.py \
+	  $(WARM_OR_COLD) tests/e2e/test_lifecycle.py $(SAY),$(SKIPPED_2_21))
 
 # In build/, since molecule's own choice goes by the name of the checkout's directory, which another one may have.
 MOLECULE = PATH="$(CURDIR)/$(BIN):$$PATH" MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/build/molecule" \
@@ -292,4 +314,4 @@ mutants: $(READY) ## Change the code a little, again and again: which changes do
 
 .PHONY: clean
 clean: demo-stop ## Remove the Python environments and everything built in the tree
-	rm -rf $(VENVS) .demo build dist
+	rm -rf $(VENVS) $(ANSIBLE_2_21) .demo build dist

@@ -49,7 +49,13 @@ _OF_2_19_AND_2_20 = (
     f"self host task job_vars play_context {_EXECUTOR}",
     "task",
 )
-_KNOWN = ((*_OF_2_18, *_OTHERS), (*_OF_2_19_AND_2_20, *_OTHERS))
+_OF_2_21 = (
+    f"{_WORKER} worker_id cliargs",
+    # The rest is what the context has.
+    f"self host play_context {_EXECUTOR}",
+    "task task_vars host_name",
+)
+_KNOWN = tuple((*ours, *_OTHERS) for ours in (_OF_2_18, _OF_2_19_AND_2_20, _OF_2_21))
 
 
 def prepare() -> str:
@@ -81,9 +87,10 @@ def _parameters(function: Any) -> str:
 def _task_context() -> Any:
     """What tells a worker's code which task it executes, from core 2.19 on."""
     try:
-        return importlib.import_module("ansible._internal._task").TaskContext
+        kind = importlib.import_module("ansible._internal._task").TaskContext
     except ImportError:
         return None
+    return getattr(kind, "create", kind)
 
 
 def _worker_class(worker: Any) -> Any:
@@ -173,7 +180,10 @@ def _surroundings_of_a_worker(this: Any, worker: Any) -> Iterator[None]:
         _set_streams(tuple(_ByThread(io.StringIO(), stream) for stream in streams))
         context = _task_context()
         if context:
-            stack.enter_context(context(this._task))
+            told = {"task": this._task, "task_vars": this._task_vars, "host_name": this._host.name}
+            # Core 2.19 and 2.20 are told the task, newer ones all of it.
+            wanted = inspect.signature(context).parameters
+            stack.enter_context(context(**{name: told[name] for name in wanted}))
         if hasattr(this, "_save_stdin"):
             # Core 2.18: for connections.
             this._save_stdin()

@@ -430,6 +430,13 @@ def _beyond_kgateway(spec: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         )
     for issuer in auth.issuers(spec):
         yield issuer.field, "kgateway finds an issuer's keys only behind a Service or a Backend"
+    # The router's own API has one too.
+    routes = 1 + (model_routes_count(spec) if wants_ext_proc(spec) else 0)
+    if routes > MODEL_ROUTES_LIMIT:
+        yield (
+            "spec.auth" if auth.is_wanted(spec) else "spec.cors",
+            f"kgateway's policy can name {MODEL_ROUTES_LIMIT} HTTPRoutes, and there are {routes}",
+        )
 
 
 _OTHERWISE = "Remove the field, or run standalone, where the Envoy in the pod does it"

@@ -81,7 +81,23 @@ class Mounted:
 
 def mounted(spec: Mapping[str, Any]) -> list[Mounted]:
     """In the order of the spec, door first."""
-    return [*([] if is_gateway_mode(spec) else _mounted_at_the_door(spec)), *_mounted_by_user(spec)]
+    return [
+        *(_mounted_for_envoy(spec) if has_envoy(spec) else []),
+        *_mounted_by_listener(spec),
+        *_mounted_by_user(spec),
+    ]
+
+
+def _mounted_by_listener(spec: Mapping[str, Any]) -> Iterator[Mounted]:
+    if certificate := listener.tls_secret(spec):
+        yield Mounted("spec.gateway.tls.secretName", "Secret", certificate)
+
+
+def _mounted_for_envoy(spec: Mapping[str, Any]) -> Iterator[Mounted]:
+    yield from _mounted_at_the_door(spec)
+    for tls in backend_tls.by_endpoint(spec).values():
+        for where, each in tls.named:
+            yield Mounted(where, each.kind, each.name)
 
 
 def _mounted_at_the_door(spec: Mapping[str, Any]) -> Iterator[Mounted]:

