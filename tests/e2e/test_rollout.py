@@ -110,3 +110,37 @@ def test_a_restart_by_hand_and_what_reloaders_add_stay(
     assert live["metadata"]["annotations"]["example.com/reload"] == "true"
     assert live["spec"]["template"]["metadata"]["annotations"][restarted] == moment
     assert added in live["spec"]["template"]["spec"]["containers"][0]["env"]
+
+
+def test_envoy_and_a_router_that_serves_alone_take_turns_and_leave_nothing_behind(
+    operator: Operator, router: SemanticRouter
+) -> None:
+    router.create_service()
+    router.spec["image"] = {"tag": "latest"}
+    router.apply()
+    router.wait_for("Ready")
+    with_envoy = set(router.objects())
+
+    router.spec["gateway"] = {"mode": "router"}
+    router.apply()
+    router.wait_for("Ready")
+    name = router.name
+    gone = {
+        f"ConfigMap/{name}-config",
+        f"ConfigMap/{name}-envoy-config",
+        f"Service/{name}-headless",
+    }
+    eventually(
+        lambda: set(router.objects()) == with_envoy - gone | {f"ConfigMap/{name}-alone-config"},
+        60,
+        "what Envoy had to go",
+    )
+    assert [one["name"] for one in template(router)["spec"]["containers"]] == ["semantic-router"]
+    assert router.get()["status"]["gatewayMode"] == "router"
+
+    router.spec["gateway"] = {"mode": "envoy"}
+    router.apply()
+    router.wait_for("Ready")
+    eventually(
+        lambda: set(router.objects()) == with_envoy, 60, "Envoy to be back, and nothing else"
+    )

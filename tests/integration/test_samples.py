@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    has_envoy,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane, Kubectl
 from e2e.semantic_router import SemanticRouter
@@ -45,6 +48,7 @@ UNUSUAL: dict[str, tuple[Outcome, Outcome]] = {
     # A hosted model is there whatever the cluster has.
     "every_field": (("BackendsResolved", "SomeBackendsUnresolved"), NO_PROMETHEUS),
     "every_field.every-field-0-3": (ALONE, NO_ROUTES),
+    "every_field.every-field-alone": (ALONE, NO_ROUTES),
     "every_field.every-field-gateway": (NO_GATEWAYS, NO_GATEWAYS),
     "gateway": (NO_GATEWAYS, NO_GATEWAYS),
     "openshift": (ALONE, NO_ROUTES),
@@ -208,7 +212,7 @@ def test_the_router_release_accepts_the_configuration_of_every_sample(
     ] == []
 
 
-@pytest.mark.parametrize("name", [n for n in SAMPLES if "gateway" not in n], ids=short)
+@pytest.mark.parametrize("name", [n for n in SAMPLES if has_envoy(sample(n).spec)], ids=short)
 def test_envoy_accepts_the_bootstrap_of_every_sample(name: str, tmp_path: Path) -> None:
     file, ca = tmp_path / "envoy.yaml", tmp_path / "ca.pem"
     server_side(ca, "issuer.example.com")
