@@ -25,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.gatew
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_OPENSHIFT,
     Endpoint,
     Facts,
     backends,
@@ -53,6 +54,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     PLURAL,
     Manifest,
     models_claim_name,
+    service_ca_config_map_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
@@ -63,6 +65,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
 _CLAIM = resources.named("v1", "PersistentVolumeClaim")
+_CONFIG_MAP = resources.named("v1", "ConfigMap")
 _DEPLOYMENT = resources.named("apps/v1", "Deployment")
 _AUTOSCALER = resources.named("autoscaling/v2", "HorizontalPodAutoscaler")
 _BUDGET = resources.named("policy/v1", "PodDisruptionBudget")
@@ -156,6 +159,11 @@ def read(
         in_gateway_mode = gateway_mode.is_gateway_mode(router.spec)
         gateway = pool.submit(_read_gateway, reads, router) if in_gateway_mode else None
         own.list_optional(discovery.capabilities(groups.result()))
+        made = service_ca_config_map_name(router.name)
+        is_openshift = discovery.platform_of(groups.result()) == PLATFORM_OPENSHIFT
+        by_platform = [
+            item for item in (own.of(_CONFIG_MAP) if is_openshift else []) if _is_named(item, made)
+        ]
         wants_claim = wants.claim(router.spec)
         claim_exists = wants_claim and _has_claim(router, own.of(_CLAIM))
         # Which class a volume is to have was settled when its claim was made.
@@ -177,9 +185,12 @@ def read(
                 field for field, found in named.items() if found.result() == Sighting()
             ],
             authorities={
-                name: _first(found.result())
-                for name, found in authorities.items()
-                if not found.result().denied
+                **{item["metadata"]["name"]: item for item in by_platform},
+                **{
+                    name: _first(found.result())
+                    for name, found in authorities.items()
+                    if not found.result().denied
+                },
             },
         )
         others = [deployment, autoscalers, *([budgets] if budgets else [])]

@@ -116,22 +116,14 @@ def _file(mounted: Mounted) -> str:
 
 
 def _secret(mounted: Mounted) -> dict[str, Any]:
-    # A kubelet replaces all files of a directory at once, by a link in it.
-    watched = {"watched_directory": {"path": mounted.directory}}
-    files = {name for name, _ in mounted.keys}
-    if CA_FILE in files:
-        content = {
-            "validation_context": {
-                "trusted_ca": {"filename": mounted.file(CA_FILE)},
-                **watched,
-            },
-        }
+    """Envoy watches the directory of its files, which a kubelet replaces by a link in it."""
+    if CA_FILE in dict(mounted.keys):
+        content = {"validation_context": {"trusted_ca": {"filename": mounted.file(CA_FILE)}}}
     else:
         content = {
             "tls_certificate": {
                 "certificate_chain": {"filename": mounted.file(CERTIFICATE_FILE)},
                 "private_key": {"filename": mounted.file(KEY_FILE)},
-                **watched,
             },
         }
     return {"@type": f"{_KINDS}.Secret", "name": mounted.volume, **content}

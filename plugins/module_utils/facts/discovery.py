@@ -96,7 +96,7 @@ class Reading:
     autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
     missing_secrets: fields that name a Secret which is not there, as far as one may look.
-    authorities: ConfigMaps with CAs of backends, as far as they may be read.
+    authorities: ConfigMaps with CAs of backends, as far as they may be read and are there.
     """
 
     groups: list[Manifest]

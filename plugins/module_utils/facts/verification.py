@@ -72,7 +72,8 @@ def service_ca(router: Router, facts: Facts) -> Mounted | None:
 def problems(
     router: Router, facts: Facts, authorities: Mapping[str, Manifest | None]
 ) -> Iterator[Problem]:
-    """authorities: the ConfigMaps that backend.tls names, as far as they could be read."""
+    """authorities: the ConfigMaps with CAs, as far as they could be read. OpenShift's is among them
+    once it was made."""
     found = by_endpoint(router, facts)
     listed = len(router.spec.get("vllmEndpoints") or [])
     for index, endpoint in enumerate(facts.endpoints[:listed]):
@@ -85,7 +86,9 @@ def problems(
         if verification.is_skipped:
             yield _skipped(f"{field}.insecureSkipVerify", endpoint)
         ca = verification.ca
-        if ca and ca.kind == "ConfigMap" and ca.name in authorities:
+        if ca and ca == _service_ca(router):
+            yield from _unfilled(field, ca, authorities)
+        elif ca and ca.kind == "ConfigMap" and ca.name in authorities:
             yield from _authority_problems(f"{field}.caRef", ca, authorities[ca.name])
 
 
@@ -107,7 +110,9 @@ def _verification(
 
 
 def _is_inside(endpoint: Endpoint) -> bool:
-    """Its name is one of the cluster's, for which no public authority signs."""
+    """It is a Service by a name of the cluster, for which no public authority signs."""
+    if endpoint.is_outside:
+        return False
     return not endpoint.server_name or service_at(endpoint.server_name) is not None
 
 
@@ -134,6 +139,17 @@ def _skipped(field: str, endpoint: Endpoint) -> Problem:
         remedy="Name its CA in tls.caRef instead",
         blocking=False,
     )
+
+
+def _unfilled(
+    field: str, ca: Mounted, authorities: Mapping[str, Manifest | None]
+) -> Iterator[Problem]:
+    live = authorities.get(ca.name)
+    if live is None or ca.keys[0][1] in (live.get("data") or {}):
+        return
+    found = f'OpenShift has not written its service CA into ConfigMap "{ca.name}" yet, {_WAITING}'
+    remedy = "See clusteroperator service-ca, or name the CA in tls.caRef"
+    yield Problem("AuthorityNotFound", field, found, remedy, retry=True, blocking=False)
 
 
 def _authority_problems(field: str, ca: Mounted, live: Manifest | None) -> Iterator[Problem]:

@@ -24,6 +24,8 @@ INSIDE = Endpoint("e", "m", 1, "vllm", "models", 8443, "https", ready=True)
 OUTSIDE = Endpoint("e", "m", 1, "", "", 443, "https", ready=True, server_name="api.example.com")
 ALIAS = replace(INSIDE, server_name="api.example.com")
 ALIAS_INSIDE = replace(INSIDE, server_name="gateway.knative.svc.cluster.local")
+# What a URL leads to is verified by public authorities, whatever its name looks like.
+URL_INSIDE = replace(OUTSIDE, server_name="vllm.models.svc")
 FIELD = "spec.vllmEndpoints[0].backend.tls"
 
 
@@ -51,7 +53,7 @@ def told(
 
 
 @pytest.mark.parametrize("platform", [PLATFORM_KUBERNETES, PLATFORM_OPENSHIFT])
-@pytest.mark.parametrize("endpoint", [OUTSIDE, ALIAS])
+@pytest.mark.parametrize("endpoint", [OUTSIDE, ALIAS, URL_INSIDE])
 def test_outside_of_the_cluster_public_authorities_verify(
     endpoint: Endpoint, platform: str
 ) -> None:
@@ -168,6 +170,18 @@ def test_a_ca_that_is_not_there_is_told_with_its_field(
 )
 def test_a_ca_that_is_there_is_no_problem(live: dict[str, Any]) -> None:
     assert told({"caRef": {"name": "ca"}}, authorities={"ca": live}) == []
+
+
+def test_a_service_ca_that_openshift_does_not_write_is_told() -> None:
+    name = "my-router-service-ca"
+    platform = {"platform": PLATFORM_OPENSHIFT}
+    (problem,) = told(None, authorities={name: {"metadata": {}}}, **platform)
+    assert (problem.reason, problem.field) == ("AuthorityNotFound", FIELD)
+    assert "tls.caRef" in problem.remedy
+    assert not problem.blocking
+    # Before it is made, and when it is filled.
+    assert told(None, **platform) == []
+    assert told(None, authorities={name: {"data": {"service-ca.crt": "x"}}}, **platform) == []
 
 
 def test_nobody_looks_into_a_secret_for_a_ca() -> None:
