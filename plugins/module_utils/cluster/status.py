@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    active_config,
     ownership,
     resources,
 )
@@ -41,6 +42,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
     Manifest,
+    config_map_name,
     selector,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -102,7 +104,16 @@ def report(
     code: digest of this collection; without it, no later run can end early.
     """
     router = found.router
-    situation = replace(found, workload=read_workload(client, router, found.facts, known))
+    workload = read_workload(client, router, found.facts, known)
+    config_map = _Own(client, router, known).get("v1", "ConfigMap", config_map_name(router.name))
+    convergence = active_config.look(
+        client,
+        router,
+        workload.deployment,
+        config_map,
+        is_blind=found.is_blind,
+    )
+    situation = replace(found, workload=workload, convergence=convergence)
     # The stock engine's DependentPredicate ignores an update of values in the status.
     is_told_of_status = not client.is_ansible_operators
     period = requeue_after.period(situation, is_told_of_status)
@@ -142,6 +153,7 @@ def _has_settled(situation: Situation, known: list[Manifest], period: str) -> bo
         situation.may_write
         and period == requeue_after.by_itself(situation.router)
         and situation.is_rolled_out
+        and (situation.convergence is None or situation.convergence.is_settled)
         and (not claim or claim in claims)
     )
 

@@ -20,6 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     METADATA,
     METADATA_MODEL,
     looper_virtual_host,
+    told_virtual_host,
     virtual_host,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -69,7 +70,33 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
         # The router's word for asking models itself. What it says of these requests in headers is
         # what no client may say, so they have a way in that no client can reach.
         _listener({"address": "127.0.0.1"}, ports.looper, looper),
+        # The router's API stays on 127.0.0.1; the operator asks for the hash of what is active.
+        _listener(_any_address(router.spec["service"]), ports.told, _told()),
     ]
+
+
+def _told() -> dict[str, Any]:
+    """One path, read only: it answers with hashes and with nothing that was hashed."""
+    return {
+        "@type": HTTP_CONNECTION_MANAGER,
+        "stat_prefix": "told",
+        "codec_type": "HTTP1",
+        "normalize_path": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "stream_idle_timeout": "5s",
+        "request_headers_timeout": "5s",
+        "route_config": {"name": "told", "virtual_hosts": [told_virtual_host()]},
+        "http_filters": [_router_filter()],
+    }
+
+
+def _router_filter() -> dict[str, Any]:
+    return {
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+        },
+    }
 
 
 def _any_address(service: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,12 +149,7 @@ def _http_connection_manager(
             *first,
             _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                },
-            },
+            _router_filter(),
         ],
         "local_reply_config": local_reply_config(),
         "access_log": [_access_log(router)],

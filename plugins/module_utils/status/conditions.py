@@ -18,6 +18,10 @@
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
+- **Converged** is the word of the routers themselves, one by one: False while one of them says that
+  it goes by another configuration than what was last written, or pods are being replaced, True when
+  all ready ones go by it, Unknown when they cannot be asked or do not say. Only False holds up
+  Ready.
 - **Reconciling** and **Stalled** are for kstatus (Flux), which reads no other one but Ready: the
   router is on its way to this generation, or will not get there unless somebody helps. They are
   there only while they are True, and the two never together.
@@ -53,7 +57,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     joined,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
+    convergence,
+    live_workload,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admission import (
     admission_of,
 )
@@ -76,6 +83,7 @@ DEGRADED = "Degraded"
 BACKENDS_RESOLVED = "BackendsResolved"
 CONFIG_VALID = "ConfigValid"
 ROUTE_READY = "RouteReady"
+CONVERGED = "Converged"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 PAUSED = "Paused"
@@ -88,6 +96,7 @@ CONDITION_TYPES = (
     BACKENDS_RESOLVED,
     CONFIG_VALID,
     ROUTE_READY,
+    CONVERGED,
     RECONCILING,
     STALLED,
     PAUSED,
@@ -108,6 +117,7 @@ _GOOD = {
     BACKENDS_RESOLVED: TRUE,
     CONFIG_VALID: TRUE,
     ROUTE_READY: TRUE,
+    CONVERGED: TRUE,
     RECONCILING: FALSE,
     STALLED: FALSE,
     PAUSED: FALSE,
@@ -116,6 +126,9 @@ _GOOD = {
 
 # What a condition that is as one hopes has to say all the same.
 WARNINGS = ("PlainTextCredential", "InvalidAnnotation", "PartlyInEffect", "FieldsIgnored")
+
+# That nobody can tell is no sign of trouble.
+_NOBODYS_FAULT = (convergence.OUTSIDE, convergence.NOT_TOLD)
 
 _NO_MISTAKES = (
     "FeatureNotAvailable",
@@ -149,6 +162,7 @@ def build(
         _backends_resolved(situation),
         _config_valid(situation),
         *_route_ready(situation),
+        *_converged(situation),
         *_on_its_way(situation),
         *_paused(situation),
         *_planned(situation, built),
@@ -160,6 +174,8 @@ def build(
 
 def is_good(condition: Mapping[str, Any]) -> bool:
     """The condition has the value one hopes for."""
+    if condition["type"] == CONVERGED and condition["reason"] in _NOBODYS_FAULT:
+        return True
     hoped_for = _GOOD[str(condition["type"])] == str(condition["status"])
     return hoped_for and condition["reason"] not in WARNINGS
 
@@ -181,6 +197,8 @@ def _ready(situation: Situation) -> Condition:
         return condition(READY, FALSE, situation.troubles[0].reason, _said(situation.troubles))
     if not situation.is_rolled_out:
         return condition(READY, FALSE, "RolloutInProgress", live_workload.rollout(deployment))
+    if situation.is_overtaken:
+        return {**_converged(situation)[0], "type": READY}
     if facts.endpoints and len(facts.unresolved) == len(facts.endpoints):
         return condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
     if not facts.endpoints and situation.without_route:
@@ -227,6 +245,8 @@ def _on_its_way(situation: Situation) -> list[Condition]:
     if situation.blocking:
         why = situation.blocking
         return [condition(RECONCILING, TRUE, why[0].reason, joined(why))]
+    if situation.is_overtaken:
+        return [{**_progressing(situation), "type": RECONCILING}]
     if situation.is_rolled_out:
         return []
     failing = [trouble for trouble in situation.troubles if trouble.failing]
@@ -299,6 +319,8 @@ def _scaled(situation: Situation, deployment: Manifest) -> str:
 
 def _progressing(situation: Situation) -> Condition:
     deployment = situation.workload.deployment
+    if situation.is_overtaken:
+        return {**_converged(situation)[0], "type": PROGRESSING, "status": TRUE}
     if deployment is not None and situation.is_rolled_out:
         return condition(PROGRESSING, FALSE, "RolloutComplete", live_workload.rollout(deployment))
     failing = [trouble for trouble in situation.troubles if trouble.failing]
@@ -396,6 +418,13 @@ def _route_ready(situation: Situation) -> list[Condition]:
         return []
     value = TRUE if admission.ready else FALSE
     return [condition(ROUTE_READY, value, admission.reason, admission.message)]
+
+
+def _converged(situation: Situation) -> list[Condition]:
+    """[] when there is no pod that could be asked."""
+    if situation.convergence is None:
+        return []
+    return [condition(CONVERGED, *convergence.verdict(situation.convergence))]
 
 
 def condition(name: str, value: str, reason: str, message: str = "") -> Condition:
