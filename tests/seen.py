@@ -9,6 +9,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import router_status
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.convergence import (
+    Convergence,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
@@ -107,8 +110,9 @@ def status(
     workload: Workload = ROLLED_OUT,
     previous: dict[str, Any] | None = None,
     owner: Router | None = None,
+    convergence: Convergence | None = None,
 ) -> dict[str, Any]:
-    situation = Situation(owner or router(), facts, problems or [], workload)
+    situation = Situation(owner or router(), facts, problems or [], workload, convergence)
     return router_status.build(situation, NOW, previous or {})
 
 

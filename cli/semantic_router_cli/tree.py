@@ -22,6 +22,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
     router_status,
     transitions,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.convergence import (
+    NOT_ACTIVE,
+    UNREACHABLE,
+    short,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
@@ -234,8 +239,17 @@ def _is_good(condition: Mapping[str, Any]) -> bool:
     return conditions.is_good(condition) if known else condition.get("status") != "False"
 
 
+_WAITING = (
+    "RolloutInProgress",
+    "DeploymentMissing",
+    "VolumePending",
+    NOT_ACTIVE,
+    UNREACHABLE,
+)
+
+
 def _condition(condition: Mapping[str, Any]) -> Node:
-    waiting = condition.get("reason") in ("RolloutInProgress", "DeploymentMissing", "VolumePending")
+    waiting = condition.get("reason") in _WAITING
     waiting = waiting or condition.get("type") == conditions.PROGRESSING
     # In effect all the same, or asked for.
     remark = condition["type"] == conditions.CONFIG_VALID and condition["status"] == "True"
@@ -371,6 +385,7 @@ def _pod(view: View, pod: Manifest, now: datetime) -> Node:
         f"{ready}/{len(pod['spec']['containers'])} containers ready",
         f"{restarts} restarts" if restarts else "",
         "simulated" if view.is_simulated(pod) else "",
+        _config_of(view.router, name),
         age(pod, now),
     ]
     troubles = live_workload.pod_troubles([pod])
@@ -390,6 +405,16 @@ def _pod(view: View, pod: Manifest, now: datetime) -> Node:
         " ".join(dict.fromkeys(trouble.message for trouble in troubles)),
         children=tuple(children),
     )
+
+
+def _config_of(router: Router, pod: str) -> str:
+    """What it goes by, as the operator was last told."""
+    found = router.status.get("activeConfig") or {}
+    told = {item["name"]: item.get("hash") for item in found.get("pods") or []}.get(pod)
+    if not told:
+        return ""
+    wanted = "" if told == found["desired"] else f", not {short(found['desired'])}"
+    return f"config {short(told)}{wanted}"
 
 
 def _backends(view: View) -> Node:

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.active_config import (
+    let_in,
+    operator_namespace,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import (
     ApiError,
     Client,
@@ -106,7 +110,11 @@ def discover(
         reading, own = read(reads, router, secret_versions)
     except ApiError as error:
         return _failed(error)
-    facts = discovery.facts(router, reading, platform)
+    facts = replace(
+        discovery.facts(router, reading, platform),
+        # Who runs this on a laptop shall not close what the operator has opened for itself.
+        operator_namespace=operator_namespace() or let_in(own or []),
+    )
     problems = discovery.problems(router, reading, platform)
     return Discovery(facts, problems, discovery.messages(facts), own)
 

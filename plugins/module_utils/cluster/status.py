@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
+    active_config,
     ownership,
     resources,
 )
@@ -43,6 +44,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
     Manifest,
+    config_map_name,
     selector,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -106,7 +108,17 @@ def report(
     router = found.router
     workload = read_workload(client, router, found.facts, known)
     since = _seconds_before(now, live_workload.START_SECONDS)
-    situation = replace(found, workload=replace(workload, start_since=since))
+    name = config_map_name(router.name, gateway_mode.serves_alone(router.spec))
+    config_map = _Own(client, router, known).get("v1", "ConfigMap", name)
+    convergence = active_config.look(
+        client,
+        router,
+        workload.deployment,
+        config_map,
+        is_blind=found.is_blind,
+    )
+    workload = replace(workload, start_since=since)
+    situation = replace(found, workload=workload, convergence=convergence)
     # The stock engine's DependentPredicate ignores an update of values in the status.
     is_told_of_status = not client.is_ansible_operators
     period = requeue_after.period(situation, is_told_of_status)
@@ -151,6 +163,7 @@ def _has_settled(situation: Situation, known: list[Manifest], period: str) -> bo
         situation.may_write
         and period == requeue_after.by_itself(situation.router)
         and situation.is_rolled_out
+        and (situation.convergence is None or situation.convergence.is_settled)
         and (not claim or claim in claims)
     )
 

@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     METADATA,
     METADATA_MODEL,
     looper_virtual_host,
+    told_virtual_host,
     virtual_host,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -76,6 +77,8 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
         # what no client may say, so they have a way in that no client can reach.
         _listener({"address": "127.0.0.1"}, ports.looper, looper),
         *_key_sets(router),
+        # The router's API stays on 127.0.0.1; the operator asks for the hash of what is active.
+        _listener(_every(any_address(router.spec)), ports.told, _told()),
     ]
 
 
@@ -100,6 +103,21 @@ def _key_sets(router: Router) -> list[Listener]:
         "http_filters": [_router_filter()],
     }
     return [_listener_at(auth.KEY_SETS_PIPE, manager)]
+
+
+def _told() -> dict[str, Any]:
+    """One path, read only: it answers with hashes and with nothing that was hashed."""
+    return {
+        "@type": HTTP_CONNECTION_MANAGER,
+        "stat_prefix": "told",
+        "codec_type": "HTTP1",
+        "normalize_path": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "stream_idle_timeout": "5s",
+        "request_headers_timeout": "5s",
+        "route_config": {"name": "told", "virtual_hosts": [told_virtual_host()]},
+        "http_filters": [_router_filter()],
+    }
 
 
 def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Listener:

@@ -103,6 +103,9 @@ ALLOWED_API_SUBTREES = (
     "/api/v1/similarity",
 )
 
+# What the operator, and nobody else, has a way to.
+ACTIVE_CONFIG_PATH = "/config/hash"
+
 OPENAI_PREFIX = "/v1/"
 # Of OpenAI's API, and of vLLM's beside it, what the router answers with 404: it has no opinion.
 NAMED_MODEL_PATHS = ("/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/score")
@@ -150,6 +153,24 @@ def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         "request_headers_to_add": [model],
         # A router 0.3 leaves them to the models.
         "request_headers_to_remove": [*_LOOPER_HEADERS],
+    }
+
+
+def told_virtual_host() -> dict[str, Any]:
+    """The way of the operator to the hash of the active configuration, and no other."""
+    return {
+        "name": "told",
+        "domains": ["*"],
+        "routes": [
+            {
+                "name": "active configuration",
+                "match": {
+                    "path": ACTIVE_CONFIG_PATH,
+                    "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
+                },
+                "route": {"cluster": ROUTER_API, "timeout": "2s"},
+            }
+        ],
     }
 
 

@@ -107,6 +107,7 @@ class Facts:
     foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
     foreign_autoscalers: HorizontalPodAutoscalers of others that set the number of the pods.
     rollout: of ConfigMaps, Secrets and the live pod template.
+    operator_namespace: where the operator runs as a pod; "" where it does not, as far as is known.
     """
 
     platform: str = PLATFORM_KUBERNETES
@@ -118,6 +119,7 @@ class Facts:
     foreign_budgets: list[str] = field(default_factory=list)
     foreign_autoscalers: list[str] = field(default_factory=list)
     rollout: Rollout = field(default_factory=Rollout)
+    operator_namespace: str = ""
 
     @property
     def is_openshift(self) -> bool:

@@ -25,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     LABEL_NAMESPACE,
+    OPERATOR_POD_LABELS,
     Manifest,
     metadata,
     selector,
@@ -71,6 +72,12 @@ def _ingress(router: Router, facts: Facts) -> list[Rule]:
         rules.append(_from([_gateway(router, facts)], ports.grpc))
     if router.spec["service"]["metrics"]["enabled"]:
         rules.append(_from(compact(wanted.get("metricsFrom") or []), ports.metrics))
+    if facts.operator_namespace:
+        operator = {
+            **_namespace(facts.operator_namespace),
+            "podSelector": {"matchLabels": OPERATOR_POD_LABELS},
+        }
+        rules.append(_from([operator], ports.told))
     return rules
 
 

@@ -23,6 +23,9 @@ LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
+# The operator's own, in config/manager/manager.yaml.
+OPERATOR_POD_LABELS = {"control-plane": "controller-manager"}
+
 # Kubernetes gives it to every namespace.
 LABEL_NAMESPACE = "kubernetes.io/metadata.name"
 

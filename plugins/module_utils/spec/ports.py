@@ -14,6 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 
 FIRST_API_PORT = 8081
 FIRST_ADMIN_PORT = 19000
+FIRST_TOLD_PORT = 8181
 # Where the router looks for an Envoy when nobody tells it.
 FIRST_LOOPER_PORT = 8899
 
@@ -30,6 +31,8 @@ class PodPorts:
     admin: Envoy's admin interface, on 127.0.0.1 only.
     looper: Envoy's second way in, on 127.0.0.1 only: for the router, when one of its algorithms
         asks several models.
+    told: where the operator asks which configuration is active: Envoy's, for that one path; the
+        router's API in gateway mode.
     """
 
     listener: int
@@ -38,6 +41,7 @@ class PodPorts:
     metrics: int
     admin: int
     looper: int
+    told: int
 
 
 def pod_ports(spec: Mapping[str, Any]) -> PodPorts:
@@ -54,8 +58,15 @@ def pod_ports(spec: Mapping[str, Any]) -> PodPorts:
     api = listener if is_gateway_mode(spec) else _first_free(FIRST_API_PORT, taken)
     admin = _first_free(FIRST_ADMIN_PORT, {*taken, api})
     looper = _first_free(FIRST_LOOPER_PORT, {*taken, api, admin})
+    taken |= {api, admin, looper}
     return PodPorts(
-        listener=listener, api=api, grpc=grpc, metrics=metrics, admin=admin, looper=looper
+        listener=listener,
+        api=api,
+        grpc=grpc,
+        metrics=metrics,
+        admin=admin,
+        looper=looper,
+        told=api if is_gateway_mode(spec) else _first_free(FIRST_TOLD_PORT, taken),
     )
 
 

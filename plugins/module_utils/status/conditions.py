@@ -21,6 +21,10 @@
   are served.
 - **RouterServesAlone** is there only where the router is asked to serve clients itself, and says
   what Envoy would have done. Nothing else cares: it is what was asked for.
+- **Converged** is the word of the routers themselves, one by one: False while one of them says that
+  it goes by another configuration than what was last written, or pods are being replaced, True when
+  all ready ones go by it, Unknown when they cannot be asked or do not say. Only False holds up
+  Ready.
 - **Reconciling** and **Stalled** are for kstatus (Flux), which reads no other one but Ready: the
   router is on its way to this generation, or will not get there unless somebody helps. They are
   there only while they are True, and the two never together.
@@ -56,7 +60,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     joined,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
+    convergence,
+    live_workload,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admission import (
     admission_of,
 )
@@ -80,6 +87,7 @@ BACKENDS_RESOLVED = "BackendsResolved"
 CONFIG_VALID = "ConfigValid"
 ROUTE_READY = "RouteReady"
 ROUTER_SERVES_ALONE = "RouterServesAlone"
+CONVERGED = "Converged"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 PAUSED = "Paused"
@@ -93,6 +101,7 @@ CONDITION_TYPES = (
     CONFIG_VALID,
     ROUTE_READY,
     ROUTER_SERVES_ALONE,
+    CONVERGED,
     RECONCILING,
     STALLED,
     PAUSED,
@@ -114,6 +123,7 @@ _GOOD = {
     CONFIG_VALID: TRUE,
     ROUTE_READY: TRUE,
     ROUTER_SERVES_ALONE: TRUE,
+    CONVERGED: TRUE,
     RECONCILING: FALSE,
     STALLED: FALSE,
     PAUSED: FALSE,
@@ -128,6 +138,9 @@ WARNINGS = (
     "PartlyInEffect",
     "FieldsIgnored",
 )
+
+# That nobody can tell is no sign of trouble.
+_NOBODYS_FAULT = (convergence.OUTSIDE, convergence.NOT_TOLD)
 
 _NO_MISTAKES = (
     "FeatureNotAvailable",
@@ -172,6 +185,7 @@ def build(
         _config_valid(situation),
         *_route_ready(situation),
         *_router_serves_alone(situation),
+        *_converged(situation),
         *_on_its_way(situation),
         *_paused(situation),
         *_planned(situation, built),
@@ -183,6 +197,8 @@ def build(
 
 def is_good(condition: Mapping[str, Any]) -> bool:
     """The condition has the value one hopes for."""
+    if condition["type"] == CONVERGED and condition["reason"] in _NOBODYS_FAULT:
+        return True
     hoped_for = _GOOD[str(condition["type"])] == str(condition["status"])
     return hoped_for and condition["reason"] not in WARNINGS
 
@@ -204,6 +220,8 @@ def _ready(situation: Situation) -> Condition:
         return condition(READY, FALSE, situation.troubles[0].reason, _said(situation.troubles))
     if not situation.is_rolled_out:
         return condition(READY, FALSE, "RolloutInProgress", live_workload.rollout(deployment))
+    if situation.is_overtaken:
+        return {**_converged(situation)[0], "type": READY}
     if facts.endpoints and len(facts.unresolved) == len(facts.endpoints):
         return condition(READY, FALSE, "NoBackendsResolved", _explained(facts))
     if not facts.endpoints and situation.without_route:
@@ -250,6 +268,8 @@ def _on_its_way(situation: Situation) -> list[Condition]:
     if situation.blocking:
         why = situation.blocking
         return [condition(RECONCILING, TRUE, why[0].reason, joined(why))]
+    if situation.is_overtaken:
+        return [{**_progressing(situation), "type": RECONCILING}]
     if situation.is_rolled_out:
         return []
     failing = [trouble for trouble in situation.troubles if trouble.failing]
@@ -322,6 +342,8 @@ def _scaled(situation: Situation, deployment: Manifest) -> str:
 
 def _progressing(situation: Situation) -> Condition:
     deployment = situation.workload.deployment
+    if situation.is_overtaken:
+        return {**_converged(situation)[0], "type": PROGRESSING, "status": TRUE}
     if deployment is not None and situation.is_rolled_out:
         return condition(PROGRESSING, FALSE, "RolloutComplete", live_workload.rollout(deployment))
     failing = [trouble for trouble in situation.troubles if trouble.failing]
@@ -426,6 +448,13 @@ def _route_ready(situation: Situation) -> list[Condition]:
         return []
     value = TRUE if admission.ready else FALSE
     return [condition(ROUTE_READY, value, admission.reason, admission.message)]
+
+
+def _converged(situation: Situation) -> list[Condition]:
+    """[] when there is no pod that could be asked."""
+    if situation.convergence is None:
+        return []
+    return [condition(CONVERGED, *convergence.verdict(situation.convergence))]
 
 
 def condition(name: str, value: str, reason: str, message: str = "") -> Condition:

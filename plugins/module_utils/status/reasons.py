@@ -17,6 +17,7 @@ REASONS = {
     "AsExpected": "Nothing is wrong.",
     "MinimumReplicasAvailable": "Enough pods answer.",
     "RolloutComplete": "Every pod runs the current configuration.",
+    "ConfigActive": "Every router goes by the configuration that was written.",
     "ScaledToZero": "spec.replicas is 0: no pod runs, as asked.",
     "AllBackendsResolved": "Every entry of spec.vllmEndpoints is resolved.",
     "BackendsInConfig": "spec.config.providers names the backends, to which routes of yours lead.",
@@ -41,6 +42,11 @@ REASONS = {
     "MinimumReplicasUnavailable": "Fewer pods answer than the Deployment needs.",
     "Unschedulable": "No node takes a pod.",
     "PodNotStarted": "A node has a pod, and has not started it yet.",
+    # what the routers say of their configuration
+    "ConfigNotActive": "A router goes by another configuration than what was written.",
+    "ActiveConfigNotTold": "A router does not say which configuration it goes by.",
+    "PodsUnreachable": "The operator cannot ask a pod which configuration it goes by.",
+    "OperatorOutsideCluster": "Only an operator in the cluster can ask the pods for it.",
     # pods
     "ImagePullBackOff": "An image cannot be pulled.",
     "CrashLoopBackOff": "A container ends again and again.",

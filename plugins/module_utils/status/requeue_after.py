@@ -78,6 +78,8 @@ def reads_suffice(situation: Situation) -> bool:
         # A claim of the user's is read and not watched.
         and workload.claim_name in ("", models_claim_name(router.name))
         and ANNOTATION not in router.annotations
+        # Nobody is told when a pod's port comes into reach.
+        and (situation.convergence is None or situation.convergence.is_settled)
         and _of_own_objects(situation, is_told_of_status=True) == SETTLED
     )
 
@@ -87,6 +89,8 @@ def _of_own_objects(situation: Situation, is_told_of_status: bool) -> str:
     # What nobody is going to write, nobody needs to wait for.
     is_expected = situation.may_write or workload.deployment is not None
     if is_expected and not situation.blocking and not situation.is_rolled_out:
+        return PROGRESSING
+    if situation.is_overtaken:
         return PROGRESSING
     is_judged = facts.is_openshift or workload.gateway
     admission = admission_of(situation) if is_judged else None

@@ -11,7 +11,8 @@ Paused          somebody asked that nothing be written, see spec/writing.py
 Degraded        a blocking problem: the spec is not in effect, the last good objects stay
 Pending         no Deployment yet, or no pod available because the volume claim is not bound
 Degraded        pods cannot be made or started, the rollout ran out of time, a claim is lost
-Progressing     the Deployment is not yet what was asked for
+Progressing     the Deployment is not yet what was asked for, or a pod says that it goes by another
+                configuration
 Degraded        all pods run, but a backend is unresolved, a model has no route, something asked for
                 was left out, or a Route or HTTPRoute is refused
 Progressing     all pods run, but the Route or HTTPRoute is not admitted yet
@@ -38,6 +39,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
+    convergence,
     live_workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.admission import (
@@ -80,6 +82,7 @@ def build(
         **_written(situation, previous),
         **_dry_run(situation, previous, plan),
         "gatewayMode": gateway_mode.mode(situation.router.spec),
+        **_active_config(situation),
         **_openshift_features(situation, previous),
         "endpoints": _endpoints(situation, previous),
     }
@@ -97,7 +100,7 @@ def phase(situation: Situation) -> str:
         return PHASE_PENDING
     if any(trouble.failing for trouble in situation.troubles):
         return PHASE_DEGRADED
-    if not situation.is_rolled_out:
+    if not situation.is_rolled_out or situation.is_overtaken:
         return PHASE_PROGRESSING
     admission = admission_of(situation)
     is_refused = admission is not None and admission.failing
@@ -132,6 +135,11 @@ def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any
         "appliedGeneration": router.generation,
         "config": {name: value for name, value in config.items() if value},
     }
+
+
+def _active_config(situation: Situation) -> dict[str, Any]:
+    found = situation.convergence
+    return {"activeConfig": convergence.as_status(found)} if found else {}
 
 
 def _dry_run(

@@ -12,6 +12,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import m
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.convergence import (
+    Convergence,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Trouble,
     Workload,
@@ -25,12 +28,14 @@ class Situation:
     facts: of discovery; empty, and saying nothing, when is_blind.
     problems: of all steps of the run, in their order.
     workload: the live objects; none while nobody has looked.
+    convergence: what the pods say of their configuration; None when there is nothing to say.
     """
 
     router: Router
     facts: Facts
     problems: list[Problem] = field(default_factory=list)
     workload: Workload = field(default_factory=Workload)
+    convergence: Convergence | None = None
 
     @property
     def is_blind(self) -> bool:
@@ -61,3 +66,8 @@ class Situation:
     def is_rolled_out(self) -> bool:
         """Every wanted pod runs what was last written."""
         return live_workload.is_rolled_out(self.workload.deployment)
+
+    @property
+    def is_overtaken(self) -> bool:
+        """A router is known to go by another configuration than what was last written."""
+        return self.convergence is not None and bool(self.convergence.differing)

@@ -10,6 +10,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.condit
     AVAILABLE,
     BACKENDS_RESOLVED,
     CONFIG_VALID,
+    CONVERGED,
     DEGRADED,
     DRY_RUN,
     FALSE,
@@ -32,6 +33,7 @@ _MOST_SPECIFIC_FIRST = (
     ROUTE_READY,
     AVAILABLE,
     PROGRESSING,
+    CONVERGED,
 )
 _TROUBLES = (CONFIG_VALID, BACKENDS_RESOLVED, DEGRADED)
 
@@ -58,7 +60,7 @@ def between(previous: Mapping[str, Any], current: Mapping[str, Any]) -> list[Con
 
 def _is_worth_a_start(now: Condition) -> bool:
     """A new object cannot but be unavailable, progressing and not yet admitted."""
-    if now["type"] in (AVAILABLE, PROGRESSING, ROUTE_READY):
+    if now["type"] in (AVAILABLE, PROGRESSING, ROUTE_READY, CONVERGED):
         return False
     return bool(now["status"] == (TRUE if now["type"] in (READY, DEGRADED) else FALSE))
 

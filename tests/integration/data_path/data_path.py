@@ -96,7 +96,7 @@ def start(
     policy: trafficPolicy of the first endpoint, and so of its model.
     envoy: spec.envoy.
     """
-    listener, grpc, metrics, admin, looper = free_ports(5)
+    listener, grpc, metrics, admin, looper, told = free_ports(6)
     resource = Router(
         {
             "apiVersion": "vllm.ai/v1alpha1",
@@ -124,7 +124,7 @@ def start(
     assert not problems, problems
     rendered = pod_ports(resource.spec)
     config_yaml = router_config.render(resource, facts)
-    moved = {rendered.admin: admin, rendered.looper: looper}
+    moved = {rendered.admin: admin, rendered.looper: looper, rendered.told: told}
     settings = config_yaml["global"]["integrations"]["looper"]
     if "endpoint" in settings:
         settings["endpoint"] = settings["endpoint"].replace(str(rendered.looper), str(looper))
@@ -150,7 +150,7 @@ def start(
         (directory / name).write_text(yaml.safe_dump(elsewhere(content, directories or {})))
     arguments = envoy_container(resource, facts)["args"]
     process = stack.enter_context(running(here, directory, arguments))
-    ports = PodPorts(listener, api.port, grpc, metrics, admin, looper)
+    ports = PodPorts(listener, api.port, grpc, metrics, admin, looper, told)
     return DataPath(listener, router, api, dns, process, ports, resource)
 
 

@@ -48,7 +48,7 @@ def in_this_machine(
 ) -> dict[str, Any]:
     """The rendered bootstrap, changed only in what a pod has for itself and a test does not.
 
-    The pod's own ports on 127.0.0.1 that no field of the CR sets are moved to free ones, Services'
+    The pod's own ports that no field of the CR sets are moved to free ones, Services'
     names are asked from the test's name server, and directories of the container are elsewhere.
     Backends keep their names and ports. Sockets that only a pod's network has get names of their
     own.
@@ -82,7 +82,7 @@ def _move(node: Any, ports: dict[int, int], suffix: str) -> None:
         for item in node:
             _move(item, ports, suffix)
     elif isinstance(node, dict):
-        if node.get("address") == "127.0.0.1":
+        if node.get("address") in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104
             node["port_value"] = ports.get(node["port_value"], node["port_value"])
         if "pipe" in node:
             node["pipe"] = {"path": node["pipe"]["path"] + suffix}

@@ -26,7 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
 from integration.data_path import data_path as around
 from integration.data_path import decisions, wait
-from integration.data_path.client import CHAT, prompt, send
+from integration.data_path.client import CHAT, Client, prompt, send
 from integration.data_path.data_path import endpoint
 from integration.data_path.decisions import BLOCKED, EVERYONE, MATHS, NO_OPINION, UNFINDABLE
 from integration.data_path.envoy_process import free_ports
@@ -553,3 +553,20 @@ def test_a_pod_that_ends_finishes_what_it_has_in_hand_and_sends_clients_elsewher
         mine.envoy.ask("POST", "/quitquitquit")
         assert router.wait(10) == 0
     kept.close()
+
+
+def test_the_operator_is_told_the_hash_and_has_no_other_way_to_the_routers_api(
+    data_path: DataPath,
+) -> None:
+    operator = Client(data_path.ports.told)
+    answer = operator.ask("/config/hash")
+    assert (answer.status, answer.json["path"]) == (200, "/config/hash")
+    for method, path in (
+        ("POST", "/config/hash"),
+        ("GET", "/config/hash/"),
+        ("GET", "/config/router"),
+        ("GET", "/config/hash/../router"),
+        ("GET", "/v1/models"),
+    ):
+        assert operator.ask(path, method=method).status == 404, (method, path)
+    assert data_path.ask("/config/hash", method="GET").status == 404

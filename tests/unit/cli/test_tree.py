@@ -108,6 +108,24 @@ def test_pods_that_are_simulated_are_said_to_be() -> None:
     assert "simulated" not in real.said + link(real, "Pod").said
 
 
+def test_a_pod_that_goes_by_another_configuration_is_told_with_both_hashes() -> None:
+    old, new = "b" * 64, "a" * 64
+    lagging = {
+        "type": "Converged",
+        "status": "False",
+        "reason": "ConfigNotActive",
+        "message": "1 of 1 pod",
+    }
+    found = router(
+        activeConfig={"desired": new, "pods": [{"name": "my-router-x", "hash": old}]},
+        conditions=[lagging],
+    )
+    root = tree(View(found, objects=[deployment()], pods=[pod("ContainerCreating")]), NOW)
+
+    assert f"config {old[:12]}, not {new[:12]}" in link(root, "Pod").said
+    assert link(root, "condition").state is State.WAITING
+
+
 def test_a_lost_backend_names_field_and_remedy() -> None:
     lost = endpoint(ready=False, reason="ServiceNotFound", message="Service a/b does not exist")
     backend = link(tree(View(router(), backends=[Backend(lost, "service")]), NOW), "backend")

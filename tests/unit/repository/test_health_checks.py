@@ -13,6 +13,10 @@ import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.convergence import (
+    Convergence,
+    Told,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
     Workload,
 )
@@ -107,6 +111,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         "Current",
     ),
     "no backend": (seen(status(Facts(endpoints=[LOST]))), "Degraded", "InProgress"),
+    "a router that goes by another configuration": (
+        seen(status(convergence=Convergence("a" * 64, [Told("one", "b" * 64)]))),
+        "Progressing",
+        "InProgress",
+    ),
+    "pods that nobody can ask": (
+        seen(status(convergence=Convergence("a" * 64, unasked="OperatorOutsideCluster"))),
+        "Healthy",
+        "Current",
+    ),
     "a Route that nobody has looked at": (
         seen(status(ON_OPENSHIFT, workload=with_route(), owner=router(**WITH_ROUTES))),
         "Progressing",

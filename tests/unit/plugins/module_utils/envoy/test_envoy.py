@@ -179,6 +179,7 @@ def _routes(rendered: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_envoy_listens_on_ipv6_where_it_is_asked_for(
     service: dict[str, Any], address: dict[str, Any]
 ) -> None:
-    clients, looper = built([], service=service)["static_resources"]["listeners"]
+    clients, looper, told = built([], service=service)["static_resources"]["listeners"]
+    assert told["address"]["socket_address"] == {**address, "port_value": 8181}
     assert clients["address"]["socket_address"] == {**address, "port_value": 8080}
     assert looper["address"]["socket_address"]["address"] == "127.0.0.1"

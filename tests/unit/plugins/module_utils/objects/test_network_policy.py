@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.network_policy import (
     network_policy,
@@ -151,3 +153,35 @@ def test_an_empty_egress_leaves_dns_alone():
 
     assert [rule.get("to") for rule in wanted["egress"]] == [None]
     assert wanted["egress"][0]["ports"]
+
+
+OPERATOR = {
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "operators"}},
+    "podSelector": {"matchLabels": {"control-plane": "controller-manager"}},
+}
+
+
+def test_the_operators_pods_and_no_others_reach_the_port_that_tells_the_active_configuration():
+    facts = Facts(operator_namespace="operators")
+
+    assert open_ports(built(facts))[pod_ports(router().spec).told] == [OPERATOR]
+
+
+def test_behind_a_gateway_the_operator_is_let_in_where_the_router_itself_listens():
+    facts = replace(ENVOY_GATEWAY, operator_namespace="operators")
+    rules = built(facts, gateway=GATEWAY)["ingress"]
+
+    ports = pod_ports(router(gateway=GATEWAY).spec)
+    assert {"from": [OPERATOR], "ports": [{"protocol": "TCP", "port": ports.api}]} in rules
+
+
+def test_the_operators_pods_are_known_by_the_labels_that_their_manifest_gives_them():
+    manifest = Path(__file__).parents[5] / "config" / "manager" / "manager.yaml"
+    (manager,) = (
+        item
+        for item in yaml.safe_load_all(manifest.read_text(encoding="utf-8"))
+        if item["kind"] == "Deployment"
+    )
+
+    labels = manager["spec"]["template"]["metadata"]["labels"]
+    assert OPERATOR["podSelector"]["matchLabels"].items() <= labels.items()
