@@ -403,7 +403,7 @@ EFFECTS = (
     Effect(
         _below("global.router", "clear_route_cache"),
         ROUTER,
-        "true, always: by it Envoy looks for a backend once more when the router has chosen a model",
+        "true, always: by it Envoy looks for a backend again once the router has chosen a model",
     ),
     Effect(
         _below("global.router", "streamed_body"),
