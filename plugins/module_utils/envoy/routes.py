@@ -144,7 +144,8 @@ def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
     """Routes for what the router asks models itself. It is asked here too, as it wants to be."""
     routes = _virtual_host(
         *_selected_model_routes(router, facts, _HEADER_LOOPER_MODEL),
-        _not_found_route({"prefix": "/"}),
+        # What has been sent by nobody but the router, which then names the model.
+        {"name": "unknown model", "match": {"prefix": "/"}, **_refused_after_the_body()},
     )
     model = _header(HEADER_SELECTED_MODEL, f"%REQ({_HEADER_LOOPER_MODEL.upper()})%")
     return {

@@ -21,6 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+    serves_alone,
     wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -72,7 +73,7 @@ def _ingress(router: Router, facts: Facts) -> list[Rule]:
         rules.append(_from([_gateway(router, facts)], ports.grpc))
     if router.spec["service"]["metrics"]["enabled"]:
         rules.append(_from(compact(wanted.get("metricsFrom") or []), ports.metrics))
-    if facts.operator_namespace:
+    if facts.operator_namespace and not serves_alone(router.spec):
         operator = {
             **_namespace(facts.operator_namespace),
             "podSelector": {"matchLabels": OPERATOR_POD_LABELS},

@@ -321,6 +321,7 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
             "Give it, or choose another",
         )
     yield from _config_source(built, model, contract)
+    yield from _route_cache(built, model, contract)
     for place, found, remedy in _limits(built, model, contract):
         yield _remark(origin(place, built, contract, model), found, remedy)
     # Tests show that the router takes what we make up ourselves; and loading costs time.
@@ -392,10 +393,26 @@ def _config_source(
         )
 
 
+def _route_cache(
+    built: dict[str, Any], model: RouterConfig, contract: Contract
+) -> Iterator[Problem]:
+    place = ("global", "router", "clear_route_cache")
+    if at(built, place) is False:
+        yield _problem(
+            origin(place, built, contract, model),
+            "with false, what looks for backends is not told that the router has chosen a model, "
+            "and sends every request to that of the default model",
+            "Set it to true, or remove it",
+        )
+
+
 def _limits(
     built: dict[str, Any], model: RouterConfig, contract: Contract
 ) -> Iterator[tuple[Path, str, str]]:
     """What is in config.yaml and does less than it says."""
     yield from features.limits(built, contract, model)
+    place = ("global", "router", "streamed_body", "enabled")
+    if at(built, place) is True and not model.behind_gateway:
+        yield place, "Envoy hands prompts over whole, so that nothing is streamed", "Remove it"
     if not (model.behind_gateway or model.knows_users):
         yield from identities.unknown_users(built, contract)

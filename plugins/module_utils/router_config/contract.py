@@ -59,6 +59,7 @@ class Contract:
     expands_environment: the router replaces ${NAME} in every string of config.yaml.
     calling_algorithms: those of a decision for which the router asks models at an endpoint of its
         own, which is Envoy; none where it asks their backends.
+    loads_tools: the router reads its file of tools, so that it has some to offer.
     decides_for_named_models: a request that names a model falls under a decision as well.
     plugins: section -> the plugin of a decision through which the section acts.
     reasoning_types: ways of asking a model to think that the router knows.
@@ -78,6 +79,7 @@ class Contract:
     moved: tuple[Gone, ...]
     expands_environment: bool
     calling_algorithms: frozenset[str]
+    loads_tools: bool
     decides_for_named_models: bool
     plugins: dict[str, dict[str, Any]]
     reasoning_types: frozenset[str]

@@ -207,6 +207,8 @@ CONTRACT = Contract(
     moved=_MOVED,
     expands_environment=False,
     calling_algorithms=frozenset({"confidence", "ratings", "remom"}),
+    # It decides whether its embedding models are there to load tools with before it has tried.
+    loads_tools=False,
     decides_for_named_models=True,
     plugins={
         "tools": {"type": "tools", "configuration": {"enabled": True}},

@@ -318,6 +318,7 @@ CONTRACT = Contract(
     calling_algorithms=frozenset(
         {"confidence", "fusion", "prompt", "ratings", "remom", "workflows"}
     ),
+    loads_tools=True,
     decides_for_named_models=False,
     plugins={
         "tools": {"type": "tools", "configuration": {"enabled": True}},

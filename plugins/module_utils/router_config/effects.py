@@ -94,7 +94,7 @@ EFFECTS = (
         _below("listeners.*", "api_keys"),
         NOBODY,
         "nothing checks the keys of clients, so that everybody would be let in",
-        remedy="Check them in front of the router, and remove it",
+        remedy="Say in spec.auth who may come in, and remove it",
         blocking=True,
         alone=False,
     ),
@@ -440,10 +440,16 @@ EFFECTS = (
         _UNTIL_0_4,
     ),
     Effect(
-        _below("global.router", "clear_route_cache", "streamed_body", "skip_processing"),
+        _below("global.router", "clear_route_cache"),
         ROUTER,
-        "by itself, for each request",
+        "true, always: by it Envoy looks for a backend again once the router has chosen a model",
     ),
+    Effect(
+        _below("global.router", "streamed_body"),
+        ROUTER,
+        "when prompts come in parts, and Envoy hands over whole ones",
+    ),
+    Effect(_below("global.router", "skip_processing"), ROUTER, "by itself, for each request"),
     Effect(
         _below("global.router", "model_selection"),
         ROUTER,

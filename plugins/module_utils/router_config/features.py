@@ -110,6 +110,13 @@ def limits(
                     "choice of a model to them, and to none that names a model",
                     "Have clients ask for the model auto",
                 )
+        elif at(document, place) is True and not contract.loads_tools:
+            yield (
+                place,
+                f"routers of contract {contract.name} never load them, and to a request with "
+                "tool_choice auto they would leave none of its own",
+                "Set it to false, or use an image of release 0.4 or later",
+            )
         elif at(document, place) is True:
             yield (
                 place,
@@ -124,8 +131,11 @@ def _acts(document: dict[str, Any], contract: Contract, config: RouterConfig, na
         return False
     if name == "response_cache":
         return not _embeds_elsewhere(document, contract)
-    # With an empty file the router would take away the tools that a client brings itself.
-    return name != "tools" or config.has_tools or section.get("tools_db_path") != TOOLS_DB_PATH
+    if name != "tools":
+        return True
+    # Without any the router would take away the tools that a client brings itself.
+    has_some = config.has_tools or section.get("tools_db_path") != TOOLS_DB_PATH
+    return contract.loads_tools and has_some
 
 
 def _embeds_elsewhere(document: dict[str, Any], contract: Contract) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import bootstrap
@@ -22,12 +24,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
     envoy_container,
+    router_container,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import (
     PodPorts,
     pod_ports,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from integration.data_path import real_router
 from integration.data_path.client import Client
 from integration.data_path.envoy_process import (
     EnvoyProcess,
@@ -36,6 +40,7 @@ from integration.data_path.envoy_process import (
     in_this_machine,
     running,
 )
+from integration.data_path.real_router import RealRouter
 from integration.data_path.stub_backend import RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
 from integration.data_path.stub_router import StubRouter
@@ -56,7 +61,7 @@ def endpoint(name: str, model: str, port: int, weight: int = 1, scheme: str = "h
 class DataPath(Client):
     """looper: the port of the router's own way in."""
 
-    router: StubRouter
+    router: StubRouter | RealRouter
     api: RouterApi
     dns: StubDns
     envoy: EnvoyProcess
@@ -79,6 +84,7 @@ def start(
     config: dict[str, Any] | None = None,
     loras: dict[str, list[str]] | None = None,
     door: dict[str, Any] | None = None,
+    tools: Sequence[dict[str, Any]] = (),
     directories: dict[str, Path] | None = None,
     tls: dict[str, dict[str, Any]] | None = None,
     platform: str = PLATFORM_KUBERNETES,
@@ -91,12 +97,14 @@ def start(
     router_is_up: False leaves ext_proc's port without a listener.
     loras: adapters, by the endpoint that has them.
     door: spec.auth and spec.cors.
+    tools: spec.toolsDb.
     directories: where what is mounted into Envoy's container, or part of its image, is here.
     tls: backend.tls, by the endpoint that has it.
     policy: trafficPolicy of the first endpoint, and so of its model.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper, told = free_ports(6)
+    contract = {"contract": real_router.CONTRACT} if real_router.PROGRAM else {}
     resource = Router(
         {
             "apiVersion": "vllm.ai/v1alpha1",
@@ -110,7 +118,8 @@ def start(
                 },
                 "envoy": envoy,
                 **(door or {}),
-                "config": config or {},
+                **({"toolsDb": [*tools]} if tools else {}),
+                "config": {**contract, **(config or {})},
                 "vllmEndpoints": [
                     _entry(each, (loras or {}).get(each.name, []), (tls or {}).get(each.name))
                     | ({"trafficPolicy": policy} if policy and each is endpoints[0] else {})
@@ -128,7 +137,7 @@ def start(
     settings = config_yaml["global"]["integrations"]["looper"]
     if "endpoint" in settings:
         settings["endpoint"] = settings["endpoint"].replace(str(rendered.looper), str(looper))
-    router = StubRouter(config_yaml, router_config.contract(resource.spec), grpc)
+    router = _router(resource, facts, config_yaml, grpc, directory)
     if router_is_up:
         stack.enter_context(router)
     api = stack.enter_context(RouterApi("api", "127.0.0.1"))
@@ -152,6 +161,19 @@ def start(
     process = stack.enter_context(running(here, directory, arguments))
     ports = PodPorts(listener, api.port, grpc, metrics, admin, looper, told)
     return DataPath(listener, router, api, dns, process, ports, resource)
+
+
+def _router(
+    resource: Router, facts: Facts, config_yaml: dict[str, Any], port: int, directory: Path
+) -> StubRouter | RealRouter:
+    contract = router_config.contract(resource.spec)
+    if not real_router.PROGRAM:
+        return StubRouter(config_yaml, contract, port)
+    if contract != real_router.CONTRACT:
+        pytest.skip(f"ROUTER_BIN is a router of contract {real_router.CONTRACT}")
+    tools_json = json.dumps(router_config.tools_database(resource.spec))
+    arguments = router_container(resource, facts)["args"]
+    return RealRouter(config_yaml, tools_json, port, arguments, directory)
 
 
 def _entry(each: Endpoint, loras: list[str], tls: dict[str, Any] | None) -> dict[str, Any]:

@@ -234,7 +234,7 @@ class _Exchange:
         self._is_skipped = False
 
     def request_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
-        headers = _headers(message)
+        headers = headers_of(message)
         self._router.seen.append(headers)
         self._is_own = self._router.is_own(headers)
         self._is_skipped = self._router.is_skipped(headers)
@@ -262,7 +262,7 @@ class _Exchange:
             response.response_headers.response.status = ext_proc.CommonResponse.CONTINUE
             return response
         _set(response.response_headers.response, "x-vsr-schema-version", "stub")
-        if _headers(message).get("content-type", "").startswith("text/event-stream"):
+        if headers_of(message).get("content-type", "").startswith("text/event-stream"):
             response.mode_override.response_body_mode = processing_mode_pb2.ProcessingMode.STREAMED
         return response
 
@@ -272,7 +272,7 @@ class _Exchange:
         return response
 
 
-def _headers(message: ext_proc.HttpHeaders) -> dict[str, str]:
+def headers_of(message: ext_proc.HttpHeaders) -> dict[str, str]:
     return {
         header.key: header.value or header.raw_value.decode() for header in message.headers.headers
     }

@@ -489,6 +489,15 @@ def test_the_router_asks_several_models_through_its_own_way_in(
         ]
 
 
+def test_several_models_are_asked_with_a_long_prompt_too(start: Callable[..., DataPath]) -> None:
+    mine = start({**CONFIG, "contract": "0.4"})
+    text = f"Ask {EVERYONE} " + "x" * (8 * MIB)
+    answer = mine.chat(AUTO, text)
+    assert answer.status == 200, answer.body[:1000]
+    for name in ("plain", "odd"):
+        assert text.encode() in mine.backends[name].calls[-1].body
+
+
 def test_what_goes_wrong_with_one_of_several_models_is_said(
     start: Callable[..., DataPath],
 ) -> None:

@@ -81,6 +81,10 @@ def test_the_routing_of_a_recipe_is_the_routing_of_a_document() -> None:
             {"global": {"router": {"config_source": "kubernetes"}}},
             "spec.config.global.router.config_source",
         ),
+        (
+            {"global": {"router": {"clear_route_cache": False}}},
+            "spec.config.global.router.clear_route_cache",
+        ),
     ],
 )
 def test_what_nobody_would_do_is_refused_with_its_field(
@@ -97,6 +101,11 @@ def test_what_nobody_would_do_is_refused_with_its_field(
             {"global": {"services": {"management_api": {"port": 9000}}}},
             "spec.config.global.services.management_api.port",
         ),
+        (
+            {"global": {"router": {"streamed_body": {"enabled": True}}}},
+            "spec.config.global.router.streamed_body.enabled",
+        ),
+        ({"streamed_body": {"enabled": True}}, "spec.config.streamed_body.enabled"),
     ],
 )
 def test_what_nobody_reads_is_told(

@@ -43,6 +43,8 @@ CACHE_PLUGIN = {
 }
 CACHE_PLUGIN["0.5"] = CACHE_PLUGIN["0.4"]
 TOOLS_PLUGIN = {"type": "tools", "configuration": {"enabled": True}}
+# A router 0.3 never loads its tools.
+TOOLS_PLUGINS = {"0.3": [], "0.4": [TOOLS_PLUGIN], "0.5": [TOOLS_PLUGIN]}
 
 
 @pytest.fixture(params=sorted(CONTRACTS))
@@ -98,7 +100,7 @@ def test_tools_and_cache_act_on_requests_that_no_decision_is_for(
 ) -> None:
     decision = by_name(routing(ALL_ON))["every_request"]
     assert decision["rules"] == {"operator": "AND", "conditions": []}
-    assert decision["plugins"] == [TOOLS_PLUGIN, CACHE_PLUGIN[contract]]
+    assert decision["plugins"] == [*TOOLS_PLUGINS[contract], CACHE_PLUGIN[contract]]
     # As without the decision: the default model, which thinks unless it is told not to.
     assert decision["modelRefs"] == [{"model": "m", "use_reasoning": True}]
 
@@ -107,7 +109,7 @@ def test_tools_and_cache_act_in_the_users_decisions_too(
     routing: Callable[..., dict[str, Any]], contract: str
 ) -> None:
     own = by_name(routing({**ALL_ON, **with_own(LAW)}))["law"]
-    assert own["plugins"] == [TOOLS_PLUGIN, CACHE_PLUGIN[contract]]
+    assert own["plugins"] == [*TOOLS_PLUGINS[contract], CACHE_PLUGIN[contract]]
     assert {key: own[key] for key in LAW} == LAW
 
 
@@ -124,11 +126,11 @@ def test_a_decision_is_left_out_by_a_plugin_of_its_own(
 
 @pytest.mark.parametrize("kind", ["memory", "rag"])
 def test_answers_made_for_one_user_are_not_cached(
-    kind: str, routing: Callable[..., dict[str, Any]]
+    kind: str, routing: Callable[..., dict[str, Any]], contract: str
 ) -> None:
     plugin = {"type": kind, "configuration": {"enabled": True}}
     own = by_name(routing({**ALL_ON, **with_own({**LAW, "plugins": [plugin]})}))["law"]
-    assert own["plugins"] == [plugin, TOOLS_PLUGIN]
+    assert own["plugins"] == [plugin, *TOOLS_PLUGINS[contract]]
 
 
 def test_a_guard_comes_before_and_the_rest_after_every_decision_of_the_users(
@@ -204,7 +206,20 @@ def test_without_tools_those_that_clients_bring_are_left_alone(
     told = {problem.field: problem for problem in problems(router, Facts())}
     assert told["spec.config.tools.enabled"].reason == "PartlyInEffect"
     elsewhere = {"tools": {"enabled": True, "tools_db_path": "/data/tools.json"}}
-    assert "every_request" in by_name(routing(elsewhere, tools=[]))
+    offered = "every_request" in by_name(routing(elsewhere, tools=[]))
+    assert offered == bool(TOOLS_PLUGINS[contract])
+
+
+def test_tools_that_a_release_never_loads_take_none_away_and_are_told(
+    make_router: MakeRouter, routing: Callable[..., dict[str, Any]], contract: str
+) -> None:
+    tools_on = {"tools": {"enabled": True}}
+    plugins = [plugin for one in by_name(routing(tools_on)).values() for plugin in one["plugins"]]
+    assert plugins == TOOLS_PLUGINS[contract]
+    router = make_router({"contract": contract, **tools_on}, toolsDb=TOOLS)
+    (problem,) = problems(router, Facts())
+    assert (problem.field, problem.reason) == ("spec.config.tools.enabled", "PartlyInEffect")
+    assert ("never load them" in problem.found) == (contract == "0.3")
 
 
 def test_what_a_release_does_not_apply_to_named_models_is_told(
@@ -213,7 +228,7 @@ def test_what_a_release_does_not_apply_to_named_models_is_told(
     router = make_router({"contract": contract, **ALL_ON}, toolsDb=TOOLS)
     told = {problem.field: problem for problem in problems(router, Facts())}
     fields = {f"spec.config.{name}.enabled" for name in ALL_ON}
-    assert set(told) == (set() if contract == "0.3" else fields)
+    assert set(told) == ({"spec.config.tools.enabled"} if contract == "0.3" else fields)
     assert not any(problem.blocking for problem in told.values())
 
 
