@@ -76,6 +76,7 @@ WITHOUT_EFFECT = {
     r"spec\.config\.classifier\.pii_model\.use_modernbert": UNREAD,
     r"spec\.configRolloutPolicy": "it decides about pods that run already: objects/test_rollout.py",
     r"spec\.vllmEndpoints\[\]\.backend\.discoveryLabels\.\*": "discovery looks for it",
+    r"spec\.vllmEndpoints\[\]\.backend\.(name|selector\..*)": "discovery looks for it",
     r"spec\.toolsDb\[\]\.tool\.type": "it has one value, which goes without saying",
 }
 

@@ -11,6 +11,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.apis imp
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     service_host,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import usual_scheme
 
 PLATFORM_KUBERNETES = "kubernetes"
 PLATFORM_OPENSHIFT = "openshift"
@@ -28,6 +29,7 @@ class Endpoint:
     remark: what its user may want to know all the same (several Services matched).
     server_name: what the backend wants to be called in Host and SNI, "" for its own host. Without a
         service, it is outside of the cluster at this name.
+    path: what stands in front of /v1 there, "" for nothing.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Endpoint:
     message: str = ""
     remark: str = ""
     server_name: str = ""
+    path: str = ""
 
     @property
     def host(self) -> str:
@@ -57,6 +60,13 @@ class Endpoint:
     def address(self) -> str:
         """host:port, "" when unknown."""
         return f"{self.host}:{self.port}" if self.host else ""
+
+    @property
+    def url(self) -> str:
+        """The same with what the address alone does not say, "" when there is no such thing."""
+        if not self.host or (not self.path and self.scheme == usual_scheme(self.port)):
+            return ""
+        return f"{self.scheme}://{self.address}{self.path}"
 
 
 @dataclass(frozen=True)
