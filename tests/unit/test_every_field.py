@@ -110,6 +110,7 @@ NEAREST = {
     r"(spec\.(?!config).*)\.enabled": (r"\1", _SWITCH),
     r"(spec\.serviceAccount)\.create": (r"\1", _SWITCH),
     r"(spec\.gateway)\.extProc": (r"\1", _SWITCH),
+    r"(spec\.egressProxy\.noProxy)\[\]": (r"\1", _IMAGE),
     r"(spec\.(envoy\.)?image)\.(repository|tag|imageRegistry)": (r"\1", _IMAGE),
 }
 

@@ -7,10 +7,14 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import egress
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
     by_model,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    egress as spec_egress,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BACKEND_IDLE_TIMEOUT,
@@ -41,7 +45,7 @@ Cluster = dict[str, Any]
 def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     """Every cluster of the bootstrap."""
     return [
-        _model_cluster(model, usable)
+        _model_cluster(router, model, usable)
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
@@ -55,6 +59,7 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
         ),
         _loopback_cluster(ROUTER_API, ports.api, _backend_protocol()),
         {"name": NO_ENDPOINT, "type": "STATIC"},
+        *_egress_clusters(router, facts),
     ]
 
 
@@ -114,11 +119,52 @@ _TLS = {
 }
 
 
-def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
+def _egress_clusters(router: Router, facts: Facts) -> list[Cluster]:
+    """Of the proxy, and of the hosts that its listeners reach without it."""
+    if not egress.relays(router, facts):
+        return []
+    proxy = spec_egress.proxy(router.spec)
+    hosts = {
+        egress.direct_cluster_name(each): (each.host, each.port)
+        for each in egress.direct_endpoints(router, facts)
+    }
+    if proxy:
+        hosts[egress.PROXY] = (proxy.host, proxy.port)
+    return [
+        {
+            "name": name,
+            **dns(),
+            "connect_timeout": CONNECT_TIMEOUT,
+            "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
+            "circuit_breakers": _circuit_breakers(),
+            **_protocol("http_protocol_options"),
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [
+                    {
+                        "lb_endpoints": [
+                            {
+                                "endpoint": {
+                                    "address": {
+                                        "socket_address": {"address": host, "port_value": port},
+                                    },
+                                },
+                            },
+                        ],
+                    },
+                ],
+            },
+        }
+        for name, (host, port) in sorted(hosts.items())
+    ]
+
+
+def _model_cluster(router: Router, model: str, endpoints: list[Endpoint]) -> Cluster:
     name = model_cluster_name(model)
+    is_relayed = egress.is_relayed(router, endpoints)
     return {
         "name": name,
-        **dns(),
+        **({"type": "STATIC"} if is_relayed else dns()),
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),
@@ -135,19 +181,22 @@ def _model_cluster(model: str, endpoints: list[Endpoint]) -> Cluster:
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
-                _locality(position, endpoint) for position, endpoint in enumerate(endpoints)
+                _locality(position, endpoint, is_relayed)
+                for position, endpoint in enumerate(endpoints)
             ],
         },
         **_transport_sockets(endpoints),
     }
 
 
-def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
+def _locality(position: int, endpoint: Endpoint, is_relayed: bool) -> dict[str, Any]:
     """One endpoint is one locality, because weights of localities are shares of the traffic.
 
     Weights of the addresses would count once per address: a headless Service with three pods would
     get three times its share. The position tells apart two endpoints with the same name.
     """
+    socket_address = {"address": endpoint.host, "port_value": endpoint.port}
+    address = {"socket_address": socket_address}
     return {
         "locality": {"zone": endpoint.name, "sub_zone": str(position)},
         "load_balancing_weight": endpoint.weight,
@@ -156,12 +205,7 @@ def _locality(position: int, endpoint: Endpoint) -> dict[str, Any]:
                 "endpoint": {
                     # What Host and SNI become; the address is only what DNS is asked for.
                     "hostname": endpoint.server_name or endpoint.host,
-                    "address": {
-                        "socket_address": {
-                            "address": endpoint.host,
-                            "port_value": endpoint.port,
-                        },
-                    },
+                    "address": egress.address(endpoint, position) if is_relayed else address,
                 },
                 "metadata": {
                     "filter_metadata": {TRANSPORT_SOCKET_MATCH: {"scheme": _transport(endpoint)}},

@@ -65,6 +65,7 @@ def start(
     loras: dict[str, list[str]] | None = None,
     door: dict[str, Any] | None = None,
     directories: dict[str, Path] | None = None,
+    egress_proxy: dict[str, Any] | None = None,
     **envoy: Any,
 ) -> DataPath:
     """Everything up, until the stack is closed.
@@ -74,6 +75,7 @@ def start(
     loras: adapters, by the endpoint that has them.
     door: spec.auth and spec.cors.
     directories: where what is mounted into Envoy's container, or part of its image, is here.
+    egress_proxy: spec.egressProxy.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper = free_ports(5)
@@ -90,6 +92,7 @@ def start(
                 },
                 "envoy": envoy,
                 **(door or {}),
+                **({"egressProxy": egress_proxy} if egress_proxy else {}),
                 "config": config or {},
                 "vllmEndpoints": [
                     _entry(each, (loras or {}).get(each.name, [])) for each in endpoints
