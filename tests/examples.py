@@ -17,6 +17,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backend
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     CONTROLLER_ENVOY_GATEWAY,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import (
+    kind_of,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
@@ -97,12 +100,16 @@ def _gateway(found: Router) -> dict[str, Any]:
 
 def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
     backend = entry["backend"]
-    if backend["type"] == "external":
+    if backend["type"] == "external" or kind_of(entry).field not in backend:
         return endpoint(namespace, entry, BackendReading(), {}, [])
     if backend["type"] == "kserve":
         service, port, scheme = f"{backend['inferenceServiceName']}-predictor", 8443, "https"
-    elif backend["type"] == "llamastack":
+    elif backend["type"] in ("llamastack", "selector"):
         service, port, scheme = f"{entry['name']}-found", LLAMA_STACK_PORT, "http"
+    elif backend["type"] == "llminferenceservice":
+        service, port, scheme = f"{backend['name']}-kserve-workload-svc", 8000, "https"
+    elif backend["type"] in ("vllmrouter", "vllmruntime"):
+        service, port, scheme = backend["name"], 80, "http"
     else:
         wanted = backend["service"]
         service, port = wanted["name"], wanted["port"]

@@ -16,11 +16,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils import router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     PLATFORM_KUBERNETES,
-    backends,
     discovery,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    backend_kinds,
+    crd,
+    ports,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     ROUTER_ALONE,
     serves_alone,
@@ -32,6 +35,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import HTTPS_PORTS
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -574,9 +578,9 @@ def _backend(address: str, protocol: Any = None) -> dict[str, Any] | None:
     service: dict[str, Any] = {"name": match["name"], "port": port}
     if match["namespace"]:
         service["namespace"] = match["namespace"]
-    if scheme and (scheme == "https") != (port in backends.HTTPS_PORTS):
+    if scheme and (scheme == "https") != (port in HTTPS_PORTS):
         service["scheme"] = scheme
-    return {"type": backends.TYPE_SERVICE, "service": service}
+    return {"type": backend_kinds.TYPE_SERVICE, "service": service}
 
 
 def _advice(address: str) -> str:

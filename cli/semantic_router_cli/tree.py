@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import models
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import backend_kinds, models
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
@@ -101,7 +101,7 @@ class Backend:
     def remedy(self) -> str:
         """What helps when the Service is missing."""
         makes = "KServe makes it: kubectl describe inferenceservice"
-        return makes if self.type == backends.TYPE_KSERVE else "Create it"
+        return makes if self.type == backend_kinds.TYPE_KSERVE else "Create it"
 
 
 @dataclass(frozen=True)

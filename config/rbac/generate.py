@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
     RESOURCES,
     Resource,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import KINDS
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_GROUP,
     PLURAL,
@@ -72,7 +73,16 @@ READ = (
     ),
     Rule("storage.k8s.io", "storageclasses", WATCHED, "spec.persistence", namespaced=False),
     Rule("discovery.k8s.io", "endpointslices", WATCHED, "who answers behind a Service"),
-    Rule("serving.kserve.io", "inferenceservices", ("get", *WATCHED), "backends of type kserve"),
+    *(
+        Rule(
+            kind.object.group,
+            kind.object.plural,
+            ("get", *WATCHED),
+            f"backends of type {kind.type}",
+        )
+        for kind in KINDS
+        if kind.object
+    ),
     Rule("gateway.networking.k8s.io", "gateways", ("get", *WATCHED), "spec.gateway.existingRef"),
     Rule(
         "gateway.networking.k8s.io",

@@ -52,13 +52,45 @@ options:
             description: How it is found.
             type: str
             required: true
-            choices: [kserve, llamastack, service]
+            choices:
+              - kserve
+              - llminferenceservice
+              - vllmrouter
+              - vllmruntime
+              - llamastack
+              - selector
+              - service
           inferenceServiceName:
             description: InferenceService in O(namespace). Needed by C(kserve).
             type: str
           discoveryLabels:
             description: Labels of a Service in O(namespace). Needed by C(llamastack).
             type: dict
+          name:
+            description:
+              - Object in O(namespace). Needed by C(llminferenceservice), C(vllmrouter) and
+                C(vllmruntime).
+            type: str
+          selector:
+            description: What the Service carries. Needed by C(selector).
+            type: dict
+            suboptions:
+              labels:
+                description: Labels, all of them.
+                type: dict
+                required: true
+              namespace:
+                description: Namespace of the Service. Unset, O(namespace).
+                type: str
+              port:
+                description:
+                  - Number or name of its port. Unset, the one named C(http) or C(api), else the
+                    first.
+                type: raw
+              scheme:
+                description: Unset, ports 443 and 8443 speak C(https) and others C(http).
+                type: str
+                choices: [http, https]
           service:
             description: The Service itself. Needed by C(service).
             type: dict
@@ -163,7 +195,7 @@ endpoints:
       type: str
       sample: https
     ready:
-      description: An address stands behind the Service, or the InferenceService is Ready.
+      description: An address stands behind the Service, or the object is Ready.
       type: bool
       sample: true
     reason:
@@ -182,6 +214,10 @@ endpoints:
       description: What it wants to be called in Host and SNI, when that is not its host.
       type: str
       sample: ""
+    path:
+      description: What stands in front of C(/v1) there.
+      type: str
+      sample: ""
 """
 
 from dataclasses import asdict
@@ -189,7 +225,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, backends
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import backend_kinds
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import TYPE_EXTERNAL
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 
 MISSING = None
@@ -209,18 +247,24 @@ SERVICE_OPTIONS = {
     "port": {"type": "int", "required": True},
     "scheme": {"type": "str", "choices": ["http", "https"]},
 }
+SELECTOR_OPTIONS = {
+    "labels": {"type": "dict", "required": True},
+    "namespace": {"type": "str"},
+    "port": {"type": "raw"},
+    "scheme": {"type": "str", "choices": ["http", "https"]},
+}
+# Whether a hosted model answers, nobody could find out here.
+KINDS = [kind for kind in backend_kinds.KINDS if kind.type != TYPE_EXTERNAL]
 BACKEND_OPTIONS = {
     "type": {
         "type": "str",
         "required": True,
-        "choices": [
-            backends.TYPE_KSERVE,
-            backends.TYPE_LLAMASTACK,
-            backends.TYPE_SERVICE,
-        ],
+        "choices": [kind.type for kind in KINDS],
     },
     "inferenceServiceName": {"type": "str"},
+    "name": {"type": "str"},
     "discoveryLabels": {"type": "dict"},
+    "selector": {"type": "dict", "options": SELECTOR_OPTIONS},
     "service": {"type": "dict", "options": SERVICE_OPTIONS},
 }
 ENDPOINT_OPTIONS = {
@@ -231,11 +275,7 @@ ENDPOINT_OPTIONS = {
         "type": "dict",
         "required": True,
         "options": BACKEND_OPTIONS,
-        "required_if": [
-            ("type", backends.TYPE_KSERVE, ("inferenceServiceName",)),
-            ("type", backends.TYPE_LLAMASTACK, ("discoveryLabels",)),
-            ("type", backends.TYPE_SERVICE, ("service",)),
-        ],
+        "required_if": [("type", kind.type, (kind.field,)) for kind in KINDS],
     },
 }
 

@@ -164,6 +164,14 @@ class SemanticRouter:
             stdin="\n---\n".join(map(json.dumps, manifests)),
         )
 
+    def create_object(self, api_version: str, kind: str, name: str, status: dict[str, Any]) -> None:
+        """One that somebody else's controller would fill in."""
+        manifest = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
+        given = json.dumps({**manifest, "spec": {}})
+        self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=given)
+        if status:
+            self.patch(kind, name, {"status": status}, "--subresource=status")
+
     def create_inference_service(self, name: str = "llama-3-8b", ready: bool = True) -> None:
         manifest = {
             "apiVersion": "serving.kserve.io/v1beta1",

@@ -83,6 +83,47 @@ def test_an_inference_service_that_is_not_ready_any_more_is_in_the_status_within
     router.wait_for("BackendsResolved", "False", timeout=SOON)
 
 
+def test_objects_that_stand_for_backends_are_heard_of_within_seconds(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    backends = {
+        "llm": {"type": "llminferenceservice", "name": "llama"},
+        "stack": {"type": "vllmrouter", "name": "production"},
+        "any": {"type": "selector", "selector": {"labels": {"app": "vllm"}, "port": "http"}},
+    }
+    router.spec["vllmEndpoints"] = [
+        {"name": name, "model": f"model-{name}", "backend": backend}
+        for name, backend in backends.items()
+    ]
+    router.apply()
+    router.wait_for("BackendsResolved", "False")
+    # A run that found all missing has ended, so from here on it is news that starts one.
+    router.create_service("production", 80)
+    router.create_object("production-stack.vllm.ai/v1alpha1", "VLLMRouter", "production", {})
+    router.create_service("found", 8000, labels={"app": "vllm"})
+    address = f"http://public.gateways.svc.cluster.local/{router.namespace}/llama"
+    told = {
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "addresses": [{"url": address}],
+        "url": address,
+    }
+    router.create_object("serving.kserve.io/v1alpha2", "LLMInferenceService", "llama", told)
+    router.wait_for("BackendsResolved", timeout=SOON)
+    found = {item["name"]: item for item in router.get()["status"]["endpoints"]}
+    assert {name: item["address"] for name, item in found.items()} == {
+        "llm": "public.gateways.svc:80",
+        "stack": f"production.{router.namespace}.svc:80",
+        "any": f"found.{router.namespace}.svc:8000",
+    }
+    assert found["llm"]["url"] == f"http://public.gateways.svc:80/{router.namespace}/llama"
+    settled(router)
+    told["conditions"] = [{"type": "Ready", "status": "False", "message": "no GPU"}]
+    router.create_object("serving.kserve.io/v1alpha2", "LLMInferenceService", "llama", told)
+    lost = router.wait_for("BackendsResolved", "False", timeout=SOON)
+    assert "LLMInferenceService" in lost["message"]
+    assert "no GPU" in lost["message"]
+
+
 def test_a_thousand_services_that_nobody_names_start_no_run_and_no_write(
     operator: Operator, router: SemanticRouter, kubectl: Kubectl, control_plane: ControlPlane
 ) -> None:

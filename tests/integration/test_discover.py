@@ -110,7 +110,7 @@ def test_each_type_of_backend_is_found(client: Client, kubectl: Kubectl, namespa
         "service-backend": (f"vllm-qwen.{namespace}.svc:8000", True, ""),
     }
     assert found.problems == []
-    assert found.facts.capabilities["serving.kserve.io"] == ["v1beta1"]
+    assert found.facts.capabilities["serving.kserve.io"][0] == "v1beta1"
     assert found.messages == [
         "Detected standard Kubernetes platform - will use standard security contexts"
     ]
@@ -282,7 +282,7 @@ def test_the_modules_answer_like_the_operator(
         },
     )
     assert result["cluster"]["platform"] == "kubernetes"
-    assert result["cluster"]["capabilities"]["serving.kserve.io"] == ["v1beta1"]
+    assert result["cluster"]["capabilities"]["serving.kserve.io"][0] == "v1beta1"
     (existing,) = result["existing"]["endpoints"]
     assert (existing["address"], existing["ready"]) == (f"vllm-qwen.{namespace}.svc:8000", True)
     (given,) = result["given"]["endpoints"]

@@ -34,7 +34,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.status import report
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    backend_kinds,
+    metadata,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situation import (
     Situation,
 )
@@ -69,7 +72,12 @@ Manifest = dict[str, Any]
 # Beyond those that the operator can own.
 READ_KINDS = (
     Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", 0),
-    Resource("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices", 0),
+    *(
+        Resource(f"{kind.object.group}/{version}", kind.object.kind, kind.object.plural, 0)
+        for kind in backend_kinds.KINDS
+        if kind.object
+        for version in kind.object.versions
+    ),
     Resource("gateway.networking.k8s.io/v1", "Gateway", "gateways", 0),
     Resource("gateway.networking.k8s.io/v1", "GatewayClass", "gatewayclasses", 0, namespaced=False),
     Resource("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "referencegrants", 0),
@@ -403,6 +411,11 @@ def semantic_router(name: str, gateway: str = "") -> Manifest:
         "plain": {"type": "service", "service": {"name": "b", "namespace": "elsewhere", "port": 1}},
         "stack": {"type": "llamastack", "discoveryLabels": {"app": "stack"}},
         "kserve": {"type": "kserve", "inferenceServiceName": "any"},
+        **{
+            kind.type: {"type": kind.type, "name": "any"}
+            for kind in backend_kinds.KINDS
+            if kind.field == "name"
+        },
     }
     reference = {"name": gateway, "namespace": "work"}
     endpoints = [

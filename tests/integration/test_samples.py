@@ -69,9 +69,10 @@ def moved(resource: dict[str, Any], namespace: str) -> dict[str, Any]:
     here = copy.deepcopy(resource)
     here["metadata"]["namespace"] = namespace
     for endpoint in here["spec"].get("vllmEndpoints", []):
-        service = endpoint["backend"].get("service", {})
-        if "namespace" in service:
-            service["namespace"] = namespace
+        for field in ("service", "selector"):
+            found = endpoint["backend"].get(field, {})
+            if "namespace" in found:
+                found["namespace"] = namespace
     return here
 
 
@@ -93,10 +94,19 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
                 }
             elif backend["type"] != "external":
                 service = backend.get("service", {"name": endpoint["name"], "port": 8321})
+                selector = backend.get("selector", {})
+                if backend["type"] == "vllmrouter":
+                    service = {"name": backend["name"], "port": 80}
+                    found["VLLMRouter", backend["name"]] = {
+                        "apiVersion": "production-stack.vllm.ai/v1alpha1",
+                        "spec": {},
+                    }
+                labels = backend.get("discoveryLabels", selector.get("labels", {}))
+                port = {"name": selector.get("port", "http"), "port": service["port"]}
                 found["Service", service["name"]] = {
                     "apiVersion": "v1",
-                    "metadata": {"labels": backend.get("discoveryLabels", {})},
-                    "spec": {"ports": [{"name": "http", "port": service["port"]}]},
+                    "metadata": {"labels": labels},
+                    "spec": {"ports": [port]},
                 }
                 addresses = endpoint_slice(service["name"], service["port"])
                 found["EndpointSlice", addresses["metadata"]["name"]] = addresses

@@ -79,6 +79,7 @@ WITHOUT_EFFECT = {
     r"spec\.vllmEndpoints\[\]\.backend\.tls\.wellKnownCACertificates": (
         "without it nothing is written: facts/test_verification.py"
     ),
+    r"spec\.vllmEndpoints\[\]\.backend\.(name|selector\..*)": "discovery looks for it",
     r"spec\.toolsDb\[\]\.tool\.type": "it has one value, which goes without saying",
 }
 
@@ -118,6 +119,7 @@ NEAREST = {
     r"(spec\.(?!config).*)\.enabled": (r"\1", _SWITCH),
     r"(spec\.serviceAccount)\.create": (r"\1", _SWITCH),
     r"(spec\.gateway)\.extProc": (r"\1", _SWITCH),
+    r"(spec\.egressProxy\.noProxy)\[\]": (r"\1", _IMAGE),
     r"(spec\.(envoy\.)?image)\.(repository|tag|imageRegistry)": (r"\1", _IMAGE),
 }
 

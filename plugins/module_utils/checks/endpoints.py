@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
@@ -16,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     object_name_problems,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    backend_kinds,
     backend_tls,
     hosted,
 )
@@ -77,30 +78,43 @@ def _adapters(spec: Spec) -> Problems:
             yield replace(invalid(path, found, "Give the adapter another name"), blocking=False)
 
 
-class _Needed(NamedTuple):
-    """What a backend of a type must have: the field, how it is said to lack it, what is in it."""
-
-    field: str
-    lack: str
-    remedy: str
-    check: Callable[[Any, str], Problems]
-
-
 def _backends(spec: Spec) -> Problems:
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
         backend = endpoint["backend"]
-        needed = _BY_TYPE[backend["type"]]
-        path = f"spec.vllmEndpoints[{index}].backend.{needed.field}"
-        given = backend.get(needed.field)
+        kind = backend_kinds.kind_of(endpoint)
+        path = f"spec.vllmEndpoints[{index}].backend.{kind.field}"
+        given = backend.get(kind.field)
         if given:
-            yield from needed.check(given, path)
+            yield from _CHECKS[kind.field](given, path)
         else:
-            found = f"type is {backend['type']} but it is {needed.lack}"
-            yield invalid(path, found, needed.remedy)
+            found = f"type is {backend['type']} but it is {kind.lack}"
+            yield invalid(path, found, kind.remedy)
 
 
-def _kserve(name: str, path: str) -> Problems:
+def _unread(spec: Spec) -> Problems:
+    """What says where a backend of another type is."""
+    for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
+        kind = backend_kinds.kind_of(endpoint)
+        for name in _ONE_TYPE_EACH:
+            if endpoint["backend"].get(name) and name != kind.field:
+                path = f"spec.vllmEndpoints[{index}].backend.{name}"
+                found = f"nothing reads it, since type is {kind.type}"
+                yield replace(invalid(path, found, "Remove it, or correct type"), blocking=False)
+
+
+def _inference_service(name: str, path: str) -> Problems:
     yield from object_name_problems(name, path, "an InferenceService", is_label)
+
+
+def _object(name: str, path: str) -> Problems:
+    yield from object_name_problems(name, path, "an object", is_subdomain)
+
+
+def _selector(selector: Spec, path: str) -> Problems:
+    yield from label_problems(selector["labels"], f"{path}.labels")
+    yield from object_name_problems(
+        selector.get("namespace"), f"{path}.namespace", "a namespace", is_label
+    )
 
 
 def _service(service: Spec, path: str) -> Problems:
@@ -123,14 +137,16 @@ def _external(external: Spec, path: str) -> Problems:
     )
 
 
-_BY_TYPE = {
-    "kserve": _Needed("inferenceServiceName", "missing", "Name the InferenceService", _kserve),
-    "llamastack": _Needed(
-        "discoveryLabels", "empty", "Give the labels of the Service", label_problems
-    ),
-    "service": _Needed("service", "missing", "Give service.name and service.port", _service),
-    "external": _Needed("external", "missing", "Give external.url", _external),
+_CHECKS: dict[str, Callable[[Any, str], Problems]] = {
+    "inferenceServiceName": _inference_service,
+    "name": _object,
+    "discoveryLabels": label_problems,
+    "selector": _selector,
+    "service": _service,
+    "external": _external,
 }
+# The older fields stay unread without a word, as they always did.
+_ONE_TYPE_EACH = ("name", "selector")
 
 
 def _tls(spec: Spec) -> Problems:
@@ -222,5 +238,6 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _backends,
     _tls,
     _traffic_policies,
+    _unread,
     _hosted,
 )

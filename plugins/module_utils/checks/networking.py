@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.networking import (
     shown_ports,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import egress
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import (
     is_label_key,
@@ -195,9 +196,26 @@ def _service(spec: Spec) -> Problems:
             yield _no_network(f"spec.service.loadBalancerSourceRanges[{index}]", text)
 
 
+def _egress_proxy(spec: Spec) -> Problems:
+    wanted = spec.get("egressProxy")
+    if not wanted:
+        return
+    proxy = egress.proxy(spec)
+    if not proxy or proxy.scheme != "http" or proxy.path.strip("/"):
+        found = "it is no http:// URL of a host without a path or a password"
+        remedy = "Give one such as http://proxy.example.com:3128"
+        yield invalid("spec.egressProxy.url", found, remedy)
+    for index, text in enumerate(wanted.get("noProxy") or []):
+        if not egress.is_exception(text):
+            path = f"spec.egressProxy.noProxy[{index}]"
+            remedy = "Give a name, a name with a dot in front, an address, a network or *"
+            yield invalid(path, f'"{text}" stands for no host', remedy)
+
+
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _ports,
     _service,
     _ingress,
     _network_policy,
+    _egress_proxy,
 )

@@ -47,9 +47,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.referen
     references,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
-    apis,
+    backend_kinds,
     gateway_mode,
     wants,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import (
+    Found,
+    Proof,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -323,26 +327,26 @@ def _ask_together(reads: Reads, router: Router) -> None:
 
 
 def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> BackendReading:
-    backend = entry["backend"]
-    name = backend.get("inferenceServiceName")
-    if backend["type"] == backends.TYPE_KSERVE and name:
-        path = f"/apis/{apis.KSERVE}/namespaces/{namespace}/inferenceservices/{name}"
-        return BackendReading(
-            named=_seen(lambda: _one(reads.get(path))),
-            predictor=_read_service(reads, namespace, backends.predictor_name(entry)),
-        )
-    labels = backend.get("discoveryLabels")
-    if backend["type"] == backends.TYPE_LLAMASTACK and labels:
+    kind = backend_kinds.kind_of(entry)
+    name = backend_kinds.object_name(entry)
+    if kind.object and name:
+        api = kind.object.api(discovery.capabilities(read_groups(reads)))
+        path = f"/apis/{api}/namespaces/{namespace}/{kind.object.plural}/{name}"
+        named = _seen(lambda: _one(reads.get(path)))
+        service = backends.service_of(namespace, entry, named)
+        found = _read_service(reads, namespace, service) if service else Sighting()
+        if kind.proof is Proof.ADDRESSES:
+            return replace(_with_slices(reads, namespace, found), named=named, service=found)
+        return BackendReading(named=named, service=found)
+    there = backends.service_namespace(namespace, entry)
+    labels = backend_kinds.labels_of(entry)
+    if labels:
         selector = as_selector(labels)
-        return _with_slices(
-            reads, namespace, _seen(lambda: reads.list(f"{_core(namespace)}/services", selector))
-        )
-    service = backend.get("service") or {}
-    if backend["type"] == backends.TYPE_SERVICE and service.get("name"):
-        its_namespace = backends.service_namespace(namespace, entry)
-        return _with_slices(
-            reads, its_namespace, _read_service(reads, its_namespace, service["name"])
-        )
+        services = _seen(lambda: reads.list(f"{_core(there)}/services", selector))
+        return _with_slices(reads, there, services)
+    stated = backend_kinds.stated(entry)
+    if kind.found is Found.SERVICE and stated.get("name"):
+        return _with_slices(reads, there, _read_service(reads, there, stated["name"]))
     return BackendReading()
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import egress
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import issuer_clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listeners
@@ -38,8 +39,9 @@ def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
             },
         },
         "static_resources": {
-            "listeners": listeners(router, facts, ports),
+            "listeners": [*listeners(router, facts, ports), *egress.relays(router, facts)],
             "clusters": [*clusters(router, facts, ports), *issuer_clusters(router)],
         },
+        **egress.bootstrap_extensions(router, facts),
         "overload_manager": overload_manager(router.spec),
     }

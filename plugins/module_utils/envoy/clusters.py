@@ -7,6 +7,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import egress
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.traffic_policy import (
     health_checks,
@@ -26,6 +27,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
     by_model,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    egress as spec_egress,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
@@ -56,7 +60,7 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     how = verification.by_endpoint(router, facts)
     policies = traffic_policy.by_model(router.spec)
     return [
-        _model_cluster(model, usable, how, policies.get(model, {}))
+        _model_cluster(router, model, usable, how, policies.get(model, {}))
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
@@ -70,6 +74,7 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
         ),
         _loopback_cluster(ROUTER_API, ports.api, _backend_protocol()),
         {"name": NO_ENDPOINT, "type": "STATIC"},
+        *_egress_clusters(router, facts),
     ]
 
 
@@ -100,15 +105,60 @@ def dns() -> dict[str, Any]:
     }
 
 
+def _egress_clusters(router: Router, facts: Facts) -> list[Cluster]:
+    """Of the proxy, and of the hosts that its listeners reach without it."""
+    if not egress.relays(router, facts):
+        return []
+    proxy = spec_egress.proxy(router.spec)
+    hosts = {
+        egress.direct_cluster_name(each): (each.host, each.port)
+        for each in egress.direct_endpoints(router, facts)
+    }
+    if proxy:
+        hosts[egress.PROXY] = (proxy.host, proxy.port)
+    return [
+        {
+            "name": name,
+            **dns(),
+            "connect_timeout": CONNECT_TIMEOUT,
+            "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
+            "circuit_breakers": _circuit_breakers(),
+            **_protocol("http_protocol_options"),
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [
+                    {
+                        "lb_endpoints": [
+                            {
+                                "endpoint": {
+                                    "address": {
+                                        "socket_address": {"address": host, "port_value": port},
+                                    },
+                                },
+                            },
+                        ],
+                    },
+                ],
+            },
+        }
+        for name, (host, port) in sorted(hosts.items())
+    ]
+
+
 def _model_cluster(
-    model: str, endpoints: list[Endpoint], how: Verifications, policy: TrafficPolicy
+    router: Router,
+    model: str,
+    endpoints: list[Endpoint],
+    how: Verifications,
+    policy: TrafficPolicy,
 ) -> Cluster:
     name = model_cluster_name(model)
     connect = duration(policy.get("timeout") or {}, "connect", CONNECT_TIMEOUT)
     checks = health_checks(policy)
+    is_relayed = egress.is_relayed(router, endpoints)
     return {
         "name": name,
-        **dns(),
+        **({"type": "STATIC"} if is_relayed else dns()),
         "connect_timeout": connect,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(**retry_budget(policy)),
@@ -126,7 +176,9 @@ def _model_cluster(
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [
-                _locality(position, endpoint, transport(how.get(endpoint.name)), bool(checks))
+                _locality(
+                    position, endpoint, is_relayed, transport(how.get(endpoint.name)), bool(checks)
+                )
                 for position, endpoint in enumerate(endpoints)
             ],
         },
@@ -134,12 +186,16 @@ def _model_cluster(
     }
 
 
-def _locality(position: int, endpoint: Endpoint, socket: str, is_checked: bool) -> dict[str, Any]:
+def _locality(
+    position: int, endpoint: Endpoint, is_relayed: bool, socket: str, is_checked: bool
+) -> dict[str, Any]:
     """One endpoint is one locality, because weights of localities are shares of the traffic.
 
     Weights of the addresses would count once per address: a headless Service with three pods would
     get three times its share. The position tells apart two endpoints with the same name.
     """
+    socket_address = {"address": endpoint.host, "port_value": endpoint.port}
+    address = {"socket_address": socket_address}
     return {
         "locality": {"zone": endpoint.name, "sub_zone": str(position)},
         "load_balancing_weight": endpoint.weight,
@@ -148,12 +204,7 @@ def _locality(position: int, endpoint: Endpoint, socket: str, is_checked: bool) 
                 "endpoint": {
                     # What Host and SNI become; the address is only what DNS is asked for.
                     "hostname": endpoint.server_name or endpoint.host,
-                    "address": {
-                        "socket_address": {
-                            "address": endpoint.host,
-                            "port_value": endpoint.port,
-                        },
-                    },
+                    "address": egress.address(endpoint, position) if is_relayed else address,
                     **(_health_check_config(endpoint) if is_checked else {}),
                 },
                 "metadata": {

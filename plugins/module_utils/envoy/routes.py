@@ -427,10 +427,15 @@ def _header(key: str, value: str) -> dict[str, Any]:
 
 
 def _to_model(model: str, grouped: dict[str, list[Endpoint]], router: Router) -> dict[str, Any]:
-    if not usable_endpoints(grouped.get(model, [])):
+    usable = usable_endpoints(grouped.get(model, []))
+    if not usable:
         return {"cluster": NO_ENDPOINT}
+    # All endpoints of a model have one: facts/endpoints.py sees to it.
+    path = usable[0].path
+    behind = {"pattern": {"regex": "^/"}, "substitution": f"{path}/"}
     return {
         "cluster": model_cluster_name(model),
+        **({"regex_rewrite": behind} if path else {}),
         # The host that serves the request names it, not the client.
         "auto_host_rewrite": True,
         # Unasked, no limit on a whole answer; silence ends it (stream_idle_timeout).

@@ -11,6 +11,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.apis imp
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     service_host,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import usual_scheme
 
 PLATFORM_KUBERNETES = "kubernetes"
 PLATFORM_OPENSHIFT = "openshift"
@@ -29,6 +30,7 @@ class Endpoint:
     server_name: what the backend wants to be called in Host and SNI, "" for its own host. Without a
         service, it is outside of the cluster at this name.
     is_assumed: nothing of it was seen, so port and scheme are what they would usually be.
+    path: what stands in front of /v1 there, "" for nothing.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Endpoint:
     remark: str = ""
     server_name: str = ""
     is_assumed: bool = False
+    path: str = ""
 
     @property
     def host(self) -> str:
@@ -59,6 +62,13 @@ class Endpoint:
     def address(self) -> str:
         """host:port, "" when unknown."""
         return f"{self.host}:{self.port}" if self.host else ""
+
+    @property
+    def url(self) -> str:
+        """The same with what the address alone does not say, "" when there is no such thing."""
+        if not self.host or (not self.path and self.scheme == usual_scheme(self.port)):
+            return ""
+        return f"{self.scheme}://{self.address}{self.path}"
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """One entry of spec.vllmEndpoints, resolved by what was read for it.
 
-Pure. The reads are in ``cluster/discover.py``.
+Pure. The reads are in ``cluster/discover.py``, the kinds of backends in ``spec/backend_kinds.py``.
 
 An endpoint is *ready* when the object that the spec names exists, has the port, and an address
-stands behind it. Who says so is in its message: an InferenceService's own condition Ready (KServe
-may have scaled it to zero), else the EndpointSlices of the Service. How many addresses there are is
-not told: a copy of that in a status would be wrong most of the time.
+stands behind it. Who says so is in its message: an object's own condition Ready (KServe may have
+scaled it to zero), else the EndpointSlices of the Service. How many addresses there are is not
+told: a copy of that in a status would be wrong most of the time.
 
 Addresses are found, not guessed: the port of an InferenceService is that of its predictor's
 Service, and a headless Service has that of its pods. What was found once stays while the backend is
@@ -16,15 +16,23 @@ what KServe has by default.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
-    apis,
+    backend_kinds,
     backend_tls,
     hosted,
+    url,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import (
+    Found,
+    Kind,
+    Object,
+    Proof,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -33,21 +41,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
-
-# With KServe's own TLS, and before any Service was seen.
-KSERVE_PREDICTOR_PORT = 8443
-HTTPS_PORTS = (443, 8443)
-# A Llama Stack Service may list its metrics port first.
-LLAMASTACK_PORT_NAMES = ("http", "api")
-
-TYPE_KSERVE = "kserve"
-TYPE_LLAMASTACK = "llamastack"
-TYPE_SERVICE = "service"
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import HTTPS_PORTS, Url
 
 LABEL_SERVICE_NAME = "kubernetes.io/service-name"
 
 _NAMES_IN_A_MESSAGE = 5
+_PATH = re.compile("[A-Za-z0-9/._~%-]*")
 
 # One entry of spec.vllmEndpoints.
 Entry = dict[str, Any]
@@ -65,13 +64,13 @@ class Sighting:
 class BackendReading:
     """What was read for one entry of spec.vllmEndpoints.
 
-    named: what the spec names: an InferenceService, a Service, or the Services of some labels.
-    predictor: the Service of an InferenceService.
+    named: what the spec names: a Service, the Services of some labels, or an object.
+    service: the Service of an object.
     slices: EndpointSlices of the Services.
     """
 
     named: Sighting = field(default_factory=Sighting)
-    predictor: Sighting = field(default_factory=Sighting)
+    service: Sighting = field(default_factory=Sighting)
     slices: Sighting = field(default_factory=Sighting)
 
 
@@ -91,36 +90,44 @@ def endpoint(
 
     namespace: the router's own. served: capabilities. known: status.endpoints of the previous run.
     """
-    kind = entry["backend"]["type"]
-    if kind == hosted.TYPE_EXTERNAL:
-        return _external(entry)
-    earlier = _earlier(entry, known)
-    if kind == TYPE_KSERVE:
-        return _kserve(namespace, entry, reading, served, earlier)
-    if kind == TYPE_LLAMASTACK:
-        return _llamastack(namespace, entry, reading, earlier)
-    return _service(namespace, entry, reading)
+    kind = backend_kinds.kind_of(entry)
+    match kind.found:
+        case Found.URL:
+            return _external(entry)
+        case Found.SERVICE:
+            return _service(namespace, entry, reading)
+        case Found.LABELS:
+            return _labelled(kind, namespace, entry, reading, _earlier(entry, known))
+        case Found.OBJECT:
+            return _object(kind, namespace, entry, reading, served, _earlier(entry, known))
 
 
 def _external(entry: Entry) -> Endpoint:
-    url = parsed((entry["backend"].get("external") or {}).get("url"))
-    if not url:
+    at = url.parsed((entry["backend"].get("external") or {}).get("url"))
+    if not at:
         return unresolved(entry, "BackendIncomplete", "backend.external has no URL of a host")
-    message = f"{url.host} is outside of the cluster: whether it answers is not known here"
+    message = f"{at.host} is outside of the cluster: whether it answers is not known here"
     return replace(
         unresolved(entry),
-        port=url.port,
-        scheme=url.scheme,
+        port=at.port,
+        scheme=at.scheme,
         ready=True,
         message=message,
-        server_name=url.host,
+        server_name=at.host,
     )
 
 
-def predictor_name(entry: Entry) -> str:
-    """The Service that KServe makes for an InferenceService; "" when none is named."""
-    name = entry["backend"].get("inferenceServiceName")
-    return f"{name}-predictor" if name else ""
+def service_of(namespace: str, entry: Entry, named: Sighting) -> str:
+    """The Service of the object that an entry names, in the router's namespace; "" for none."""
+    name = backend_kinds.object_name(entry)
+    known = backend_kinds.kind_of(entry).object
+    if not name or not known:
+        return ""
+    if known.service:
+        return known.service.format(name=name)
+    at = _stated_url(known, namespace, name, named.objects)
+    where = service_at(at.host) if at else None
+    return where[0] if where and where[1] == namespace else ""
 
 
 def grant_namespaces(router: Router) -> list[str]:
@@ -132,9 +139,8 @@ def grant_namespaces(router: Router) -> list[str]:
 
 
 def service_namespace(namespace: str, entry: Entry) -> str:
-    """Namespace of a ``service`` backend: its own when it names one, else the router's."""
-    backend_service = entry["backend"].get("service") or {}
-    return str(backend_service.get("namespace") or namespace)
+    """Where an entry's Service is: where it says, else in the router's namespace."""
+    return str(backend_kinds.stated(entry).get("namespace") or namespace)
 
 
 def some(names: Iterable[Any]) -> str:
@@ -145,86 +151,173 @@ def some(names: Iterable[Any]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _kserve(
+def _object(
+    kind: Kind,
     namespace: str,
     entry: Entry,
     reading: BackendReading,
     served: dict[str, list[str]],
     earlier: Endpoint,
 ) -> Endpoint:
-    name = str(entry["backend"].get("inferenceServiceName") or "")
-    if not name:
-        return unresolved(entry, "BackendIncomplete", "backend.inferenceServiceName is not set")
-    known = replace(
-        earlier,
-        service=predictor_name(entry),
-        namespace=namespace,
-        port=KSERVE_PREDICTOR_PORT,
-        scheme="https",
-        is_assumed=True,
-    )
-    # That of an earlier run, as long as it belongs to this InferenceService.
-    if earlier.namespace == namespace and earlier.service in (known.service, name):
-        known = replace(earlier, is_assumed=True)
-    what = f"InferenceService {namespace}/{name}"
+    name, its = backend_kinds.object_name(entry), kind.object
+    if not name or not its:
+        return unresolved(entry, "BackendIncomplete", f"backend.{kind.field} is not set")
+    what = f"{its.kind} {namespace}/{name}"
+    api_missing, missing, not_ready, nowhere = its.reasons
+    known = _known(kind, namespace, entry, earlier)
     if reading.named.denied:
         return _not_ready(known, "BackendUnreadable", f"{what}: {reading.named.denied}")
-    if not apis.KSERVE.is_served(served):
+    if not its.api(served).is_served(served):
         return _not_ready(
             known,
-            "KServeNotInstalled",
-            f"{what} cannot exist: KServe is not installed "
-            f"(the API server does not serve {apis.KSERVE})",
+            api_missing,
+            f"{what} cannot exist: {its.project} is not installed "
+            f"(the API server does not serve {its.api(served)})",
         )
     if not reading.named.objects:
-        return _not_ready(known, "InferenceServiceNotFound", f"{what} does not exist")
-    if reading.predictor.denied:
-        service = f"Service {namespace}/{predictor_name(entry)}"
-        return _not_ready(known, "BackendUnreadable", f"{service}: {reading.predictor.denied}")
-    found = _of_predictor(known, reading) or _of_url(known, reading.named.objects[0])
+        return _not_ready(known, missing, f"{what} does not exist")
+    service = service_of(namespace, entry, reading.named)
+    if reading.service.denied:
+        told = f"Service {namespace}/{service}: {reading.service.denied}"
+        return _not_ready(known, "BackendUnreadable", told)
+    found = _of_service(kind, namespace, known, reading) or _of_url(
+        its, namespace, name, known, reading
+    )
     if found:
         scheme = "https" if backend_tls.is_wanted(entry) else found.scheme
         found = replace(found, scheme=scheme, is_assumed=False)
-    why = _why_not_ready(reading.named.objects[0])
-    if why:
-        return _not_ready(found or known, "InferenceServiceNotReady", f"{what} is not Ready{why}")
+    if kind.proof is Proof.CONDITION:
+        why = _why_not_ready(reading.named.objects[0])
+        if why:
+            return _not_ready(found or known, not_ready, f"{what} is not Ready{why}")
     if not found:
-        return _not_ready(
-            known,
-            "PredictorNotFound",
-            f"{what} is Ready, but has neither a Service {predictor_name(entry)} with a port nor a "
-            "status.address.url in this cluster",
-        )
-    return replace(found, ready=True, message=f"{what} is Ready")
+        return _not_ready(known, nowhere, f"{what} {_nowhere(kind, its, service)}")
+    if kind.proof is Proof.CONDITION:
+        return replace(found, ready=True, message=f"{what} is Ready")
+    proven = _proven(found, reading.service.objects[0], reading.slices)
+    return replace(proven, message=f"{what}: {proven.message}")
 
 
-def _of_predictor(known: Endpoint, reading: BackendReading) -> Endpoint | None:
-    """Where the predictor's Service says that it is. An ExternalName leads to KServe's ingress,
+def _known(kind: Kind, namespace: str, entry: Entry, earlier: Endpoint) -> Endpoint:
+    """Where an earlier run has found it, as long as that belongs to this object; else what is
+    guessed."""
+    name, its = backend_kinds.object_name(entry), kind.object
+    if not its or not its.service:
+        # Its status may name anything, and did.
+        return replace(earlier, is_assumed=True)
+    service = its.service.format(name=name)
+    if earlier.namespace == namespace and earlier.service in (service, name):
+        return replace(earlier, is_assumed=True)
+    if not kind.guess:
+        return unresolved(entry)
+    return replace(
+        earlier,
+        service=service,
+        namespace=namespace,
+        port=kind.guess,
+        scheme="https",
+        path="",
+        is_assumed=True,
+    )
+
+
+def _nowhere(kind: Kind, its: Object, service: str) -> str:
+    ready = "is Ready, but" if kind.proof is Proof.CONDITION else "exists, but"
+    urls = " or ".join(f"status.{'.'.join(path)}" for path in its.urls)
+    if not its.service:
+        return f"{ready} has no {urls} with a host"
+    if not urls:
+        return f"{ready} has no Service {service} with a port"
+    return f"{ready} has neither a Service {service} with a port nor a {urls} in this cluster"
+
+
+def _of_service(
+    kind: Kind, namespace: str, known: Endpoint, reading: BackendReading
+) -> Endpoint | None:
+    """Where the Service of an object says that it is. An ExternalName leads to KServe's ingress,
     which goes by the Host of the InferenceService's own URL."""
-    found = next(iter(reading.predictor.objects), None)
-    ports = (found["spec"].get("ports") or []) if found else []
-    if not found or not ports or found["spec"].get("type") == "ExternalName":
+    found = next(iter(reading.service.objects), None)
+    if not found or not (kind.object and kind.object.service):
         return None
-    chosen = next((one for one in ports if int(one["port"]) == KSERVE_PREDICTOR_PORT), ports[0])
-    port = _dialled(found, chosen, [])
-    is_tls = int(chosen["port"]) in HTTPS_PORTS or chosen.get("appProtocol") == "https"
+    chosen = _preferred_port(kind, found)
+    if not chosen or found["spec"].get("type") == "ExternalName":
+        return None
     name = found["metadata"]["name"]
-    return replace(known, service=name, port=port, scheme="https" if is_tls else "http")
+    return replace(
+        known,
+        service=name,
+        namespace=namespace,
+        port=_dialled(found, chosen, _slices_of(name, reading.slices)),
+        scheme=_scheme_of_port(chosen),
+    )
 
 
-def _of_url(known: Endpoint, inference_service: Manifest) -> Endpoint | None:
-    """Where the InferenceService itself says that it is reached inside the cluster."""
-    address = (inference_service.get("status") or {}).get("address") or {}
-    url = parsed(address.get("url"))
-    at = service_at(url.host) if url else None
-    if not url or not at:
+def _preferred_port(kind: Kind, service: Manifest) -> dict[str, Any] | None:
+    ports: list[dict[str, Any]] = service["spec"].get("ports") or []
+    wanted = [one for one in ports if int(one["port"]) in kind.port_numbers]
+    wanted += [one for one in ports if one.get("name") in kind.port_names]
+    return next(iter([*wanted, *ports]), None)
+
+
+def _scheme_of_port(port: dict[str, Any]) -> str:
+    is_tls = int(port["port"]) in HTTPS_PORTS or port.get("appProtocol") == "https"
+    return "https" if is_tls else "http"
+
+
+def _of_url(
+    its: Object, namespace: str, name: str, known: Endpoint, reading: BackendReading
+) -> Endpoint | None:
+    """Where an object itself says that it is reached."""
+    at = _stated_url(its, namespace, name, reading.named.objects)
+    if not at:
         return None
-    return replace(known, service=at[0], namespace=at[1], port=url.port, scheme=url.scheme)
+    path = at.path.rstrip("/") if its.has_path else ""
+    where = service_at(at.host)
+    if not where:
+        found = replace(known, service="", namespace="", server_name=at.host)
+        return replace(found, port=at.port, scheme=at.scheme, path=path)
+    found = replace(known, service=where[0], namespace=where[1], server_name="")
+    # That of a Service by a rule is no part of what the status says.
+    service = None if its.service else next(iter(reading.service.objects), None)
+    return replace(found, port=_port_of(at, service), scheme=at.scheme, path=path)
 
 
-def _why_not_ready(inference_service: Manifest) -> str:
+def _port_of(at: Url, service: Manifest | None) -> int:
+    """KServe leaves the port out of the URL of a Service that has another than a scheme's own."""
+    ports = [int(one["port"]) for one in ((service or {}).get("spec") or {}).get("ports") or []]
+    return at.port if at.port in ports or not ports else ports[0]
+
+
+def _stated_url(its: Object, namespace: str, name: str, objects: list[Manifest]) -> Url | None:
+    """The best of the URLs in an object's status: in the cluster before one outside, and of those
+    one whose path is this object's alone."""
+    if not objects:
+        return None
+    status = objects[0].get("status") or {}
+    texts = (text for path in its.urls for text in _texts(status, path))
+    # What else a path can have, Envoy and a Gateway would read in ways of their own.
+    stated = [at for text in texts if (at := url.parsed(text)) and _PATH.fullmatch(at.path)]
+    inside = [at for at in stated if service_at(at.host)]
+    if not its.has_path:
+        return next(iter(inside), None)
+    own = f"/{namespace}/{name}"
+    usable = inside or stated
+    return next((at for at in usable if at.path.startswith(own)), next(iter(usable), None))
+
+
+def _texts(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item, path)
+    elif path and isinstance(value, dict):
+        yield from _texts(value.get(path[0]), path[1:])
+    elif isinstance(value, str):
+        yield value
+
+
+def _why_not_ready(found: Manifest) -> str:
     """Nothing ("") when Ready, else what its own condition says."""
-    conditions = (inference_service.get("status") or {}).get("conditions") or []
+    conditions = (found.get("status") or {}).get("conditions") or []
     ready: Manifest = next((item for item in conditions if item.get("type") == "Ready"), {})
     if ready.get("status") == "True":
         return ""
@@ -232,30 +325,32 @@ def _why_not_ready(inference_service: Manifest) -> str:
     return f": {said}" if said else " yet"
 
 
-def _llamastack(
-    namespace: str, entry: Entry, reading: BackendReading, earlier: Endpoint
+def _labelled(
+    kind: Kind, namespace: str, entry: Entry, reading: BackendReading, earlier: Endpoint
 ) -> Endpoint:
-    labels = entry["backend"].get("discoveryLabels") or {}
+    labels = backend_kinds.labels_of(entry)
     if not labels:
-        return unresolved(entry, "BackendIncomplete", "backend.discoveryLabels is empty")
-    known = earlier if earlier.namespace == namespace else unresolved(entry)
+        return unresolved(entry, "BackendIncomplete", f"backend.{kind.field} is empty")
+    there = service_namespace(namespace, entry)
+    known = earlier if earlier.namespace == there else unresolved(entry)
     if reading.named.denied:
-        what = f"Services in namespace {namespace}: {reading.named.denied}"
+        what = f"Services in namespace {there}: {reading.named.denied}"
         return _not_ready(known, "BackendUnreadable", what)
     matching = {str(item["metadata"]["name"]): item for item in reading.named.objects}
+    wanted = backend_kinds.stated(entry).get("port")
     usable = {
         name: port
         for name, item in matching.items()
-        if (port := _llamastack_port(item, _slices_of(name, reading.slices)))
+        if (port := _labelled_port(kind, wanted, item, _slices_of(name, reading.slices)))
     }
     if not usable:
-        message = _no_match(namespace, labels, reading.named.objects)
-        return _not_ready(known, "NoServiceMatches", message)
+        message = _no_match(there, labels, wanted, reading.named.objects)
+        return _not_ready(known, kind.nothing, message)
     chosen = known.service if known.service in usable else min(usable)
     found = replace(
         known,
         service=chosen,
-        namespace=namespace,
+        namespace=there,
         port=usable[chosen],
         scheme=_scheme(entry, usable[chosen]),
     )
@@ -293,11 +388,14 @@ def _has_address(endpoint_slice: Manifest) -> bool:
     )
 
 
-def _no_match(namespace: str, labels: dict[str, str], matching: list[Manifest]) -> str:
+def _no_match(
+    namespace: str, labels: dict[str, str], port: int | str | None, matching: list[Manifest]
+) -> str:
     selector = as_selector(labels)
     if matching:
         names = some(item["metadata"]["name"] for item in matching)
-        return f"the Services that match {selector} have no port: {names}"
+        which = f" {port}" if port else ""
+        return f"the Services that match {selector} have no port{which}: {names}"
     return f"no Service in namespace {namespace} matches {selector}"
 
 
@@ -308,13 +406,17 @@ def _ambiguity(chosen: str, usable: list[str]) -> str:
     return f"{len(usable)} Services match: uses {chosen}, not {others}"
 
 
-def _llamastack_port(found: Manifest, slices: list[Manifest]) -> int:
-    """The port to dial; 0 when the Service has none."""
+def _labelled_port(
+    kind: Kind, wanted: int | str | None, found: Manifest, slices: list[Manifest]
+) -> int:
+    """The port to dial; 0 when the Service has none, or not the one that is wanted."""
     ports = found["spec"].get("ports") or []
-    if not ports:
-        return 0
-    chosen = next((item for item in ports if item.get("name") in LLAMASTACK_PORT_NAMES), ports[0])
-    return _dialled(found, chosen, slices)
+    if wanted:
+        named = (one for one in ports if wanted in (one.get("name"), int(one["port"])))
+        chosen = next(named, None)
+    else:
+        chosen = _preferred_port(kind, found)
+    return _dialled(found, chosen, slices) if chosen else 0
 
 
 def _service(namespace: str, entry: Entry, reading: BackendReading) -> Endpoint:
@@ -388,8 +490,8 @@ def _is_headless(found: Manifest) -> bool:
 def _scheme(entry: Entry, port: int) -> str:
     if backend_tls.is_wanted(entry):
         return "https"
-    stated = (entry["backend"].get("service") or {}).get("scheme")
-    return str(stated) if stated else "https" if port in HTTPS_PORTS else "http"
+    stated = backend_kinds.stated(entry).get("scheme")
+    return str(stated) if stated else url.usual_scheme(port)
 
 
 def _earlier(entry: Entry, known: list[dict[str, Any]]) -> Endpoint:
@@ -399,15 +501,19 @@ def _earlier(entry: Entry, known: list[dict[str, Any]]) -> Endpoint:
         if item.get("name") != entry["name"] or item.get("model") != entry["model"]:
             continue
         host, _, port = str(item.get("address") or "").rpartition(":")
-        at = service_at(host)
-        if at and port.isdecimal():
-            return replace(
-                nothing,
-                service=at[0],
-                namespace=at[1],
-                port=int(port),
-                scheme=_scheme(entry, int(port)),
-            )
+        at, stated = service_at(host), url.parsed(item.get("url"))
+        if not host or not port.isdecimal():
+            continue
+        found = replace(
+            nothing,
+            port=int(port),
+            scheme=stated.scheme if stated else _scheme(entry, int(port)),
+            path=stated.path if stated else "",
+        )
+        if at:
+            return replace(found, service=at[0], namespace=at[1])
+        if backend_kinds.kind_of(entry).object:
+            return replace(found, server_name=host)
     return nothing
 
 

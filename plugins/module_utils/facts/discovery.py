@@ -26,6 +26,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backend
     endpoint_entries,
     some,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
+    within_reach,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     GatewayReading,
 )
@@ -34,7 +37,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.referen
     references,
     secrets_digest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, backend_kinds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
@@ -46,7 +49,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-# OpenShift's is a matter of platform, and KServe's of the backends.
+# OpenShift's is a matter of platform, and some are of the backends.
 OPTIONAL_APIS = {
     api.group: api
     for api in (
@@ -56,7 +59,7 @@ OPTIONAL_APIS = {
         apis.MONITORING,
     )
 }
-CAPABILITY_GROUPS = (apis.ROUTE.group, *OPTIONAL_APIS, apis.KSERVE.group)
+CAPABILITY_GROUPS = (apis.ROUTE.group, *OPTIONAL_APIS, *backend_kinds.GROUPS)
 
 # The two lines that the documentation tells users to look for in the operator's log.
 PLATFORM_MESSAGES = {
@@ -122,10 +125,13 @@ def facts(router: Router, reading: Reading, platform: str = "") -> Facts:
     return Facts(
         platform=platform or platform_of(reading.groups),
         capabilities=served,
-        endpoints=[
-            endpoint(router.namespace, entry, backend, served, known.get(entry["name"], []))
-            for entry, backend in zip(endpoint_entries(router), reading.backends, strict=True)
-        ],
+        endpoints=within_reach(
+            (
+                endpoint(router.namespace, entry, backend, served, known.get(entry["name"], []))
+                for entry, backend in zip(endpoint_entries(router), reading.backends, strict=True)
+            ),
+            outside=not is_gateway_mode(router.spec),
+        ),
         gateway=gateways.facts_of(router, reading.gateway),
         scale=live_scaling.scale_of(router, reading.deployment),
         claim_modes=_access_modes(reading.existing_claim),

@@ -7,6 +7,7 @@ Where an endpoint is, and whether it is there, is discovery's business.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 
@@ -17,3 +18,38 @@ def by_model(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
     for endpoint in endpoints:
         grouped.setdefault(endpoint.model, []).append(endpoint)
     return grouped
+
+
+def within_reach(endpoints: Iterable[Endpoint], outside: bool = True) -> list[Endpoint]:
+    """The endpoints, without the addresses that no route can lead to.
+
+    A route has one path for all endpoints of its model: that of the first which has an address.
+    outside: routes can lead out of the cluster.
+    """
+    paths: dict[str, str] = {}
+    found = []
+    for endpoint in endpoints:
+        if endpoint.is_outside and not outside:
+            found.append(_unreachable(endpoint, "an HTTPRoute leads to Services of the cluster"))
+            continue
+        path = paths.setdefault(endpoint.model, endpoint.path) if endpoint.host else endpoint.path
+        if path == endpoint.path:
+            found.append(endpoint)
+        else:
+            others = f"other endpoints of {endpoint.model} are at {path or '/'}"
+            found.append(_unreachable(endpoint, others))
+    return found
+
+
+def _unreachable(endpoint: Endpoint, why: str) -> Endpoint:
+    return replace(
+        endpoint,
+        service="",
+        namespace="",
+        server_name="",
+        port=0,
+        path="",
+        ready=False,
+        reason="BackendOutOfReach",
+        message=f"it is at {endpoint.url or endpoint.address}, and {why}",
+    )

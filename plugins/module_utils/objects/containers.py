@@ -28,6 +28,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
     router_mounts,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import egress
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import key_environment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
@@ -153,8 +154,9 @@ def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     theirs = [
         compact(variable) for variable in spec.get("env") or [] if variable["name"] not in taken
     ]
-    if all(variable["name"] != "HOME" for variable in theirs):
-        ours.append({"name": "HOME", "value": HOME_DIRECTORY})
+    defaults = [{"name": "HOME", "value": HOME_DIRECTORY}, *egress.environment(spec)]
+    named = {variable["name"] for variable in theirs}
+    ours += [variable for variable in defaults if variable["name"] not in named]
     return [*ours, *theirs]
 
 

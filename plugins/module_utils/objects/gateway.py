@@ -67,12 +67,12 @@ def model_rules(router: Router, facts: Facts) -> list[Rule]:
     """One rule per model (more for one with many LoRA adapters), then the default model's."""
     grouped = by_model(facts.endpoints)
     rules = [
-        _rule([_model_match(name) for name in some], _backend_refs(grouped.get(model, [])))
+        _model_rule([_model_match(name) for name in some], grouped.get(model, []))
         for model, names in names_by_model(router.spec).items()
         for some in _slices(names, MATCHES_LIMIT)
     ]
     default = served_by(router.spec).get(default_model(router.spec), "")
-    return [*rules, _rule([{"path": dict(_OPENAI_PATH)}], _backend_refs(grouped.get(default, [])))]
+    return [*rules, _model_rule([{"path": dict(_OPENAI_PATH)}], grouped.get(default, []))]
 
 
 def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
@@ -117,6 +117,17 @@ def api_rules(router: Router, *, is_health: bool = False) -> list[Rule]:
 def _rule(matches: list[dict[str, Any]], backend_refs: list[dict[str, Any]]) -> Rule:
     # Not the gateway's limit, 15 s in Envoy: a model may think for minutes.
     return {"matches": matches, "backendRefs": backend_refs, "timeouts": {"request": "0s"}}
+
+
+def _model_rule(matches: list[dict[str, Any]], endpoints: list[Endpoint]) -> Rule:
+    rule = _rule(matches, _backend_refs(endpoints))
+    # All endpoints of a model have one: facts/endpoints.py sees to it.
+    path = next((endpoint.path for endpoint in endpoints if endpoint.service), "")
+    if not path:
+        return rule
+    replaced = f"{path}{_OPENAI_PATH['value']}"
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": replaced}}
+    return {**rule, "filters": [{"type": "URLRewrite", "urlRewrite": rewrite}]}
 
 
 def _model_match(name: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     CONTROLLER_ENVOY_GATEWAY,
     LABEL_GATEWAY_NAME,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, egress
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -106,7 +106,9 @@ def _gateway(router: Router, facts: Facts) -> Peer:
 
 
 def _egress(router: Router, facts: Facts) -> list[Rule]:
-    namespaces = sorted({*_backend_namespaces(facts), *_issuer_namespaces(router)})
+    namespaces = sorted(
+        {*_backend_namespaces(facts), *_issuer_namespaces(router), *_proxy_namespaces(router)}
+    )
     return [
         # To any address: a node's own DNS cache is no pod.
         {"ports": [_port(protocol, port) for port in _DNS_PORTS for protocol in ("UDP", "TCP")]},
@@ -124,6 +126,12 @@ def _issuer_namespaces(router: Router) -> set[str]:
     issuers = [] if is_gateway_mode(router.spec) else auth.issuers(router.spec)
     services = [service_at(issuer.host) for issuer in issuers]
     return {namespace for _, namespace in filter(None, services)}
+
+
+def _proxy_namespaces(router: Router) -> set[str]:
+    proxy = egress.proxy(router.spec)
+    service = service_at(proxy.host) if proxy else None
+    return {service[1]} if service else set()
 
 
 def _namespace(name: str) -> Peer:

@@ -9,16 +9,24 @@ from urllib.parse import urlsplit
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
 
+HTTPS_PORTS = (443, 8443)
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Url:
-    """Where a server is. scheme: "http" or "https". port: 1..65535."""
+    """Where a server is. scheme: "http" or "https". port: 1..65535. path: "" or from its slash."""
 
     scheme: str
     host: str
     port: int
+    path: str = ""
+
+
+def usual_scheme(port: int) -> str:
+    """What is spoken at a port of which nothing else is said."""
+    return "https" if port in HTTPS_PORTS else "http"
 
 
 def parsed(text: Any) -> Url | None:
@@ -31,4 +39,4 @@ def parsed(text: Any) -> Url | None:
     host = url.hostname or ""
     if not port or url.scheme not in _DEFAULT_PORTS or not is_host_name(host) or url.username:
         return None
-    return Url(url.scheme, host, port)
+    return Url(url.scheme, host, port, url.path)

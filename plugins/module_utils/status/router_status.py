@@ -179,6 +179,7 @@ def _endpoints(situation: Situation, previous: Mapping[str, Any]) -> list[dict[s
             "name": endpoint.name,
             "model": endpoint.model,
             "address": endpoint.address,
+            **({"url": endpoint.url} if endpoint.url else {}),
             "ready": endpoint.ready,
             "message": sanitized("; ".join(filter(None, (endpoint.message, endpoint.remark)))),
             **({"insecureSkipVerify": True} if endpoint.name in unverified else {}),

@@ -89,6 +89,7 @@ def start(
     tls: dict[str, dict[str, Any]] | None = None,
     platform: str = PLATFORM_KUBERNETES,
     policy: dict[str, Any] | None = None,
+    egress_proxy: dict[str, Any] | None = None,
     **envoy: Any,
 ) -> DataPath:
     """Everything up, until the stack is closed.
@@ -101,6 +102,7 @@ def start(
     directories: where what is mounted into Envoy's container, or part of its image, is here.
     tls: backend.tls, by the endpoint that has it.
     policy: trafficPolicy of the first endpoint, and so of its model.
+    egress_proxy: spec.egressProxy.
     envoy: spec.envoy.
     """
     listener, grpc, metrics, admin, looper, told = free_ports(6)
@@ -120,6 +122,7 @@ def start(
                 **(door or {}),
                 **({"toolsDb": [*tools]} if tools else {}),
                 "config": {**contract, **(config or {})},
+                **({"egressProxy": egress_proxy} if egress_proxy else {}),
                 "vllmEndpoints": [
                     _entry(each, (loras or {}).get(each.name, []), (tls or {}).get(each.name))
                     | ({"trafficPolicy": policy} if policy and each is endpoints[0] else {})

@@ -15,8 +15,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import c
 CHECKOUT = Path(__file__).parents[3]
 # It tells fields of manifests from those of the SemanticRouter.
 ABOUT_MANIFESTS = CHECKOUT / "plugins" / "module_utils" / "cluster" / "refusal.py"
-# Not a SemanticRouter's, but a Route's and an InferenceService's; and an example's mistake.
-OTHERS = {"status.ingress[].conditions", "status.address.url", "spec.replcas"}
+# Not a SemanticRouter's, but a Route's and of KServe's objects; and an example's mistake.
+OTHERS = {
+    "status.ingress[].conditions",
+    "status.address.url",
+    "status.addresses",
+    "status.addresses.url",
+    "status.url",
+    "spec.replcas",
+}
 TEXTS = sorted(
     file
     for pattern in (

@@ -51,7 +51,7 @@ READS = [
     "/apis/storage.k8s.io/v1/storageclasses",
     f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments",
     f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets",
-    f"/apis/{apis.KSERVE}/namespaces/{NAMESPACE}/inferenceservices/llama",
+    f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/llama",
     f"/apis/{apis.GATEWAY}/namespaces/{NAMESPACE}/gateways/public",
     f"{CORE}/persistentvolumeclaims",
     f"{CORE}/services",
@@ -63,7 +63,7 @@ READS = [
 
 @pytest.fixture
 def server() -> ApiServer:
-    return ApiServer(str(apis.KSERVE), str(apis.GATEWAY))
+    return ApiServer("serving.kserve.io/v1beta1", str(apis.GATEWAY))
 
 
 def found(server: ApiServer) -> Discovery:

@@ -20,6 +20,10 @@ def entry(backend: dict[str, Any], name: str = "first", model: str = "llama3-8b"
 
 KSERVE = entry({"type": "kserve", "inferenceServiceName": "llama-3-8b"})
 LLAMASTACK = entry({"type": "llamastack", "discoveryLabels": {"model": "llama", "app": "stack"}})
+LLM = entry({"type": "llminferenceservice", "name": "llama"})
+LLM_SERVED = {"serving.kserve.io": ["v1alpha1", "v1alpha2", "v1beta1"]}
+STACK = entry({"type": "vllmrouter", "name": "production"})
+STACK_SERVED = {"production-stack.vllm.ai": ["v1alpha1"]}
 SERVICE = entry({"type": "service", "service": {"name": "vllm", "port": 8000}})
 
 
@@ -71,6 +75,189 @@ def resolve(
 
 def earlier(address: str, model: str = "llama3-8b") -> list[dict[str, Any]]:
     return [{"name": "first", "model": model, "address": address, "ready": True}]
+
+
+def llm_inference_service(*urls: str, url: str = "", **ready: str) -> dict[str, Any]:
+    """As KServe's controller leaves it: each address with its origin, and one of them again."""
+    conditions = [{"type": "Ready", **(ready or {"status": "True"})}]
+    addresses = [{"url": text, "origin": {"kind": "Gateway"}} for text in urls]
+    status = {"conditions": conditions, "addresses": addresses, **({"url": url} if url else {})}
+    return {"metadata": {"name": "llama"}, "status": status}
+
+
+class TestLLMInferenceService:
+    @pytest.mark.parametrize(
+        ("found", "address", "url", "at_service"),
+        [
+            pytest.param(
+                llm_inference_service(
+                    "https://llama-kserve-workload-svc.apps.svc.cluster.local",
+                    url="https://llama.example.org/apps/llama",
+                ),
+                "llama-kserve-workload-svc.apps.svc:8000",
+                "https://llama-kserve-workload-svc.apps.svc:8000",
+                [{"name": "https", "port": 8000, "appProtocol": "https"}],
+                id="its-own-service-whose-url-lacks-the-port",
+            ),
+            pytest.param(
+                llm_inference_service(
+                    "http://203.0.113.50/apps/llama",
+                    "http://public.gateways.svc.cluster.local/v1",
+                    "http://public.gateways.svc.cluster.local/apps/llama",
+                    url="http://203.0.113.50/apps/llama",
+                ),
+                "public.gateways.svc:80",
+                "http://public.gateways.svc:80/apps/llama",
+                None,
+                id="a-gateway-in-the-cluster-before-its-address-outside",
+            ),
+            pytest.param(
+                llm_inference_service(
+                    "https://models.example.org/apps/llama/",
+                    url="https://models.example.org/apps/llama/",
+                ),
+                "models.example.org:443",
+                "https://models.example.org:443/apps/llama",
+                None,
+                id="only-outside",
+            ),
+        ],
+    )
+    def test_its_status_says_where(
+        self,
+        found: dict[str, Any],
+        address: str,
+        url: str,
+        at_service: list[dict[str, Any]] | None,
+    ) -> None:
+        its = service("llama-kserve-workload-svc", *at_service) if at_service else None
+        endpoint = resolve(LLM, found, served=LLM_SERVED, predictor=its)
+        assert (endpoint.address, endpoint.url, endpoint.ready) == (address, url, True)
+        assert endpoint.message == "LLMInferenceService apps/llama is Ready"
+
+    def test_its_service_is_read_only_beside_the_router(self) -> None:
+        inside = llm_inference_service("https://llama-kserve-workload-svc.apps.svc")
+        elsewhere = llm_inference_service("http://public.gateways.svc/apps/llama")
+        where = [backends.service_of("apps", LLM, Sighting([it])) for it in (inside, elsewhere)]
+        assert where == ["llama-kserve-workload-svc", ""]
+
+    @pytest.mark.parametrize("served", [LLM_SERVED, {"serving.kserve.io": ["v1alpha1"]}])
+    def test_one_that_is_not_ready_says_why(self, served: dict[str, list[str]]) -> None:
+        found = llm_inference_service(
+            "https://llama-kserve-workload-svc.apps.svc", status="False", message="no GPU"
+        )
+        endpoint = resolve(LLM, found, served=served)
+        assert (endpoint.ready, endpoint.reason) == (False, "BackendObjectNotReady")
+        assert endpoint.message == "LLMInferenceService apps/llama is not Ready: no GPU"
+        assert endpoint.address == "llama-kserve-workload-svc.apps.svc:443"
+
+    @pytest.mark.parametrize(
+        "text", ["", "grpc://a.b.svc", 'http://a.b.svc/x"y', "http://a.b.svc/a b", "http://["]
+    )
+    def test_one_that_says_nowhere_is_not_ready(self, text: str) -> None:
+        endpoint = resolve(LLM, llm_inference_service(text), served=LLM_SERVED)
+        assert (endpoint.ready, endpoint.reason) == (False, "BackendAddressUnknown")
+        assert "has no status.addresses.url or status.url" in endpoint.message
+        assert endpoint.address == ""
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://llama-kserve-workload-svc.apps.svc:8000",
+            "http://public.gateways.svc:80/apps/llama",
+            "https://models.example.org:443/apps/llama",
+        ],
+    )
+    def test_what_was_found_stays_while_it_is_not_there(self, url: str) -> None:
+        address = url.partition("//")[2].partition("/")[0]
+        known = [{"name": "first", "model": "llama3-8b", "address": address, "url": url}]
+        endpoint = resolve(LLM, endpoints=known, served=LLM_SERVED)
+        assert (endpoint.url, endpoint.reason) == (url, "BackendObjectNotFound")
+
+    def test_without_its_api_the_endpoint_says_so(self) -> None:
+        endpoint = resolve(LLM, served={})
+        assert (endpoint.ready, endpoint.reason) == (False, "BackendApiNotInstalled")
+        assert "KServe is not installed" in endpoint.message
+        assert "serving.kserve.io/v1alpha2" in endpoint.message
+
+
+class TestProductionStack:
+    @pytest.mark.parametrize("kind", ["VLLMRouter", "VLLMRuntime"])
+    def test_it_is_at_the_service_of_its_name(self, kind: str) -> None:
+        item = entry({"type": kind.lower(), "name": "production"})
+        its = service("production", {"name": "zmq", "port": 5555}, {"name": "http", "port": 80})
+        endpoint = resolve(
+            item,
+            {"metadata": {"name": "production"}},
+            served=STACK_SERVED,
+            predictor=its,
+        )
+        assert (endpoint.address, endpoint.ready) == ("production.apps.svc:80", True)
+        expected = f"{kind} apps/production: Service apps/production has ready addresses"
+        assert endpoint.message == expected
+
+    def test_without_ready_addresses_it_is_not_ready(self) -> None:
+        its = service("production", {"name": "http", "port": 80})
+        gone = Sighting([endpoint_slice("production", ready=False)])
+        found = {"metadata": {"name": "production"}}
+        endpoint = resolve(STACK, found, served=STACK_SERVED, predictor=its, slices=gone)
+        assert (endpoint.ready, endpoint.reason) == (False, "NoReadyAddress")
+        assert endpoint.address == "production.apps.svc:80"
+
+    @pytest.mark.parametrize(
+        ("objects", "served", "reason"),
+        [
+            ([], {}, "BackendApiNotInstalled"),
+            ([], STACK_SERVED, "BackendObjectNotFound"),
+            ([{"metadata": {"name": "production"}}], STACK_SERVED, "BackendAddressUnknown"),
+        ],
+    )
+    def test_what_is_missing_is_said(
+        self, objects: list[dict[str, Any]], served: dict[str, list[str]], reason: str
+    ) -> None:
+        endpoint = resolve(STACK, *objects, served=served)
+        assert (endpoint.ready, endpoint.reason) == (False, reason)
+        assert endpoint.address == ""
+
+    def test_the_address_of_another_object_does_not_stay(self) -> None:
+        endpoint = resolve(STACK, served=STACK_SERVED, endpoints=earlier("other.apps.svc:80"))
+        assert endpoint.address == ""
+        known = earlier("production.apps.svc:80")
+        assert resolve(STACK, served=STACK_SERVED, endpoints=known).address == known[0]["address"]
+
+
+class TestSelector:
+    @staticmethod
+    def entry(**more: Any) -> dict[str, Any]:
+        return entry({"type": "selector", "selector": {"labels": {"app": "vllm"}, **more}})
+
+    @pytest.mark.parametrize(
+        ("port", "address"),
+        [
+            (None, "vllm.apps.svc:8000"),
+            (9000, "vllm.apps.svc:9000"),
+            ("metrics", "vllm.apps.svc:9000"),
+        ],
+    )
+    def test_the_port_is_the_one_that_is_named(self, port: int | str | None, address: str) -> None:
+        found = service("vllm", {"name": "metrics", "port": 9000}, {"name": "http", "port": 8000})
+        item = self.entry(**({"port": port} if port else {}))
+        endpoint = resolve(item, found)
+        assert (endpoint.address, endpoint.ready) == (address, True)
+
+    def test_a_service_without_that_port_is_passed_over(self) -> None:
+        other, right = service("a", {"port": 80}), service("b", {"name": "api", "port": 81})
+        assert resolve(self.entry(port="api"), other, right).address == "b.apps.svc:81"
+        endpoint = resolve(self.entry(port="grpc"), other, right)
+        assert (endpoint.ready, endpoint.reason) == (False, "NothingSelected")
+        assert endpoint.message == "the Services that match app=vllm have no port grpc: a, b"
+
+    def test_it_may_be_elsewhere_and_speak_another_scheme(self) -> None:
+        item = self.entry(namespace="models", scheme="https")
+        endpoint = resolve(item, service("vllm", {"port": 8000}))
+        assert (endpoint.address, endpoint.scheme) == ("vllm.models.svc:8000", "https")
+        nothing = resolve(item)
+        assert nothing.message == "no Service in namespace models matches app=vllm"
 
 
 class TestKServe:

@@ -130,6 +130,22 @@ def test_a_model_goes_to_its_backends_with_their_weights() -> None:
     assert "headers" not in rules_of[-1]["matches"][0]
 
 
+def test_what_stands_in_front_of_a_backends_api_is_put_in_front_of_the_path() -> None:
+    router = asking(endpoint("a"), endpoint("b", model="llama"))
+    plain, behind = facts(router, "kubernetes").endpoints
+    found = replace(
+        facts(router, "kubernetes"), endpoints=[plain, replace(behind, path="/apps/llama")]
+    )
+    first, second, default = routes(router, found)["my-router-models"]["spec"]["rules"]
+    assert "filters" not in first
+    assert "filters" not in default
+    (rewrite,) = second["filters"]
+    assert (rewrite["type"], rewrite["urlRewrite"]["path"]) == (
+        "URLRewrite",
+        {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/apps/llama/v1"},
+    )
+
+
 def test_a_models_rule_wins_over_the_default_models() -> None:
     # The longest path decides before headers count, so the paths must not differ.
     paths = [match["path"] for match in matches(routes(asking(endpoint("a")))["my-router-models"])]

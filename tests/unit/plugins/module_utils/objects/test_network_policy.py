@@ -148,6 +148,17 @@ def test_limited_egress_keeps_issuers_that_are_services():
     }
 
 
+def test_limited_egress_keeps_a_proxy_that_is_a_service():
+    proxy = {"url": "http://squid.gates.svc:3128"}
+    _, gates = built(networkPolicy={"egress": []}, egressProxy=proxy)["egress"]
+
+    assert gates == {
+        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gates"}}}]
+    }
+    outside = {"url": "http://proxy.example.com:3128"}
+    assert len(built(networkPolicy={"egress": []}, egressProxy=outside)["egress"]) == 1
+
+
 def test_an_empty_egress_leaves_dns_alone():
     wanted = built(networkPolicy={"egress": []})
 

@@ -191,6 +191,14 @@ class TestEnvironment:
         assert found["HOME"]["value"] == "/data"
         assert found["CONFIG_FILE"]["value"] == "/etc/semantic-router/config.yaml"
 
+    def test_a_proxy_is_told_unless_the_user_tells_another(self):
+        proxy = {"url": "http://proxy.example.com:3128"}
+        own = {"name": "HTTPS_PROXY", "value": "http://other.example.com:8080"}
+
+        assert environment(egressProxy=proxy)["HTTPS_PROXY"]["value"] == proxy["url"]
+        assert environment(egressProxy=proxy, env=[own])["HTTPS_PROXY"] == own
+        assert "HTTPS_PROXY" not in environment()
+
     def test_passwords_arrive_by_reference(self):
         connection = {"host": "redis", "password_secret_ref": {"name": "cache", "key": "password"}}
 

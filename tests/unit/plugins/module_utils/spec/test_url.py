@@ -14,7 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url impo
 @pytest.mark.parametrize(
     ("text", "url"),
     [
-        ("https://api.openai.com/v1", Url("https", "api.openai.com", 443)),
+        ("https://api.openai.com/v1", Url("https", "api.openai.com", 443, "/v1")),
         ("http://models.example:8080", Url("http", "models.example", 8080)),
         ("https://user:password@models.example", None),
         ("https://models.example:99999", None),
