@@ -188,6 +188,32 @@ def test_a_lost_backend_is_found_as_soon_as_the_annotation_of_the_router_wants(
     router.wait_for_phase("Running")
 
 
+def test_nothing_is_written_until_the_spec_says_by_what_a_backend_is_verified(
+    operator: Operator, router: SemanticRouter
+) -> None:
+    router.create_service(port=8443)
+    backend = router.spec["vllmEndpoints"][0]["backend"]
+    backend["service"]["port"] = 8443
+    router.apply()
+    refused = router.wait_for("ConfigValid", "False")
+    assert refused["reason"] == "BackendNotVerified"
+    assert "spec.vllmEndpoints[0].backend.tls" in refused["message"]
+    assert router.objects() == {}
+    backend["tls"] = {"caRef": {"name": "models-ca"}}
+    router.apply()
+    missed = router.wait_for("Degraded")
+    assert missed["reason"] == "AuthorityNotFound"
+    volumes = router.read("deployment", router.name)["spec"]["template"]["spec"]["volumes"]
+    assert "models-ca" in [volume.get("configMap", {}).get("name") for volume in volumes]
+    backend["tls"] = {"insecureSkipVerify": True}
+    router.apply()
+    router.wait_for_phase("Running")
+    assert router.condition("ConfigValid")["reason"] == "InsecureSkipVerify"
+    assert [item.get("insecureSkipVerify") for item in router.get()["status"]["endpoints"]] == [
+        True
+    ]
+
+
 def test_kserve_llamastack_and_service_backends_work_side_by_side(
     operator: Operator, router: SemanticRouter, other_namespace: str, kubectl: Kubectl
 ) -> None:
