@@ -142,8 +142,17 @@ def _run_in_place(this: Any, worker: Any) -> None:
             # A signal to the playbook, which would have interrupted its waiting for the worker.
             raise
         except BaseException:
-            worker.display.debug(f"WORKER HARD EXIT: {traceback.format_exc()}")
+            _tell_the_end(worker.display, traceback.format_exc())
             raise worker.AnsibleError(_DEAD) from None
+
+
+def _tell_the_end(display: Any, why: str) -> None:
+    """As a worker does before it ends; of the frames in `why` one is not a worker's."""
+    if getattr(_task_context(), "__name__", "") == "create":
+        # Core 2.21: to everybody.
+        display.error(why)
+    else:
+        display.debug(f"WORKER HARD EXIT: {why}")
 
 
 def _twin(host: Any) -> Any:

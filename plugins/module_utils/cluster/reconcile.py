@@ -112,7 +112,8 @@ def reconcile(
         )
     built: list[Manifest] | None = None
     if found and writing.mode(router) != writing.PAUSED and not _is_blocked(found):
-        built, failure = _tried(lambda: registry.build(router, found.facts, concerns))
+        facts = found.facts
+        built, failure = _tried(lambda: registry.build(router, facts, concerns))
         found = replace(found, problems=[*found.problems, *sizes.check(built or [])])
     applied: ApplyResult | None = None
     if found and built is not None and not _is_blocked(found):

@@ -182,7 +182,10 @@ class Stage:
         this = self._class.__new__(self._class)
         this._task, this._host = task or Task(), host or Host()
         this._task_vars = {} if variables is None else variables
-        this._final_q = SimpleNamespace(send_display=self.results.append)
+        # What is displayed comes with a method's name, and keywords.
+        this._final_q = SimpleNamespace(
+            send_display=lambda *said, **_: self.results.append(said[0])
+        )
         this._shared_loader_obj = SimpleNamespace(
             action_loader=self.actions, module_loader=self.modules
         )
