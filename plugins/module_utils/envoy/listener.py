@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors, picker
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     ROUTER_EXT_PROC,
 )
@@ -58,8 +58,9 @@ HTTP_CONNECTION_MANAGER = (
 def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
     door = [*cors.filters(router), *auth.filters(router)]
-    clients = _http_connection_manager("clients", virtual_host(router, facts), router, *door)
-    looper = _http_connection_manager("looper", looper_virtual_host(router, facts), router)
+    host, looper_host = virtual_host(router, facts), looper_virtual_host(router, facts)
+    clients = _http_connection_manager("clients", host, router, facts, *door)
+    looper = _http_connection_manager("looper", looper_host, router, facts)
     return [
         _listener(
             _any_address(router.spec["service"]),
@@ -100,7 +101,7 @@ def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Li
 
 
 def _http_connection_manager(
-    name: str, virtual_host: dict[str, Any], router: Router, *first: dict[str, Any]
+    name: str, virtual_host: dict[str, Any], router: Router, facts: Facts, *first: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
@@ -122,6 +123,7 @@ def _http_connection_manager(
             *first,
             _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
+            *picker.filters(facts),
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {

@@ -30,6 +30,7 @@ class Endpoint:
     server_name: what the backend wants to be called in Host and SNI, "" for its own host. Without a
         service, it is outside of the cluster at this name.
     path: what stands in front of /v1 there, "" for nothing.
+    pool: the InferencePool whose endpoint picker is there, "" for a backend that answers itself.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Endpoint:
     remark: str = ""
     server_name: str = ""
     path: str = ""
+    pool: str = ""
 
     @property
     def host(self) -> str:
