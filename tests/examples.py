@@ -108,6 +108,8 @@ def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
         service, port, scheme = f"{entry['name']}-found", LLAMA_STACK_PORT, "http"
     elif backend["type"] == "llminferenceservice":
         service, port, scheme = f"{backend['name']}-kserve-workload-svc", 8000, "https"
+    elif backend["type"] == "inferencepool":
+        service, port, scheme = f"{backend['name']}-epp", 9002, backend["pickerScheme"]
     elif backend["type"] in ("vllmrouter", "vllmruntime"):
         service, port, scheme = backend["name"], 80, "http"
     else:
@@ -124,4 +126,5 @@ def _endpoint(entry: dict[str, Any], namespace: str) -> Endpoint:
         port=port,
         scheme=scheme,
         ready=True,
+        pool=backend["name"] if backend["type"] == "inferencepool" else "",
     )

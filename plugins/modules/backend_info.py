@@ -55,6 +55,7 @@ options:
             choices:
               - kserve
               - llminferenceservice
+              - inferencepool
               - vllmrouter
               - vllmruntime
               - llamastack
@@ -68,9 +69,13 @@ options:
             type: dict
           name:
             description:
-              - Object in O(namespace). Needed by C(llminferenceservice), C(vllmrouter) and
-                C(vllmruntime).
+              - Object in O(namespace). Needed by C(llminferenceservice), C(inferencepool),
+                C(vllmrouter) and C(vllmruntime).
             type: str
+          pickerScheme:
+            description: How the endpoint picker of C(inferencepool) is spoken to.
+            type: str
+            choices: [http, https]
           selector:
             description: What the Service carries. Needed by C(selector).
             type: dict
@@ -218,6 +223,10 @@ endpoints:
       description: What stands in front of C(/v1) there.
       type: str
       sample: ""
+    pool:
+      description: The InferencePool whose endpoint picker is there.
+      type: str
+      sample: ""
 """
 
 from dataclasses import asdict
@@ -263,6 +272,7 @@ BACKEND_OPTIONS = {
     },
     "inferenceServiceName": {"type": "str"},
     "name": {"type": "str"},
+    "pickerScheme": {"type": "str", "choices": ["http", "https"]},
     "discoveryLabels": {"type": "dict"},
     "selector": {"type": "dict", "options": SELECTOR_OPTIONS},
     "service": {"type": "dict", "options": SERVICE_OPTIONS},

@@ -164,10 +164,12 @@ class SemanticRouter:
             stdin="\n---\n".join(map(json.dumps, manifests)),
         )
 
-    def create_object(self, api_version: str, kind: str, name: str, status: dict[str, Any]) -> None:
+    def create_object(
+        self, api_version: str, kind: str, name: str, status: dict[str, Any], **spec: Any
+    ) -> None:
         """One that somebody else's controller would fill in."""
         manifest = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
-        given = json.dumps({**manifest, "spec": {}})
+        given = json.dumps({**manifest, "spec": spec})
         self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=given)
         if status:
             self.patch(kind, name, {"status": status}, "--subresource=status")

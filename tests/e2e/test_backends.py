@@ -89,6 +89,7 @@ def test_objects_that_stand_for_backends_are_heard_of_within_seconds(
     backends = {
         "llm": {"type": "llminferenceservice", "name": "llama"},
         "stack": {"type": "vllmrouter", "name": "production"},
+        "pool": {"type": "inferencepool", "name": "llama"},
         "any": {"type": "selector", "selector": {"labels": {"app": "vllm"}, "port": "http"}},
     }
     router.spec["vllmEndpoints"] = [
@@ -100,6 +101,9 @@ def test_objects_that_stand_for_backends_are_heard_of_within_seconds(
     # A run that found all missing has ended, so from here on it is news that starts one.
     router.create_service("production", 80)
     router.create_object("production-stack.vllm.ai/v1alpha1", "VLLMRouter", "production", {})
+    router.create_service("llama-epp", 9002)
+    picker = {"endpointPickerRef": {"name": "llama-epp", "port": {"number": 9002}}}
+    router.create_object("inference.networking.k8s.io/v1", "InferencePool", "llama", {}, **picker)
     router.create_service("found", 8000, labels={"app": "vllm"})
     address = f"http://public.gateways.svc.cluster.local/{router.namespace}/llama"
     told = {
@@ -113,6 +117,7 @@ def test_objects_that_stand_for_backends_are_heard_of_within_seconds(
     assert {name: item["address"] for name, item in found.items()} == {
         "llm": "public.gateways.svc:80",
         "stack": f"production.{router.namespace}.svc:80",
+        "pool": f"llama-epp.{router.namespace}.svc:9002",
         "any": f"found.{router.namespace}.svc:8000",
     }
     assert found["llm"]["url"] == f"http://public.gateways.svc:80/{router.namespace}/llama"

@@ -156,7 +156,8 @@ def stand_ins() -> list[Manifest]:
     versions: dict[tuple[str, str], list[Resource]] = {}
     for kind in kinds:
         group = kind.api_version.partition("/")[0]
-        if not group.endswith((".k8s.io", "policy")) or group.startswith("gateway."):
+        is_built_in = group.endswith((".k8s.io", "policy"))
+        if not is_built_in or group.startswith(("gateway.", "inference.")):
             versions.setdefault((group, kind.plural), []).append(kind)
     return [_crd(group, found) for (group, _), found in versions.items()]
 

@@ -95,6 +95,13 @@ def surroundings(resources: list[dict[str, Any]]) -> dict[tuple[str, str], dict[
             elif backend["type"] != "external":
                 service = backend.get("service", {"name": endpoint["name"], "port": 8321})
                 selector = backend.get("selector", {})
+                if backend["type"] == "inferencepool":
+                    service = {"name": f"{backend['name']}-epp", "port": 9002}
+                    picker = {"name": service["name"], "port": {"number": 9002}}
+                    found["InferencePool", backend["name"]] = {
+                        "apiVersion": "inference.networking.k8s.io/v1",
+                        "spec": {"endpointPickerRef": picker},
+                    }
                 if backend["type"] == "vllmrouter":
                     service = {"name": backend["name"], "port": 80}
                     found["VLLMRouter", backend["name"]] = {

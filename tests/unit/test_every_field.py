@@ -102,7 +102,7 @@ NEAREST = {
     r"(spec\.toolsDb)\b.*": (r"\1", _FILE),
     r"spec\.auth\.apiKeys\[\]\.groups\[\]": ("spec.vllmEndpoints", _FILE),
     r"(spec\.vllmEndpoints)\[\]\.(name|loras\[\]\.name)": (r"\1", _FILE),
-    r"(spec\.vllmEndpoints)\[\]\.backend\.(\w+Name|service\.(scheme|namespace))": (
+    r"(spec\.vllmEndpoints)\[\]\.backend\.(\w+Name|pickerScheme|service\.(scheme|namespace))": (
         r"\1",
         _FILE,
     ),

@@ -95,8 +95,9 @@ def _unread(spec: Spec) -> Problems:
     """What says where a backend of another type is."""
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
         kind = backend_kinds.kind_of(endpoint)
+        read = {kind.field, *(("pickerScheme",) if kind.type == backend_kinds.TYPE_POOL else ())}
         for name in _ONE_TYPE_EACH:
-            if endpoint["backend"].get(name) and name != kind.field:
+            if endpoint["backend"].get(name) and name not in read:
                 path = f"spec.vllmEndpoints[{index}].backend.{name}"
                 found = f"nothing reads it, since type is {kind.type}"
                 yield replace(invalid(path, found, "Remove it, or correct type"), blocking=False)
@@ -146,7 +147,7 @@ _CHECKS: dict[str, Callable[[Any, str], Problems]] = {
     "external": _external,
 }
 # The older fields stay unread without a word, as they always did.
-_ONE_TYPE_EACH = ("name", "selector")
+_ONE_TYPE_EACH = ("name", "selector", "pickerScheme")
 
 
 def _tls(spec: Spec) -> Problems:
@@ -231,6 +232,24 @@ def _hosted(spec: Spec) -> Problems:
             yield invalid(f"{path}.backend.type", found, "Run standalone, or leave the entry out")
 
 
+def _pools(spec: Spec) -> Problems:
+    entries = spec.get("vllmEndpoints") or []
+    models = [entry["model"] for entry in entries]
+    for index, entry in enumerate(entries):
+        if backend_kinds.kind_of(entry).type != backend_kinds.TYPE_POOL:
+            continue
+        path = f"spec.vllmEndpoints[{index}]"
+        if is_gateway_mode(spec):
+            found = "a Gateway asks an endpoint picker before the router has chosen the model"
+            remedy = "Run standalone, or name a Service of the pool's pods (type service)"
+            yield invalid(f"{path}.backend.type", found, remedy)
+        if models.count(entry["model"]) > 1:
+            found = (
+                f"{entry['model']} has other endpoints, which an endpoint picker knows nothing of"
+            )
+            yield invalid(f"{path}.model", found, "Give each a model of its own, or one pool")
+
+
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _endpoint_names,
     _models,
@@ -240,4 +259,5 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _traffic_policies,
     _unread,
     _hosted,
+    _pools,
 )

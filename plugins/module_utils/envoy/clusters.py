@@ -7,7 +7,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import egress
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import egress, picker
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import COUNTED
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.traffic_policy import (
     health_checks,
@@ -60,7 +60,9 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     how = verification.by_endpoint(router, facts)
     policies = traffic_policy.by_model(router.spec)
     return [
-        _model_cluster(router, model, usable, how, policies.get(model, {}))
+        _picked_cluster(model)
+        if usable[0].pool
+        else _model_cluster(router, model, usable, how, policies.get(model, {}))
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
@@ -75,6 +77,7 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
         _loopback_cluster(ROUTER_API, ports.api, _backend_protocol()),
         {"name": NO_ENDPOINT, "type": "STATIC"},
         *_egress_clusters(router, facts),
+        *(_picker_cluster(each, how) for each in picker.pools(facts)),
     ]
 
 
@@ -143,6 +146,41 @@ def _egress_clusters(router: Router, facts: Facts) -> list[Cluster]:
         }
         for name, (host, port) in sorted(hosts.items())
     ]
+
+
+def _picked_cluster(model: str) -> Cluster:
+    """Where the endpoint picker has said. A client cannot: what it says is no metadata."""
+    return {
+        "name": model_cluster_name(model),
+        "type": "ORIGINAL_DST",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
+        "circuit_breakers": _circuit_breakers(),
+        **_backend_protocol(),
+        "original_dst_lb_config": {"metadata_key": picker.DESTINATION},
+    }
+
+
+def _picker_cluster(endpoint: Endpoint, how: Verifications) -> Cluster:
+    name = picker.cluster_name(endpoint)
+    address = {"socket_address": {"address": endpoint.host, "port_value": endpoint.port}}
+    its = {"hostname": endpoint.host, "address": address}
+    wanted = how.get(endpoint.name)
+    tls = {"transport_socket": transport_socket(wanted)} if wanted else {}
+    return {
+        "name": name,
+        **dns(),
+        "connect_timeout": CONNECT_TIMEOUT,
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
+        "circuit_breakers": _circuit_breakers(),
+        **_protocol("http2_protocol_options"),
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": its}]}],
+        },
+        **tls,
+    }
 
 
 def _model_cluster(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors, picker
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     ROUTER_EXT_PROC,
 )
@@ -60,9 +60,9 @@ HTTP_CONNECTION_MANAGER = (
 def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
     door = [*cors.filters(router), *auth.filters(router)]
-    clients = _http_connection_manager("clients", virtual_host(router, facts), router, *door)
-    asked = looper_virtual_host(router, facts)
-    looper = _http_connection_manager("looper", asked, router)
+    host, looper_host = virtual_host(router, facts), looper_virtual_host(router, facts)
+    clients = _http_connection_manager("clients", host, router, facts, *door)
+    looper = _http_connection_manager("looper", looper_host, router, facts)
     return [
         _listener(
             _every(any_address(router.spec)),
@@ -143,7 +143,11 @@ def _listener_at(address: dict[str, Any], manager: dict[str, Any]) -> Listener:
 
 
 def _http_connection_manager(
-    name: str, virtual_host: dict[str, Any], router: Router, *first: dict[str, Any]
+    name: str,
+    virtual_host: dict[str, Any],
+    router: Router,
+    pickers: list[dict[str, Any]],
+    *first: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "@type": HTTP_CONNECTION_MANAGER,
@@ -165,7 +169,13 @@ def _http_connection_manager(
             *first,
             _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
-            _router_filter(),
+            *picker.filters(facts),
+            {
+                "name": "envoy.filters.http.router",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                },
+            },
         ],
         "local_reply_config": _local_replies(router),
         "access_log": [_access_log(router)],

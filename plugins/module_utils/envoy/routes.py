@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import cors
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import cors, picker
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import (
     HEADER_REFUSED,
     without_auth,
@@ -137,7 +137,9 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         {**_not_found_route({"connect_matcher": {}}), **_unasked()},
         {**_not_found_route({"prefix": "/"}), **_unasked()},
     )
-    return {**routes, **cors.policy(router), **_without_identity(router)}
+    policy = cors.policy(router)
+    configs = {**policy.pop("typed_per_filter_config", {}), **picker.unasked(facts)}
+    return {**routes, **policy, **_per_filter(configs), **_without_identity(router)}
 
 
 def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
@@ -154,6 +156,7 @@ def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         "request_headers_to_add": [model],
         # A router 0.3 leaves them to the models.
         "request_headers_to_remove": [*_LOOPER_HEADERS],
+        **_per_filter(picker.unasked(facts)),
     }
 
 
@@ -196,7 +199,8 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
                 "prefix": "/",
                 "headers": [{"name": header, "string_match": {"exact": name}}],
             },
-            "route": _to_model(model, grouped, router),
+            "route": _to_model(model, router, facts),
+            **_per_filter(_picked(model, facts)),
         }
         for name, model in served_by(router.spec).items()
     ]
@@ -225,8 +229,8 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
                 ],
             },
             **_with_model(name),
-            "route": _to_model(model, grouped, router),
-            **_unasked(),
+            "route": _to_model(model, router, facts),
+            **_per_filter({**without_ext_proc(), **_picked(model, facts)}),
         }
         for name, model in served_by(router.spec).items()
         # The router gives a hosted model its key and its path, and is not asked here.
@@ -372,19 +376,34 @@ def _counted_routes(router: Router, facts: Facts) -> list[Route]:
             **_default_model_route(model, router, facts),
             "name": "default model",
             "match": {"prefix": OPENAI_PREFIX, "headers": [_has_method("POST"), header]},
-            **_asked_as(counted),
+            **_per_filter(
+                {
+                    **_asked_as(counted)["typed_per_filter_config"],
+                    **_picked(served_by(router.spec)[model], facts),
+                }
+            ),
         }
         for counted, header in headers
     ]
 
 
 def _default_model_route(model: str, router: Router, facts: Facts) -> Route:
+    served = served_by(router.spec)[model]
     return {
         "name": "default model",
         "match": {"prefix": OPENAI_PREFIX},
         **_with_model(model),
-        "route": _to_model(served_by(router.spec)[model], by_model(facts.endpoints), router),
+        "route": _to_model(served, router, facts),
+        **_per_filter(_picked(served, facts)),
     }
+
+
+def _picked(model: str, facts: Facts) -> dict[str, Any]:
+    return picker.asked(usable_endpoints(by_model(facts.endpoints).get(model, [])))
+
+
+def _per_filter(configs: dict[str, Any]) -> dict[str, Any]:
+    return {"typed_per_filter_config": configs} if configs else {}
 
 
 def _not_found_route(match: dict[str, Any]) -> Route:

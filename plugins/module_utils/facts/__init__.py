@@ -31,6 +31,7 @@ class Endpoint:
         service, it is outside of the cluster at this name.
     is_assumed: nothing of it was seen, so port and scheme are what they would usually be.
     path: what stands in front of /v1 there, "" for nothing.
+    pool: the InferencePool whose endpoint picker is there, "" for a backend that answers itself.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Endpoint:
     server_name: str = ""
     is_assumed: bool = False
     path: str = ""
+    pool: str = ""
 
     @property
     def host(self) -> str:

@@ -35,6 +35,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_
     Proof,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import service_at
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    at as field_at,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     wants_ext_proc,
 )
@@ -103,17 +106,17 @@ def endpoint(
 
 
 def _external(entry: Entry) -> Endpoint:
-    at = url.parsed((entry["backend"].get("external") or {}).get("url"))
-    if not at:
+    given = url.parsed((entry["backend"].get("external") or {}).get("url"))
+    if not given:
         return unresolved(entry, "BackendIncomplete", "backend.external has no URL of a host")
-    message = f"{at.host} is outside of the cluster: whether it answers is not known here"
+    message = f"{given.host} is outside of the cluster: whether it answers is not known here"
     return replace(
         unresolved(entry),
-        port=at.port,
-        scheme=at.scheme,
+        port=given.port,
+        scheme=given.scheme,
         ready=True,
         message=message,
-        server_name=at.host,
+        server_name=given.host,
     )
 
 
@@ -125,6 +128,8 @@ def service_of(namespace: str, entry: Entry, named: Sighting) -> str:
         return ""
     if known.service:
         return known.service.format(name=name)
+    if known.picker:
+        return str(_picker_of(known, named.objects).get("name") or "")
     at = _stated_url(known, namespace, name, named.objects)
     where = service_at(at.host) if at else None
     return where[0] if where and where[1] == namespace else ""
@@ -180,6 +185,8 @@ def _object(
     if reading.service.denied:
         told = f"Service {namespace}/{service}: {reading.service.denied}"
         return _not_ready(known, "BackendUnreadable", told)
+    if its.picker:
+        return _pool(its, namespace, entry, known, reading)
     found = _of_service(kind, namespace, known, reading) or _of_url(
         its, namespace, name, known, reading
     )
@@ -202,6 +209,8 @@ def _known(kind: Kind, namespace: str, entry: Entry, earlier: Endpoint) -> Endpo
     """Where an earlier run has found it, as long as that belongs to this object; else what is
     guessed."""
     name, its = backend_kinds.object_name(entry), kind.object
+    if its and its.picker:
+        return replace(earlier, pool=name) if earlier.namespace == namespace else unresolved(entry)
     if not its or not its.service:
         # Its status may name anything, and did.
         return replace(earlier, is_assumed=True)
@@ -219,6 +228,47 @@ def _known(kind: Kind, namespace: str, entry: Entry, earlier: Endpoint) -> Endpo
         path="",
         is_assumed=True,
     )
+
+
+def _picker_of(its: Object, objects: list[Manifest]) -> dict[str, Any]:
+    """What an InferencePool says of the Service that picks for it; {} when it is no Service."""
+    found = dict(field_at(objects[0], its.picker) or {}) if objects else {}
+    is_service = not found.get("group") and found.get("kind", "Service") == "Service"
+    return found if is_service else {}
+
+
+def _pool(
+    its: Object, namespace: str, entry: Entry, known: Endpoint, reading: BackendReading
+) -> Endpoint:
+    name = backend_kinds.object_name(entry)
+    what = f"{its.kind} {namespace}/{name}"
+    pool = reading.named.objects[0]
+    _, _, _, nowhere = its.reasons
+    picker = _picker_of(its, reading.named.objects)
+    port = int((picker.get("port") or {}).get("number") or 0)
+    if not picker.get("name") or not port:
+        told = f"{what} has no {'.'.join(its.picker)} that is a Service with a port"
+        return _not_ready(known, nowhere, told)
+    if (pool["spec"].get("appProtocol") or "http") != "http":
+        told = f"the pods of {what} speak {pool['spec']['appProtocol']}, and Envoy HTTP/1.1 to them"
+        return _not_ready(unresolved(entry), "BackendOutOfReach", told)
+    found = replace(
+        known,
+        service=str(picker["name"]),
+        namespace=namespace,
+        port=port,
+        scheme=str(entry["backend"].get("pickerScheme") or "https"),
+        pool=name,
+    )
+    service = f"Service {namespace}/{found.service}"
+    if not reading.service.objects:
+        return _not_ready(found, nowhere, f"{what} has no endpoint picker: there is no {service}")
+    slices = _slices_of(found.service, reading.slices)
+    why = _why_not_dialable(reading.service.objects[0], port, slices)
+    if why:
+        return _not_ready(found, nowhere, f"{what} has no endpoint picker: {service} {why}")
+    proven = _proven(found, reading.service.objects[0], reading.slices)
+    return replace(proven, message=f"endpoint picker of {what}: {proven.message}")
 
 
 def _nowhere(kind: Kind, its: Object, service: str) -> str:

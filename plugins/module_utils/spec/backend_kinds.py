@@ -40,7 +40,8 @@ class Object:
 
     project: who brings it. versions: the newest first. service: its Service's name, with {name} for
     its own; "" where its status says where it is. urls: fields below status that do. has_path: what
-    is in front of the API is part of that. reasons: why it is not resolved: the API is not served,
+    is in front of the API is part of that. picker: the field of the endpoint picker, which says for
+    each request where it is to go. reasons: why it is not resolved: the API is not served,
     there is none, it is not ready, it says nowhere.
     """
 
@@ -52,6 +53,7 @@ class Object:
     service: str = ""
     urls: tuple[tuple[str, ...], ...] = ()
     has_path: bool = False
+    picker: tuple[str, ...] = ()
     reasons: tuple[str, str, str, str] = (
         "BackendApiNotInstalled",
         "BackendObjectNotFound",
@@ -91,6 +93,7 @@ class Kind:
 
 TYPE_KSERVE = "kserve"
 TYPE_SERVICE = "service"
+TYPE_POOL = "inferencepool"
 
 _KSERVE = "serving.kserve.io"
 _PRODUCTION_STACK = "production-stack.vllm.ai"
@@ -140,6 +143,22 @@ KINDS = (
             "llminferenceservices",
             urls=(("addresses", "url"), ("url",)),
             has_path=True,
+        ),
+    ),
+    Kind(
+        TYPE_POOL,
+        "name",
+        "missing",
+        "Name the InferencePool",
+        Found.OBJECT,
+        Proof.ADDRESSES,
+        Object(
+            "the Gateway API Inference Extension",
+            "inference.networking.k8s.io",
+            ("v1",),
+            "InferencePool",
+            "inferencepools",
+            picker=("spec", "endpointPickerRef"),
         ),
     ),
     Kind(

@@ -37,10 +37,9 @@ def is_exception(text: str) -> bool:
 
 def environment(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What tells a program of it."""
-    wanted = spec.get("egressProxy")
-    if not wanted:
+    url = (spec.get("egressProxy") or {}).get("url")
+    if not url:
         return []
-    url = wanted["url"]
     return [
         {"name": "HTTPS_PROXY", "value": url},
         {"name": "HTTP_PROXY", "value": url},

@@ -15,13 +15,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import c
 CHECKOUT = Path(__file__).parents[3]
 # It tells fields of manifests from those of the SemanticRouter.
 ABOUT_MANIFESTS = CHECKOUT / "plugins" / "module_utils" / "cluster" / "refusal.py"
-# Not a SemanticRouter's, but a Route's and of KServe's objects; and an example's mistake.
+# Not a SemanticRouter's, but a Route's, of backends; and an example's mistake.
 OTHERS = {
     "status.ingress[].conditions",
     "status.address.url",
     "status.addresses",
     "status.addresses.url",
     "status.url",
+    "spec.endpointPickerRef",
     "spec.replcas",
 }
 TEXTS = sorted(

@@ -37,3 +37,15 @@ def test_an_adapter_whose_requests_go_elsewhere_is_said_but_no_obstacle(
 
 def test_endpoints_of_one_model_may_have_the_same_adapters() -> None:
     assert problems(with_spec(vllmEndpoints=[_served(x, "m", "sql") for x in "ab"])) == []
+
+
+@pytest.mark.parametrize("given", [{"selector": {"labels": {"a": "b"}}}, {"pickerScheme": "http"}])
+def test_what_another_type_reads_is_said_but_no_obstacle(given: dict[str, Any]) -> None:
+    backend = {"type": "vllmrouter", "name": "a", **given}
+    (problem,) = problems(
+        with_spec(vllmEndpoints=[{"name": "a", "model": "a", "backend": backend}])
+    )
+    (field,) = given
+    assert problem.field == f"spec.vllmEndpoints[0].backend.{field}"
+    assert "type is vllmrouter" in problem.found
+    assert not problem.blocking

@@ -20,6 +20,8 @@ def entry(backend: dict[str, Any], name: str = "first", model: str = "llama3-8b"
 
 KSERVE = entry({"type": "kserve", "inferenceServiceName": "llama-3-8b"})
 LLAMASTACK = entry({"type": "llamastack", "discoveryLabels": {"model": "llama", "app": "stack"}})
+POOL = entry({"type": "inferencepool", "name": "llama"})
+POOL_SERVED = {"inference.networking.k8s.io": ["v1"]}
 LLM = entry({"type": "llminferenceservice", "name": "llama"})
 LLM_SERVED = {"serving.kserve.io": ["v1alpha1", "v1alpha2", "v1beta1"]}
 STACK = entry({"type": "vllmrouter", "name": "production"})
@@ -224,6 +226,66 @@ class TestProductionStack:
         assert endpoint.address == ""
         known = earlier("production.apps.svc:80")
         assert resolve(STACK, served=STACK_SERVED, endpoints=known).address == known[0]["address"]
+
+
+EPP = service("llama-epp", {"name": "grpc", "port": 9002})
+
+
+class TestInferencePool:
+    @staticmethod
+    def pool(reference: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+        picker = {"name": "llama-epp", "kind": "Service", "port": {"number": 9002}}
+        picker.update(reference or {})
+        return {"metadata": {"name": "llama"}, "spec": {"endpointPickerRef": picker, **spec}}
+
+    def resolve(self, pool: dict[str, Any] | None, **more: Any) -> Endpoint:
+        found = [pool] if pool else []
+        picked = {"slices": Sighting([endpoint_slice("llama-epp")]), "predictor": EPP, **more}
+        return resolve(POOL, *found, served=POOL_SERVED, **picked)
+
+    def test_it_is_where_its_endpoint_picker_is(self) -> None:
+        endpoint = self.resolve(self.pool())
+        assert (endpoint.address, endpoint.scheme) == ("llama-epp.apps.svc:9002", "https")
+        assert (endpoint.pool, endpoint.ready) == ("llama", True)
+        assert endpoint.message == (
+            "endpoint picker of InferencePool apps/llama: Service apps/llama-epp has ready "
+            "addresses"
+        )
+        assert backends.service_of("apps", POOL, Sighting([self.pool()])) == "llama-epp"
+
+    def test_a_picker_without_tls_is_what_the_spec_says(self) -> None:
+        item = entry({"type": "inferencepool", "name": "llama", "pickerScheme": "http"})
+        endpoint = resolve(item, self.pool(), served=POOL_SERVED, predictor=EPP)
+        assert endpoint.scheme == "http"
+
+    @pytest.mark.parametrize(
+        ("pool", "more", "reason"),
+        [
+            (None, {}, "BackendObjectNotFound"),
+            ({"kind": "Other"}, {}, "BackendAddressUnknown"),
+            ({"group": "example.com"}, {}, "BackendAddressUnknown"),
+            ({"port": None}, {}, "BackendAddressUnknown"),
+            ({"port": {"number": 9003}}, {}, "BackendAddressUnknown"),
+            ({}, {"predictor": Sighting()}, "BackendAddressUnknown"),
+            ({}, {"predictor": Sighting(denied="no")}, "BackendUnreadable"),
+            ({}, {"slices": Sighting()}, "NoReadyAddress"),
+        ],
+    )
+    def test_one_without_a_picker_is_not_ready(
+        self, pool: dict[str, Any] | None, more: dict[str, Any], reason: str
+    ) -> None:
+        endpoint = self.resolve(None if pool is None else self.pool(pool), **more)
+        assert (endpoint.ready, endpoint.reason) == (False, reason)
+
+    def test_pods_that_speak_another_protocol_are_out_of_reach(self) -> None:
+        endpoint = self.resolve(self.pool(appProtocol="kubernetes.io/h2c"))
+        assert (endpoint.address, endpoint.reason) == ("", "BackendOutOfReach")
+
+    def test_its_picker_stays_while_it_is_not_there(self) -> None:
+        url = "https://llama-epp.apps.svc:9002"
+        known = [{**earlier("llama-epp.apps.svc:9002")[0], "url": url}]
+        endpoint = self.resolve(None, endpoints=known)
+        assert (endpoint.url, endpoint.pool) == (url, "llama")
 
 
 class TestSelector:

@@ -25,13 +25,14 @@ def row(kind: Kind) -> str:
     its = kind.object
     named = f"{its.kind} of {its.project}" if its else kind.found
     where = f"Service `{its.service}`" if its and its.service else ""
+    picker = f"Service in `{'.'.join(its.picker)}`" if its and its.picker else ""
     urls = ", ".join(f"`status.{'.'.join(path)}`" for path in its.urls) if its else ""
     ports = ", ".join(f"`{port}`" for port in (*kind.port_numbers, *kind.port_names))
     cells = [
         f"`{kind.type}`",
         f"`{kind.field}`",
         named,
-        ", else ".join(filter(None, (where, urls))) or "as found",
+        ", else ".join(filter(None, (where, picker, urls))) or "as found",
         ports or "as stated",
         kind.proof,
     ]
@@ -48,7 +49,7 @@ def test_the_guide_has_the_table() -> None:
 def test_the_crd_takes_these_types_and_no_others() -> None:
     backend = crd.spec_schema()["properties"]["vllmEndpoints"]["items"]["properties"]["backend"]
     assert backend["properties"]["type"]["enum"] == [kind.type for kind in KINDS]
-    assert {kind.field for kind in KINDS} == backend["properties"].keys() - {"type"}
+    assert {kind.field for kind in KINDS} == backend["properties"].keys() - {"type", "pickerScheme"}
 
 
 @pytest.mark.parametrize("kind", OBJECTS, ids=lambda kind: kind.type)
