@@ -55,7 +55,13 @@ FLIPPING = [
     kind
     for kind in conditions.CONDITION_TYPES
     if kind
-    not in (conditions.PAUSED, conditions.DRY_RUN, conditions.RECONCILING, conditions.STALLED)
+    not in (
+        conditions.PAUSED,
+        conditions.DRY_RUN,
+        conditions.RECONCILING,
+        conditions.STALLED,
+        conditions.RELEASE_ASSUMED,
+    )
 ]
 
 
