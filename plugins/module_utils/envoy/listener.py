@@ -61,8 +61,9 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
     """The one for clients, and one for the router beside it."""
     door = [*cors.filters(router), *auth.filters(router)]
     host, looper_host = virtual_host(router, facts), looper_virtual_host(router, facts)
-    clients = _http_connection_manager("clients", host, router, facts, *door)
-    looper = _http_connection_manager("looper", looper_host, router, facts)
+    pickers = picker.filters(facts)
+    clients = _http_connection_manager("clients", host, router, pickers, *door)
+    looper = _http_connection_manager("looper", looper_host, router, pickers)
     return [
         _listener(
             _every(any_address(router.spec)),
@@ -169,13 +170,8 @@ def _http_connection_manager(
             *first,
             _json_to_metadata(),
             {"name": EXT_PROC, "typed_config": ext_proc(router)},
-            *picker.filters(facts),
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                },
-            },
+            *pickers,
+            _router_filter(),
         ],
         "local_reply_config": _local_replies(router),
         "access_log": [_access_log(router)],

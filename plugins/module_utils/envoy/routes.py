@@ -199,7 +199,7 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
                 "prefix": "/",
                 "headers": [{"name": header, "string_match": {"exact": name}}],
             },
-            "route": _to_model(model, router, facts),
+            "route": _to_model(model, grouped, router),
             **_per_filter(_picked(model, facts)),
         }
         for name, model in served_by(router.spec).items()
@@ -229,7 +229,7 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
                 ],
             },
             **_with_model(name),
-            "route": _to_model(model, router, facts),
+            "route": _to_model(model, grouped, router),
             **_per_filter({**without_ext_proc(), **_picked(model, facts)}),
         }
         for name, model in served_by(router.spec).items()
@@ -393,7 +393,7 @@ def _default_model_route(model: str, router: Router, facts: Facts) -> Route:
         "name": "default model",
         "match": {"prefix": OPENAI_PREFIX},
         **_with_model(model),
-        "route": _to_model(served, router, facts),
+        "route": _to_model(served, grouped, router),
         **_per_filter(_picked(served, facts)),
     }
 

@@ -40,6 +40,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 __all__ = (
+    "assumption",
     "contract",
     "problems",
     "render",
@@ -59,6 +60,7 @@ NEWEST = contract_0_5.CONTRACT.name
 _RELEASES = {
     "0.3": re.compile(r"v?0\.[23]($|[.+_@-].*)"),
     "0.4": re.compile(r"v?0\.4($|[.+_@-].*)"),
+    "0.5": re.compile(r"v?0\.5($|[.+_@-].*)"),
 }
 
 
@@ -67,8 +69,32 @@ def contract(spec: dict[str, Any]) -> str:
     asked = (spec.get("config") or {}).get("contract")
     if asked:
         return str(asked)
+    return _of_tag(spec) or NEWEST
+
+
+def assumption(spec: dict[str, Any]) -> str:
+    """What is taken for granted of an image that does not say which release it is; "": nothing."""
+    if (spec.get("config") or {}).get("contract"):
+        return ""
     tag = spec["image"]["tag"]
-    return next((name for name, tags in _RELEASES.items() if tags.fullmatch(tag)), NEWEST)
+    if "@" in spec["image"]["repository"]:
+        return (
+            f'spec.image.repository names a digest, so spec.image.tag "{tag}" pulls nothing; the '
+            f"image is taken for one that reads contract {contract(spec)}. If it does not, set "
+            "spec.config.contract."
+        )
+    if _of_tag(spec):
+        return ""
+    named = f'spec.image.tag "{tag}"' if tag else "spec.image without a tag"
+    return (
+        f"{named} names no release that this operator knows; it is taken for one that reads "
+        f"contract {NEWEST}, the newest. If it does not, set spec.config.contract."
+    )
+
+
+def _of_tag(spec: dict[str, Any]) -> str:
+    tag = spec["image"]["tag"]
+    return next((name for name, tags in _RELEASES.items() if tags.fullmatch(tag)), "")
 
 
 def schema_name(spec: dict[str, Any]) -> str:

@@ -25,6 +25,8 @@
   it goes by another configuration than what was last written, or pods are being replaced, True when
   all ready ones go by it, Unknown when they cannot be asked or do not say. Only False holds up
   Ready.
+- **ReleaseAssumed** is there only while the image does not say which release it is, and says for
+  what it is taken. It is no fault, and nothing else cares.
 - **Reconciling** and **Stalled** are for kstatus (Flux), which reads no other one but Ready: the
   router is on its way to this generation, or will not get there unless somebody helps. They are
   there only while they are True, and the two never together.
@@ -38,6 +40,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Endpoint,
     Facts,
@@ -88,6 +91,7 @@ CONFIG_VALID = "ConfigValid"
 ROUTE_READY = "RouteReady"
 ROUTER_SERVES_ALONE = "RouterServesAlone"
 CONVERGED = "Converged"
+RELEASE_ASSUMED = "ReleaseAssumed"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
 PAUSED = "Paused"
@@ -102,6 +106,7 @@ CONDITION_TYPES = (
     ROUTE_READY,
     ROUTER_SERVES_ALONE,
     CONVERGED,
+    RELEASE_ASSUMED,
     RECONCILING,
     STALLED,
     PAUSED,
@@ -124,6 +129,8 @@ _GOOD = {
     ROUTE_READY: TRUE,
     ROUTER_SERVES_ALONE: TRUE,
     CONVERGED: TRUE,
+    # There only while it holds, and no trouble.
+    RELEASE_ASSUMED: TRUE,
     RECONCILING: FALSE,
     STALLED: FALSE,
     PAUSED: FALSE,
@@ -186,6 +193,7 @@ def build(
         *_route_ready(situation),
         *_router_serves_alone(situation),
         *_converged(situation),
+        *_release_assumed(situation),
         *_on_its_way(situation),
         *_paused(situation),
         *_planned(situation, built),
@@ -455,6 +463,12 @@ def _converged(situation: Situation) -> list[Condition]:
     if situation.convergence is None:
         return []
     return [condition(CONVERGED, *convergence.verdict(situation.convergence))]
+
+
+def _release_assumed(situation: Situation) -> list[Condition]:
+    """[] when the release is known, or its contract is given."""
+    assumed = router_config.assumption(situation.router.spec)
+    return [condition(RELEASE_ASSUMED, TRUE, "ReleaseAssumed", assumed)] if assumed else []
 
 
 def condition(name: str, value: str, reason: str, message: str = "") -> Condition:

@@ -22,6 +22,7 @@ REASONS = {
     "AllBackendsResolved": "Every entry of spec.vllmEndpoints is resolved.",
     "BackendsInConfig": "spec.config.providers names the backends, to which routes of yours lead.",
     "ConfigAccepted": "Every field of the spec is understood and in effect.",
+    "ReleaseAssumed": "The image's tag names no known release; the newest contract is assumed.",
     "FieldsIgnored": "The spec is in effect, except for fields that nothing reads.",
     "PartlyInEffect": "The spec is understood; some of it does less than it says.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",

@@ -128,6 +128,7 @@ def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     config = {
         "contract": router_config.contract(router.spec),
+        "assumed": router_config.assumption(router.spec),
         "schema": router_config.schema_name(router.spec),
         "hash": str(annotations.get(ANNOTATION_CONFIG_HASH, "")),
     }

@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.condit
     PAUSED,
     PROGRESSING,
     READY,
+    RELEASE_ASSUMED,
     ROUTE_READY,
     TRUE,
     WARNINGS,
@@ -76,12 +77,15 @@ def _is_another(before: Mapping[str, Any], now: Condition) -> bool:
 def _switched(
     before: Mapping[str, Mapping[str, Any]], current: Mapping[str, Condition]
 ) -> list[Condition]:
-    """Pausing, resuming, and each dry run that found something else than the one before."""
+    """Pausing, resuming, and each dry run or assumption that is another than the one before."""
     told = []
     if PAUSED in current and PAUSED not in before:
         told.append(current[PAUSED])
     if PAUSED in before and PAUSED not in current:
         told.append(condition(PAUSED, FALSE, "Resumed"))
+    assumed = current.get(RELEASE_ASSUMED)
+    if assumed and assumed["message"] != before.get(RELEASE_ASSUMED, {}).get("message"):
+        told.append(assumed)
     planned = current.get(DRY_RUN)
     if planned and planned["message"] != before.get(DRY_RUN, {}).get("message"):
         told.append(planned)

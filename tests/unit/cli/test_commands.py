@@ -113,7 +113,7 @@ def test_who_requires_a_judge_is_not_content_without_it() -> None:
     assert run("validate", SIMPLE, "--require", "nobody").returncode == 2
 
 
-def program(file: Path, script: str, version: str = "0.5.0") -> Path:
+def program(file: Path, script: str, version: str = "0.4.0") -> Path:
     """In place of the router's validator: it tells its version, and else does this."""
     file.write_text(
         f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "vllm-sr version: {version}"; exit; }}\n'
@@ -176,7 +176,7 @@ def test_a_program_that_refuses_fails_the_file_with_its_own_words(tmp_path: Path
 
 def installed(prefix: Path, source: str) -> Path:
     """The router's validator as pip installs it."""
-    package = prefix / "lib" / "python3" / "site-packages" / "vllm_sr-0.5.0.dist-info"
+    package = prefix / "lib" / "python3" / "site-packages" / "vllm_sr-0.4.0.dist-info"
     program = prefix / "bin" / "vllm-sr"
     for file, text in (
         (package / "RECORD", "../../../bin/vllm-sr,,\n"),
@@ -210,7 +210,7 @@ def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
     (result,) = json.loads(done.stdout)
     said = next(item for item in result["judgements"] if item["judge"] == "router")
     assert said["verdict"] == "not asked"
-    assert "vllm-sr==0.5.*" in said["said"]
+    assert "vllm-sr==0.4.*" in said["said"]
 
 
 def test_what_kubectl_get_prints_of_all_routers_is_a_file_of_routers() -> None:

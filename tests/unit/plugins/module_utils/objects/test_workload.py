@@ -83,7 +83,7 @@ class TestImages:
     def test_defaults_come_from_the_crd(self):
         semantic_router, envoy = containers()
 
-        assert semantic_router["image"] == "ghcr.io/vllm-project/semantic-router/extproc:latest"
+        assert semantic_router["image"] == "ghcr.io/vllm-project/semantic-router/extproc:v0.4.0"
         assert envoy["image"].startswith("docker.io/envoyproxy/envoy:v")
 
     def test_the_registry_goes_in_front_of_every_image(self):

@@ -276,3 +276,22 @@ def test_a_mode_that_is_refused_is_not_said_to_be_in_effect() -> None:
     said = status(owner=router(gateway={"mode": "router"}), problems=[INVALID])
 
     assert "RouterServesAlone" not in [each["type"] for each in said["conditions"]]
+
+
+def test_a_release_that_nobody_knows_is_said_once_and_is_no_error() -> None:
+    unknown = status(owner=router(image={"tag": "v0.9.1"}))
+    assert verdict(unknown, "ReleaseAssumed") == ("True", "ReleaseAssumed")
+    assert "v0.9.1" in condition(unknown, "ReleaseAssumed")["message"]
+    assert unknown["config"]["assumed"] == condition(unknown, "ReleaseAssumed")["message"]
+    assert unknown["phase"] == "Running"
+    assert verdict(unknown, "ConfigValid") == ("True", "ConfigAccepted")
+    told = transitions.between({}, unknown)
+    assert "ReleaseAssumed" in [item["type"] for item in told]
+    assert all(conditions.is_good(item) for item in told)
+    assert transitions.between(unknown, unknown) == []
+
+
+def test_of_a_known_release_nothing_is_said() -> None:
+    known = status(owner=router(image={"tag": "v0.4.0"}))
+    assert "ReleaseAssumed" not in {item["type"] for item in known["conditions"]}
+    assert "assumed" not in known["config"]

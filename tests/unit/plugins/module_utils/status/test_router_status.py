@@ -46,7 +46,7 @@ def test_a_router_with_all_pods_and_backends_is_running(monkeypatch: pytest.Monk
         "selector": "app.kubernetes.io/instance=my-router,app.kubernetes.io/name=semantic-router",
         "observedGeneration": 3,
         "appliedGeneration": 3,
-        "config": {"contract": "0.5", "schema": "vllm-sr 0.5.0"},
+        "config": {"contract": "0.4", "schema": "vllm-sr 0.4.0"},
         "gatewayMode": "standalone",
     }
     assert {item["type"]: item["status"] for item in said["conditions"]} == {
@@ -64,7 +64,7 @@ def test_a_router_whose_document_nothing_was_held_against_names_no_schema(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(router_config, "schema_version", lambda _: None)
-    assert status()["config"] == {"contract": "0.5"}
+    assert status()["config"] == {"contract": "0.4"}
 
 
 def claim(phase: str) -> dict[str, Any]:

@@ -55,12 +55,12 @@ FLIPPING = [
     kind
     for kind in conditions.CONDITION_TYPES
     if kind
-    # Those are there only while they are True.
     not in (
         conditions.PAUSED,
         conditions.DRY_RUN,
         conditions.RECONCILING,
         conditions.STALLED,
+        conditions.RELEASE_ASSUMED,
         conditions.ROUTER_SERVES_ALONE,
     )
 ]
