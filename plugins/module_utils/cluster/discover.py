@@ -318,7 +318,7 @@ def _ask_together(reads: Reads, router: Router) -> None:
     named = Counter(
         backends.service_namespace(router.namespace, entry)
         for entry in backends.endpoint_entries(router)
-        if entry["backend"]["type"] == backends.TYPE_SERVICE
+        if entry["backend"]["type"] == backend_kinds.TYPE_SERVICE
     )
     for namespace, count in named.items():
         if count > _FEW:

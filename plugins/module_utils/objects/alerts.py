@@ -20,11 +20,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 Rule = dict[str, Any]
 
-# Not those of the client's making: upstream_4xx, parse_error, cancellation, and what a guard stops.
-_FAULTS = (
-    "timeout|upstream_5xx|no_model_selected|model_not_found|serialization_error"
-    "|classification_failed"
-)
+# Not those of the client's making: upstream_4xx, parse_error, model_not_found (a name that no model
+# has), cancellation, and what a guard stops.
+_FAULTS = "timeout|upstream_5xx|no_model_selected|serialization_error|classification_failed"
 # The last bucket of these histograms is 10 s: a threshold above it would never be reached.
 _FIRST_TOKEN_SECONDS = 5
 _ROUTING_SECONDS = 0.5

@@ -73,6 +73,7 @@ _RESPONSES = f"{_SERVICES}.response_api"
 _REPLAY = f"{_SERVICES}.router_replay"
 _MEMORY = f"{_STORES}.memory"
 _VECTORS = f"{_STORES}.vector_store"
+_CACHE = f"{_STORES}.semantic_cache"
 
 SETTINGS = (
     # To vllm-sr-jaeger:4317, unasked.
@@ -82,6 +83,8 @@ SETTINGS = (
     # On a postgres on localhost, for every request.
     Setting(f"{_REPLAY}.enabled", False, (f"{_REPLAY}.postgres",), contracts=("0.3",)),
     Setting(f"{_REPLAY}.store_backend", "memory", (f"{_REPLAY}.postgres",), contracts=("0.3",)),
+    # In memory, unasked, for all models alike; and a model's 503 is kept as an answer with 200.
+    Setting(f"{_CACHE}.enabled", False, (_CACHE,), contracts=("0.3",)),
     # In a directory that the pod's user may not write to.
     Setting(
         f"{_VECTORS}.file_storage_dir",

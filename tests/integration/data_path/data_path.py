@@ -105,7 +105,7 @@ def start(
     egress_proxy: spec.egressProxy.
     envoy: spec.envoy.
     """
-    listener, grpc, metrics, admin, looper, told = free_ports(6)
+    listener, grpc, metrics, admin, looper, told, *behind = free_ports(8)
     contract = {"contract": real_router.CONTRACT} if real_router.PROGRAM else {}
     resource = Router(
         {
@@ -140,7 +140,7 @@ def start(
     settings = config_yaml["global"]["integrations"]["looper"]
     if "endpoint" in settings:
         settings["endpoint"] = settings["endpoint"].replace(str(rendered.looper), str(looper))
-    router = _router(resource, facts, config_yaml, grpc, directory)
+    router = _router(resource, facts, config_yaml, (grpc, *behind), directory)
     if router_is_up:
         stack.enter_context(router)
     api = stack.enter_context(RouterApi("api", "127.0.0.1"))
@@ -167,16 +167,20 @@ def start(
 
 
 def _router(
-    resource: Router, facts: Facts, config_yaml: dict[str, Any], port: int, directory: Path
+    resource: Router,
+    facts: Facts,
+    config_yaml: dict[str, Any],
+    ports: Sequence[int],
+    directory: Path,
 ) -> StubRouter | RealRouter:
     contract = router_config.contract(resource.spec)
     if not real_router.PROGRAM:
-        return StubRouter(config_yaml, contract, port)
+        return StubRouter(config_yaml, contract, ports[0])
     if contract != real_router.CONTRACT:
         pytest.skip(f"ROUTER_BIN is a router of contract {real_router.CONTRACT}")
     tools_json = json.dumps(router_config.tools_database(resource.spec))
     arguments = router_container(resource, facts)["args"]
-    return RealRouter(config_yaml, tools_json, port, arguments, directory)
+    return RealRouter(config_yaml, tools_json, ports, arguments, directory)
 
 
 def _entry(each: Endpoint, loras: list[str], tls: dict[str, Any] | None) -> dict[str, Any]:

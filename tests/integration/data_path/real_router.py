@@ -26,7 +26,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc as ext_proc_grpc
 from integration.data_path import wait
-from integration.data_path.envoy_process import free_ports
 from integration.data_path.mounted_secret import MountedSecret
 from integration.data_path.stub_router import headers_of
 
@@ -54,17 +53,19 @@ class RealRouter(ext_proc_grpc.ExternalProcessorServicer):
         self,
         config: dict[str, Any],
         tools_json: str,
-        port: int,
+        ports: Sequence[int],
         arguments: Sequence[str],
         directory: Path,
     ) -> None:
-        """arguments: of the router's container."""
+        """ports: for Envoy to ask, and of the program for gRPC and HTTP.
+
+        arguments: of the router's container.
+        """
         self.seen: list[dict[str, str]] = []
         self.log = directory / "router.log"
         self._directory = directory
         self._tools_json = tools_json
-        self._port = port
-        self._behind, self.api_port = free_ports(2)
+        self._port, self._behind, self._api_port = ports
         self._arguments = [
             argument
             for argument in arguments
@@ -96,7 +97,7 @@ class RealRouter(ext_proc_grpc.ExternalProcessorServicer):
                 program,
                 f"-config={self._volume / 'config.yaml'}",
                 f"-port={self._behind}",
-                f"-api-port={self.api_port}",
+                f"-api-port={self._api_port}",
                 *self._arguments,
             ],
             cwd=program.parent,

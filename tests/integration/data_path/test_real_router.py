@@ -141,6 +141,13 @@ def test_a_cache_that_is_switched_on_answers_the_second_time(featured: Site) -> 
     assert featured.asked() <= asked + 1
 
 
+def test_nothing_is_cached_where_nobody_asked_for_a_cache(start: Start) -> None:
+    site = start()
+    for _ in range(3):
+        assert CACHE_HIT not in site.chat(SMALL, "Which river is in Vienna?").headers
+    assert site.asked() == 3
+
+
 def _text(answer: Answer) -> str:
     return str(answer.json["choices"][0]["message"]["content"])
 

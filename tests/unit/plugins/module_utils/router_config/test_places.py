@@ -44,6 +44,17 @@ def test_what_the_user_names_is_theirs(make_router: MakeRouter) -> None:
     assert services(router) == given
 
 
+def test_nothing_is_cached_that_nobody_asked_to_cache(make_router: MakeRouter) -> None:
+    def stores(**config: Any) -> Any:
+        written = render(make_router({"contract": "0.3", **config}), Facts())
+        return written["global"]["stores"]
+
+    assert stores() == {"semantic_cache": {"enabled": False}}
+    given = {"stores": {"semantic_cache": {"max_entries": 5}}}
+    assert stores(**{"global": given}) == given["stores"]
+    assert stores(response_cache={"enabled": True})["semantic_cache"]["enabled"]
+
+
 def test_files_of_a_vector_store_are_where_the_pod_may_write(make_router: MakeRouter) -> None:
     store = {"enabled": True, "backend_type": "memory"}
     written = render(make_router({"global": {"stores": {"vector_store": store}}}), Facts())
