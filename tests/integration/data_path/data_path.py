@@ -23,7 +23,7 @@ from integration.data_path.client import Client
 from integration.data_path.envoy_process import EnvoyProcess, free_ports, in_this_machine, running
 from integration.data_path.stub_backend import RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import StubRouter
+from stand_ins.ext_proc import StubRouter
 
 
 def hosted(name: str, model: str, host: str, port: int) -> Endpoint:
