@@ -49,6 +49,15 @@ demo: $(READY) ## Run a router on a local control plane, from CR to Running
 demo-stop: ## End everything that `make demo` started
 	@[[ ! -d .demo ]] || PYTHONPATH=hack $(BIN)/python -m demo down
 
+.PHONY: node
+node: $(READY) ## Run a real node here: kubelet, containerd, CoreDNS (as root; built once, 6 minutes)
+	@PYTHONPATH=hack $(BIN)/python -m real_node up --state .node \
+	  $(foreach crd,$(wildcard config/crd/bases/*.yaml),--crd $(crd))
+
+.PHONY: node-stop
+node-stop: ## End everything that `make node` started
+	@[[ ! -d .node ]] || PYTHONPATH=hack $(BIN)/python -m real_node down --state .node
+
 .PHONY: run
 run: $(READY) ## Run the operator here, against the cluster of KUBECONFIG
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/wrapper-runner run --watches-file watches.yaml
@@ -281,6 +290,12 @@ e2e-2.21: $(READY_2_21)
 	@$(if $(NEWER_PYTHON),$(ANSIBLE_2_21)/bin/pytest tests/integration/test_render.py \
 	  $(WARM_OR_COLD) tests/e2e/test_lifecycle.py $(SAY),$(SKIPPED_2_21))
 
+# Not part of `test`: it takes root and the machine's namespaces, which many have not.
+.PHONY: test-node
+test-node: $(READY) ## The operator and a router as pods of a real node; says why, and ends, where none can run
+	@PYTHONPATH=hack $(BIN)/python -m real_node status --state .node || exit 0; \
+	  $(BIN)/pytest tests/node
+
 # In build/, since molecule's own choice goes by the name of the checkout's directory, which another one may have.
 MOLECULE = PATH="$(CURDIR)/$(BIN):$$PATH" MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/build/molecule" \
   MOLECULE_GLOB='molecule/*/molecule.yml' molecule
@@ -313,5 +328,5 @@ mutants: $(READY) ## Change the code a little, again and again: which changes do
 ##@ Clean up
 
 .PHONY: clean
-clean: demo-stop ## Remove the Python environments and everything built in the tree
-	rm -rf $(VENVS) $(ANSIBLE_2_21) .demo build dist
+clean: demo-stop node-stop ## Remove the Python environments and everything built in the tree
+	rm -rf $(VENVS) $(ANSIBLE_2_21) .demo .node build dist

@@ -11,6 +11,7 @@ MANIFESTS = Path(__file__).resolve().parent / "manifests"
 
 SERVICE_NETWORK = "10.96.0.0/16"
 POD_NETWORK = "10.244.0.0/16"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -42,16 +43,16 @@ def etcd(programs: Programs, root: Path, ports: Ports) -> list[str]:
     ]
 
 
-def kube_apiserver(programs: Programs, root: Path, ports: Ports, *, audit: bool) -> list[str]:
+def kube_apiserver(
+    programs: Programs, root: Path, ports: Ports, *, audit: bool, address: str = LOOPBACK
+) -> list[str]:
     pki = root / "pki"
     return [
         str(programs.kube_apiserver),
         f"--etcd-servers=http://127.0.0.1:{ports.etcd}",
-        "--bind-address=127.0.0.1",
+        f"--bind-address={address}",
         f"--secure-port={ports.api}",
-        # Loopback may not be an endpoint of the `kubernetes` Service, so that it gets none.
-        "--advertise-address=192.0.2.1",
-        "--endpoint-reconciler-type=none",
+        *(_unadvertised() if address == LOOPBACK else _for_kubelets(pki, address)),
         f"--cert-dir={pki}",
         f"--tls-cert-file={pki}/server.crt",
         f"--tls-private-key-file={pki}/server.key",
@@ -68,6 +69,20 @@ def kube_apiserver(programs: Programs, root: Path, ports: Ports, *, audit: bool)
         "--disable-admission-plugins=TaintNodesByCondition",
         "--profiling=false",
         *(_audit(root) if audit else []),
+    ]
+
+
+def _unadvertised() -> list[str]:
+    # Loopback may not be an endpoint of the `kubernetes` Service, so that it gets none.
+    return ["--advertise-address=192.0.2.1", "--endpoint-reconciler-type=none"]
+
+
+def _for_kubelets(pki: Path, address: str) -> list[str]:
+    return [
+        f"--advertise-address={address}",
+        f"--kubelet-client-certificate={pki}/kubelet-client.crt",
+        f"--kubelet-client-key={pki}/kubelet-client.key",
+        "--kubelet-preferred-address-types=InternalIP",
     ]
 
 

@@ -26,7 +26,7 @@ import yaml
 
 from control_plane import components, programs
 from control_plane.certificates import Authority, KeyPair, service_account_key, write_private
-from control_plane.components import MANIFESTS, Ports
+from control_plane.components import LOOPBACK, MANIFESTS, Ports
 from control_plane.errors import ControlPlaneError
 from control_plane.kubectl import Kubectl, KubectlError
 from control_plane.process import Process
@@ -55,11 +55,14 @@ class PortTakenError(ControlPlaneError):
 class ControlPlane:
     """A running plane: where it is, and how to talk to it."""
 
-    def __init__(self, state_dir: Path, progress: Progress = progress_to_stderr) -> None:
+    def __init__(
+        self, state_dir: Path, progress: Progress = progress_to_stderr, address: str = LOOPBACK
+    ) -> None:
         # Resolved: processes are recognised by this path in their command lines.
         self.state_dir = state_dir.resolve()
         self._root = self.state_dir / "control-plane"
         self._progress = progress
+        self._address = address
         self._processes: list[Process] = []
         self._detached = False
 
@@ -72,6 +75,7 @@ class ControlPlane:
         audit: bool = True,
         endpoint_slices: bool = True,
         crds: Sequence[Path] = (),
+        address: str = LOOPBACK,
         progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
         """A plane of this process; without `kubelet` (kwok) no pod runs and no claim is bound.
@@ -81,8 +85,11 @@ class ControlPlane:
 
         Owners of a kind in `crds` (files) are known to the garbage collector from the start; it
         takes up to a minute to notice a CRD that comes later.
+
+        At another `address` of this machine real kubelets reach the API server, and there are no
+        simulated nodes: `real_node` does that.
         """
-        plane = cls(state_dir, progress)
+        plane = cls(state_dir, progress, address)
         plane._start(kubelet=kubelet, audit=audit, endpoint_slices=endpoint_slices, crds=crds)
         return plane
 
@@ -92,10 +99,11 @@ class ControlPlane:
         state_dir: Path,
         *,
         crds: Sequence[Path] = (),
+        address: str = LOOPBACK,
         progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
         """A plane that outlives this process, until somebody attaches to it and stops it."""
-        plane = cls(state_dir, progress)
+        plane = cls(state_dir, progress, address)
         plane._detached = True
         plane._start(kubelet=True, audit=True, endpoint_slices=True, crds=crds)
         return plane
@@ -231,20 +239,25 @@ class ControlPlane:
         root = self._root
         store = self._launch("etcd", components.etcd(found, root, ports))
         self._wait("etcd to listen", lambda: _listens(ports.etcd), store)
-        command = components.kube_apiserver(found, root, ports, audit=audit)
+        command = components.kube_apiserver(found, root, ports, audit=audit, address=self._address)
         server = self._launch("kube-apiserver", command)
         self._wait("the API server to be ready", self._answers_ready, server)
         self._install_crds(crds)
         command = components.kube_controller_manager(found, root, endpoint_slices=endpoint_slices)
         manager = self._launch("kube-controller-manager", command)
         self._launch("kube-scheduler", components.kube_scheduler(found, root))
-        base = (MANIFESTS / name for name in ("nodes.yaml", "storage-class.yaml"))
-        self._kubectl("apply", "--server-side", *_filenames(base))
+        if self._is_simulated:
+            base = (MANIFESTS / name for name in ("nodes.yaml", "storage-class.yaml"))
+            self._kubectl("apply", "--server-side", *_filenames(base))
         self._wait("the default ServiceAccount", self._has_default_account, manager)
-        if kubelet:
+        if kubelet and self._is_simulated:
             fake = self._launch("kwok", components.kwok(found, root))
             self._wait("the nodes to be Ready", self._nodes_are_ready, fake)
         self._progress(f"up at {self.url} in {time.monotonic() - started:.1f} s")
+
+    @property
+    def _is_simulated(self) -> bool:
+        return self._address == LOOPBACK
 
     def _launch(self, name: str, command: list[str]) -> Process:
         process = Process.start(name, command, self._root, detached=self._detached)
@@ -257,7 +270,7 @@ class ControlPlane:
         self._root.mkdir(mode=0o700)
         for name in ("pki", "logs", "run"):
             (self._root / name).mkdir()
-        self._write_certificates(f"https://127.0.0.1:{ports.api}")
+        self._write_certificates(f"https://{self._address}:{ports.api}")
         self.kubectl.parent.mkdir(exist_ok=True)
         self.kubectl.unlink(missing_ok=True)
         self.kubectl.symlink_to(found.kubectl)
@@ -266,8 +279,9 @@ class ControlPlane:
         pki = self._root / "pki"
         authority = Authority.create()
         authority.pair.write(pki, "ca")
-        hosts = ("127.0.0.1", "localhost", "kubernetes.default.svc", "10.96.0.1")
-        authority.server(hosts).write(pki, "server")
+        hosts = ("127.0.0.1", "localhost", "kubernetes.default.svc", "10.96.0.1", self._address)
+        authority.server(tuple(dict.fromkeys(hosts))).write(pki, "server")
+        authority.client("kube-apiserver", ["system:masters"]).write(pki, "kubelet-client")
         write_private(pki / "service-account.key", service_account_key())
         # The controllers are administrators too: their narrow roles are upstream's to test, and
         # one account per controller costs a second at every start.

@@ -177,7 +177,7 @@ def _build(cache: Path, names: list[str], wanted: list[str], progress: Progress)
             f"building {len(missing)} of {len(names)} programs into {cache} "
             "(once; with an empty Go cache all six take about six minutes on two cores)"
         )
-    version_flags = _version_flags() if missing else ""
+    stamps = version_flags() if missing else ""
     for number, name in enumerate(names, start=1):
         label = f"[{number}/{len(names)}] {name}"
         if name not in wanted:
@@ -188,7 +188,7 @@ def _build(cache: Path, names: list[str], wanted: list[str], progress: Progress)
             progress(f"{label}: building {PACKAGES[name]}")
             started = time.monotonic()
             said = _labelled(progress, label)
-            build(PACKAGES[name], cache / name, said, linker_flags=version_flags)
+            build(PACKAGES[name], cache / name, said, linker_flags=stamps)
             progress(f"{label}: built in {time.monotonic() - started:.1f} s")
 
 
@@ -196,7 +196,7 @@ def _labelled(progress: Progress, label: str) -> Progress:
     return lambda text: progress(f"{label}: {text}")
 
 
-def _version_flags() -> str:
+def version_flags() -> str:
     """Without these the programs call themselves v0.0.0, and kubectl warns about the skew."""
     version = _go("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
     major, minor = version.removeprefix("v").split(".")[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +13,14 @@ from pathlib import Path
 
 from wrapper_runner import environment, inputdir, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
+from wrapper_runner.endpoints import OFF
 from wrapper_runner.engine import Addresses, Controller, Engine
 from wrapper_runner.handed import HandOver
 from wrapper_runner.leader import LeaderElection
 from wrapper_runner.metrics import Metrics
 from wrapper_runner.playing import Player, PlayError
 from wrapper_runner.problems import StartError
+from wrapper_runner.readers import Readers
 from wrapper_runner.reconciler import Limits, Reconciler
 from wrapper_runner.watches import Watch
 
@@ -26,7 +29,7 @@ log = logs.Log("cmd")
 
 def run(options: argparse.Namespace, hand_over: HandOver | None = None) -> bool:
     """Until a signal (True) or until leadership is lost (False)."""
-    _refuse_unprotected_metrics(options)
+    _refuse_tokens_in_clear(options)
     watched = watches_of(options)
     cluster = _connect()
     election = _election(cluster, options)
@@ -50,19 +53,29 @@ def run(options: argparse.Namespace, hand_over: HandOver | None = None) -> bool:
         engine = Engine(cluster, controllers, player, metrics, election, stop, hurry)
         finished = engine.run(
             environment.namespaces(os.environ),
-            Addresses(options.metrics_bind_address, options.health_probe_bind_address),
+            _addresses(cluster, options),
             options.graceful_shutdown_timeout,
         )
     log.info("Stopped")
     return finished
 
 
-def _refuse_unprotected_metrics(options: argparse.Namespace) -> None:
-    if options.metrics_secure or options.metrics_require_rbac:
-        raise StartError(
-            "--metrics-secure and --metrics-require-rbac need the stock ansible-operator: "
-            "leave them out and serve metrics on 127.0.0.1, or install it"
-        )
+def _refuse_tokens_in_clear(options: argparse.Namespace) -> None:
+    if options.metrics_require_rbac and not options.metrics_secure:
+        # The stock engine's own words.
+        raise StartError("--metrics-secure flag is required when --metrics-require-rbac is present")
+
+
+def _addresses(cluster: Cluster, options: argparse.Namespace) -> Addresses:
+    metrics, probes = options.metrics_bind_address, options.health_probe_bind_address
+    if not options.metrics_secure or metrics in OFF:
+        return Addresses(metrics, probes)
+    # Only here: nobody else in the engine needs a certificate.
+    from wrapper_runner import self_signed
+
+    tls = self_signed.server_side(socket.gethostname())
+    judge = Readers(cluster).judge if options.metrics_require_rbac else None
+    return Addresses(metrics, probes, tls, judge)
 
 
 def watches_of(options: argparse.Namespace) -> list[Watch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from functools import partial
 
 from wrapper_runner import logs, platform
 from wrapper_runner.cluster import Cluster, ClusterError
-from wrapper_runner.endpoints import OFF, Answer, serve
+from wrapper_runner.endpoints import OFF, Answer, Judge, serve
 from wrapper_runner.informer import Informer
 from wrapper_runner.leader import LeaderElection
 from wrapper_runner.listing import Change, concerns_itself, owners_concerned
@@ -33,8 +34,12 @@ log = logs.Log("engine")
 
 @dataclass(frozen=True)
 class Addresses:
+    """metrics_tls, metrics_judge: HTTPS for the metrics, and who may read them."""
+
     metrics: str
     probes: str
+    metrics_tls: ssl.SSLContext | None = None
+    metrics_judge: Judge | None = None
 
 
 class Controller:
@@ -227,12 +232,13 @@ class Engine:
         return not lost
 
     def _serve(self, addresses: Addresses) -> None:
-        for what, address, routes in (
-            ("probes", addresses.probes, {"/healthz": _alive, "/readyz": self._answer_ready}),
-            ("metrics", addresses.metrics, {"/metrics": self._answer_metrics}),
-        ):
-            if address not in OFF:
-                log.info(f"Serving {what}", address=serve(address, routes))
+        if addresses.probes not in OFF:
+            probes = {"/healthz": _alive, "/readyz": self._answer_ready}
+            log.info("Serving probes", address=serve(addresses.probes, probes))
+        if addresses.metrics not in OFF:
+            routes = {"/metrics": self._answer_metrics}
+            tls, judge = addresses.metrics_tls, addresses.metrics_judge
+            log.info("Serving metrics", address=serve(addresses.metrics, routes, tls, judge))
 
     def _start_renewing(self, stop: threading.Event) -> None:
         """Beyond the stop signal: runs that may still finish must stay the only ones."""

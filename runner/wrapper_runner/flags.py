@@ -1,7 +1,7 @@
 """The command line of `wrapper-runner run`: ansible-operator's own flags and defaults, plus four.
 
 Both engines get the same command line, so flags that only concern the stock engine are accepted by
-the embedded one, unless ignoring them would leave something less protected than was asked for.
+the embedded one.
 """
 
 from __future__ import annotations
@@ -101,6 +101,12 @@ def _add_controller(group: Group) -> None:
     group.add_argument(
         "--metrics-bind-address", "--metrics-addr", default=":8443", help="0 = no metrics"
     )
+    _switch(group, "--metrics-secure", help="serve metrics in HTTPS")
+    _switch(
+        group,
+        "--metrics-require-rbac",
+        help="ask the API server who reads metrics, and whether they may; needs --metrics-secure",
+    )
     group.add_argument("--health-probe-bind-address", default=":6789", help="0 = no probes")
     group.add_argument(
         "--graceful-shutdown-timeout",
@@ -140,16 +146,14 @@ def _add_logging(group: Group) -> None:
 def _add_stock_only(group: Group) -> None:
     _switch(group, "--inject-owner-ref")
     _switch(group, "--enable-http2")
-    _switch(group, "--metrics-secure")
-    _switch(group, "--metrics-require-rbac")
     for name in ("--ansible-log-events", "--proxy-port", "--leader-elect-resource-lock"):
         group.add_argument(name, help=argparse.SUPPRESS)
 
 
-def _switch(group: Group, *names: str) -> None:
+def _switch(group: Group, *names: str, help: str | None = None) -> None:
     """Go's boolean flags: `--leader-elect` and `--leader-elect=false`."""
     group.add_argument(
-        *names, type=_boolean, nargs="?", const=True, default=False, metavar="true|false"
+        *names, type=_boolean, nargs="?", const=True, default=False, metavar="true|false", help=help
     )
 
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import operator_image
 import pytest
 import stock_engine
 import yaml
@@ -28,128 +27,20 @@ from control_plane import ControlPlane, audit
 from e2e.operator_process import STOCK_RUNTIME, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
+from operator_image import ONLY_THE_IMAGE, Image
 
 CHECKOUT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-PREFIX = "/opt/semantic-router-operator"
-BASE = "quay.io/operator-framework/ansible-operator:v1.42.3"
 # Its HOME, which ansible-core and ansible-runner write to.
 HOME = "/opt/ansible"
-# What RUN finds on PATH there, as far as it is used: ubi-minimal's, Python and Ansible. No pip.
-PROGRAMS = ("ansible-galaxy", "chmod", "python3", "rm", "sh")
 # Any user that nothing on this machine belongs to, in group 0, as OpenShift starts pods.
 UID = 1000720000
-# The checkout is linked into this Python's site-packages, and must not be taken for the collection.
-ONLY_THE_IMAGE = {
-    "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
-    "PATH": f"{BIN}:{os.environ['PATH']}",
-}
-
-
-class Image:
-    """What the Dockerfile makes, with PREFIX elsewhere; `read` and `run` are its lines."""
-
-    def __init__(self, root: Path, programs: Path) -> None:
-        self.root = root
-        self.programs = programs
-        self.environment: dict[str, str] = {}
-        self.entrypoint: list[str] = []
-        self.user = ""
-
-    def build(self, dockerfile: Path) -> None:
-        text = re.sub(r"^\s*#.*\n", "", dockerfile.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        for line in text.replace("\\\n", " ").splitlines():
-            instruction, _, rest = line.strip().partition(" ")
-            if instruction:
-                getattr(self, f"_{instruction.lower()}")(rest.strip())
-
-    def here(self, text: str) -> str:
-        return text.replace(PREFIX, str(self.root))
-
-    def _from(self, image: str) -> None:
-        assert image == BASE
-
-    def _label(self, _: str) -> None:
-        pass
-
-    def _env(self, pairs: str) -> None:
-        for pair in shlex.split(pairs):
-            name, _, value = pair.partition("=")
-            self.environment[name] = self.here(value)
-
-    def _user(self, user: str) -> None:
-        self.user = user
-
-    def _workdir(self, directory: str) -> None:
-        assert Path(self.here(directory)).is_dir()
-
-    def _copy(self, arguments: str) -> None:
-        *sources, target = shlex.split(arguments)
-        destination = Path(self.here(target))
-        for source in (CHECKOUT / name for name in sources):
-            if source.is_dir():
-                ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(source, destination, dirs_exist_ok=True, ignore=ignore)
-                copied = [destination, *destination.rglob("*")]
-            else:
-                destination.mkdir(parents=True, exist_ok=True)
-                copied = [Path(shutil.copy(source, destination))]
-            # As from the checkout of somebody with an umask of 077.
-            for path in copied:
-                path.chmod(path.stat().st_mode & ~0o077)
-
-    def _run(self, command: str) -> None:
-        if "--requirements-file" in command:
-            self._from_the_ansible_package()
-            return
-        assert "-m pip" not in command
-        done = subprocess.run(
-            ["sh", "-c", self.here(command)],
-            env={
-                **os.environ,
-                **self.environment,
-                **ONLY_THE_IMAGE,
-                "PATH": str(self.programs),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def _from_the_ansible_package(self) -> None:
-        wanted = yaml.safe_load((self.root / "requirements.yml").read_text())["collections"]
-        for name in (collection["name"] for collection in wanted):
-            part = Path("ansible_collections", *name.split("."))
-            there = Path(sysconfig.get_path("purelib")) / part
-            shutil.copytree(there, Path(self.environment["ANSIBLE_COLLECTIONS_PATH"]) / part)
-
-    def _entrypoint(self, arguments: str) -> None:
-        self.entrypoint = json.loads(self.here(arguments))
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory for PATH with what the base image has."""
-    directory = tmp_path_factory.mktemp("programs")
-    for name in PROGRAMS:
-        found = shutil.which(name, path=ONLY_THE_IMAGE["PATH"])
-        assert found
-        # No link: a Python that is started by one has other packages.
-        (directory / name).write_text(f'#!/bin/sh\nexec {shlex.quote(found)} "$@"\n')
-        (directory / name).chmod(0o755)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def image(programs: Path) -> Iterator[Image]:
-    subprocess.run(["make", "--silent", "build"], cwd=CHECKOUT, check=True, capture_output=True)
+def image() -> Iterator[Image]:
     # Not in pytest's own directory, which nobody else may enter.
     with tempfile.TemporaryDirectory(prefix="image-") as directory:
-        image = Image(Path(directory).resolve(), programs)
-        image.build(CHECKOUT / "Dockerfile")
-        image.root.chmod(0o755)
-        yield image
+        yield operator_image.build(Path(directory).resolve())
 
 
 @pytest.fixture

@@ -505,6 +505,28 @@ def test_probes_and_metrics_answer(start: StartOperator, cluster: Cluster) -> No
     assert 'workqueue_depth{name="widget-v1-controller"} 0.0' in text
 
 
+def test_metrics_in_https_are_for_those_with_the_right(
+    start: StartOperator, kubectl: Kubectl, namespace: str
+) -> None:
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return pool.request("GET", url, headers=headers).status
+
+    role = f"metrics-reader-{namespace}"
+    kubectl("create", "clusterrole", role, "--verb=get", "--non-resource-url=/metrics")
+    kubectl("create", "serviceaccount", "reader", "-n", namespace)
+    token = kubectl("create", "token", "reader", "-n", namespace).strip()
+    operator = start("--metrics-secure", "--metrics-require-rbac")
+    url = operator.address("metrics").replace("http:", "https:") + "/metrics"
+    pool = urllib3.PoolManager(cert_reqs="NONE", retries=False)
+    assert [status(""), status("nonsense"), status(token)] == [401, 401, 403]
+    account = f"--serviceaccount={namespace}:reader"
+    kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", account)
+    # What was refused is remembered for ten seconds.
+    eventually(lambda: status(token) == 200, 30, "the reader to read")
+    kubectl("delete", "clusterrole,clusterrolebinding", role)
+
+
 EXECUTIONS = ("--execution=cold", "--execution=warm")
 
 

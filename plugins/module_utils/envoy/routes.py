@@ -203,7 +203,7 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
                 "headers": [{"name": header, "string_match": {"exact": name}}],
             },
             "route": _to_model(model, grouped, router),
-            **_per_filter(_picked(model, facts)),
+            **_per_filter(_picked(model, grouped)),
         }
         for name, model in served_by(router.spec).items()
     ]
@@ -233,7 +233,7 @@ def _named_model_routes(router: Router, facts: Facts) -> list[Route]:
             },
             **_with_model(name),
             "route": _to_model(model, grouped, router),
-            **_per_filter({**without_ext_proc(), **_picked(model, facts)}),
+            **_per_filter({**without_ext_proc(), **_picked(model, grouped)}),
         }
         for name, model in served_by(router.spec).items()
         # The router gives a hosted model its key and its path, and is not asked here.
@@ -382,7 +382,7 @@ def _counted_routes(router: Router, facts: Facts) -> list[Route]:
             **_per_filter(
                 {
                     **_asked_as(counted)["typed_per_filter_config"],
-                    **_picked(served_by(router.spec)[model], facts),
+                    **_picked(served_by(router.spec)[model], by_model(facts.endpoints)),
                 }
             ),
         }
@@ -392,17 +392,18 @@ def _counted_routes(router: Router, facts: Facts) -> list[Route]:
 
 def _default_model_route(model: str, router: Router, facts: Facts) -> Route:
     served = served_by(router.spec)[model]
+    grouped = by_model(facts.endpoints)
     return {
         "name": "default model",
         "match": {"prefix": OPENAI_PREFIX},
         **_with_model(model),
         "route": _to_model(served, grouped, router),
-        **_per_filter(_picked(served, facts)),
+        **_per_filter(_picked(served, grouped)),
     }
 
 
-def _picked(model: str, facts: Facts) -> dict[str, Any]:
-    return picker.asked(usable_endpoints(by_model(facts.endpoints).get(model, [])))
+def _picked(model: str, grouped: dict[str, list[Endpoint]]) -> dict[str, Any]:
+    return picker.asked(usable_endpoints(grouped.get(model, [])))
 
 
 def _per_filter(configs: dict[str, Any]) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from integration.data_path.decisions import BLOCKED, NO_OPINION
 from integration.data_path.envoy_process import free_ports
 from integration.data_path.stub_backend import Echo, RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import AUTO, StubRouter
 from integration.data_path.test_data_path import MANAGEMENT_PATHS
+from stand_ins.ext_proc import AUTO, StubRouter
 
 QWEN, LORA, LLAMA, LOST = "qwen2.5-7b", "qwen2.5-7b-maths", "meta/llama-3.1-8b", "lost-model"
 # The host of a router that does not answer, behind the same Gateway.

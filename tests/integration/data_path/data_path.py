@@ -43,7 +43,7 @@ from integration.data_path.envoy_process import (
 from integration.data_path.real_router import RealRouter
 from integration.data_path.stub_backend import RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import StubRouter
+from stand_ins.ext_proc import StubRouter
 
 
 def hosted(name: str, model: str, host: str, port: int) -> Endpoint:

@@ -19,7 +19,7 @@ from integration.data_path.data_path import endpoint
 from integration.data_path.mounted_secret import MountedSecret
 from integration.data_path.stub_backend import StubBackend
 from integration.data_path.stub_issuer import Issuer, JwksServer
-from integration.data_path.stub_router import AUTO
+from stand_ins.ext_proc import AUTO
 
 MODEL = "a-model"
 USER, GROUPS = "x-authz-user-id", "x-authz-user-groups"

@@ -31,7 +31,7 @@ from integration.data_path.data_path import endpoint
 from integration.data_path.decisions import BLOCKED, EVERYONE, MATHS, NO_OPINION, UNFINDABLE
 from integration.data_path.envoy_process import free_ports
 from integration.data_path.stub_backend import Echo, StubBackend
-from integration.data_path.stub_router import AUTO
+from stand_ins.ext_proc import AUTO
 
 ODD_MODEL = 'Ünï "quoted" 100%/x'
 MANAGEMENT_PATHS = [

@@ -31,7 +31,7 @@ from integration.data_path.decisions import NO_OPINION
 from integration.data_path.envoy_process import free_ports, in_this_machine, running
 from integration.data_path.stub_backend import Echo, RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
-from integration.data_path.stub_router import StubRouter
+from stand_ins.ext_proc import StubRouter
 
 QWEN, LLAMA = "qwen2.5-7b", "meta/llama-3.1-8b"
 ROUTER_FILTER = "envoy.filters.http.router"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from wrapper_runner import embedded
+from wrapper_runner.problems import StartError
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -21,3 +22,9 @@ def test_who_says_which_hosts_there_are_gets_a_run_for_each_object(
     (watch,) = embedded.watches_of(Namespace(watches_file=CHECKOUT / "watches.yaml"))
     assert watch.batch == batch
     assert watch.dependents
+
+
+def test_tokens_are_not_asked_for_in_clear() -> None:
+    options = Namespace(metrics_secure=False, metrics_require_rbac=True)
+    with pytest.raises(StartError, match="--metrics-secure flag is required"):
+        embedded.run(options)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from http import HTTPStatus
+
 import pytest
 import urllib3
+from wrapper_runner import self_signed
 from wrapper_runner.endpoints import Answer, serve
 from wrapper_runner.metrics import Metrics
 from wrapper_runner.problems import StartError
@@ -33,6 +37,27 @@ def test_port_that_is_taken_is_named() -> None:
     address = serve("127.0.0.1:0", {})
     with pytest.raises(StartError, match=f"cannot listen on {address}"):
         serve(address, {})
+
+
+def test_who_may_not_read_gets_no_answer_but_why() -> None:
+    def judge(authorization: str, path: str) -> HTTPStatus:
+        return HTTPStatus.OK if (authorization, path) == ("me", "/a") else HTTPStatus.FORBIDDEN
+
+    address = serve("127.0.0.1:0", {"/a": lambda: Answer(200, b"secret")}, judge=judge)
+    headers = {"Authorization": "me"}
+    assert urllib3.request("GET", f"http://{address}/a?b", headers=headers).data == b"secret"
+    refused = urllib3.request("GET", f"http://{address}/a")
+    assert (refused.status, refused.data) == (403, b"Forbidden\n")
+    assert urllib3.request("GET", f"http://{address}/b", headers=headers).status == 403
+
+
+def test_a_client_that_is_silent_in_tls_holds_up_no_other() -> None:
+    tls = self_signed.server_side("localhost")
+    address = serve("127.0.0.1:0", {"/": lambda: Answer(200, b"ok")}, tls)
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port))):
+        pool = urllib3.PoolManager(cert_reqs="NONE", timeout=5, retries=False)
+        assert pool.request("GET", f"https://{address}/").data == b"ok"
 
 
 def test_metrics_count_by_result() -> None:

@@ -1,4 +1,4 @@
-"""The router as Envoy sees it: an ext_proc service and an HTTP API.
+"""The router as Envoy sees it: an ext_proc service.
 
 It reads the config.yaml that the operator renders, and behaves like the real one of that contract
 in what Envoy can notice: takes messages up to its own limit, answers paths, methods and bodies that
@@ -13,7 +13,7 @@ import http.client
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import suppress
 from types import TracebackType
@@ -50,21 +50,31 @@ _LOOPER_HEADERS = ("x-vsr-internal-auth", "x-vsr-looper-request", "x-vsr-looper-
 class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
     """`auto` is the first decision one of whose keywords stands in the prompt, or the default."""
 
-    def __init__(self, config: dict[str, Any], contract: str, port: int) -> None:
+    def __init__(
+        self,
+        config: dict[str, Any],
+        contract: str,
+        port: int,
+        address: str = "127.0.0.1",
+        tell: Callable[[str, int], None] = lambda _model, _status: None,
+    ) -> None:
+        """`tell` is told each choice: a model and 200, or "" and what was answered instead."""
         self.seen: list[dict[str, str]] = []
         self._contract = contract
         self._token = secrets.token_hex(16)
-        self._routing = config["routing"]
-        self._read(config)
+        self._tell = tell
+        self.read(config)
         options = [
             ("grpc.max_receive_message_length", self._message_limit),
             ("grpc.max_send_message_length", self._message_limit),
         ]
         self._server = grpc.server(futures.ThreadPoolExecutor(64), options=options)
         ext_proc_grpc.add_ExternalProcessorServicer_to_server(self, self._server)
-        self._port = port
+        self._address = f"{address}:{port}"
 
-    def _read(self, config: dict[str, Any]) -> None:
+    def read(self, config: dict[str, Any]) -> None:
+        """From now on this configuration holds; the message limit stays that of the start."""
+        self._routing = config["routing"]
         settings = config.get("global") or {}
         looper = (settings.get("integrations") or {}).get("looper") or {}
         self._looper_endpoint = looper.get("endpoint", DEFAULT_LOOPER_ENDPOINT)
@@ -87,7 +97,7 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         }
 
     def __enter__(self) -> Self:
-        self._server.add_insecure_port(f"127.0.0.1:{self._port}")
+        self._server.add_insecure_port(self._address)
         self._server.start()
         return self
 
@@ -108,7 +118,18 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         exchange = _Exchange(self)
         for request in requests:
             phase = request.WhichOneof("request")
-            yield getattr(exchange, phase)(getattr(request, phase))
+            response = getattr(exchange, phase)(getattr(request, phase))
+            self._tell_of(response)
+            yield response
+
+    def _tell_of(self, response: ext_proc.ProcessingResponse) -> None:
+        kind = response.WhichOneof("response")
+        if kind == "immediate_response":
+            self._tell("", response.immediate_response.status.code)
+        elif kind == "request_body":
+            for option in response.request_body.response.header_mutation.set_headers:
+                if option.header.key == "x-selected-model":
+                    self._tell(option.header.raw_value.decode(), 200)
 
     def is_own(self, headers: dict[str, str]) -> bool:
         """A request that the router has sent itself."""

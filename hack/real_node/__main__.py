@@ -1,0 +1,85 @@
+"""`python -m real_node build|up|down|status|run`: the node from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from control_plane import ControlPlaneError
+
+from real_node import Node, NodeError, missing, programs
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def build(_: argparse.Namespace) -> None:
+    started = time.monotonic()
+    found = programs.ensure(say)
+    say(f"{found.directory}: complete ({time.monotonic() - started:.1f} s)")
+
+
+def up(arguments: argparse.Namespace) -> None:
+    node = Node.attach(arguments.state, say)
+    if node.alive:
+        say(f"up already at {node.plane.url}")
+    else:
+        node = Node.start_detached(arguments.state, crds=arguments.crd, progress=say)
+    say(f"{node.plane.kubectl} --kubeconfig {node.plane.kubeconfig} get pods --all-namespaces")
+
+
+def down(arguments: argparse.Namespace) -> None:
+    node = Node.attach(arguments.state, say)
+    was = node.alive
+    node.stop()
+    shutil.rmtree(arguments.state, ignore_errors=True)
+    say("ended the node" if was else f"no node is running in {arguments.state}")
+
+
+def status(arguments: argparse.Namespace) -> None:
+    reasons = missing(arguments.state)
+    if reasons:
+        raise NodeError("No node can run here. " + " ".join(reasons))
+    node = Node.attach(arguments.state, say)
+    say(f"up at {node.plane.url}" if node.alive else "a node can run here; none is up")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    command = Node.attach(arguments.state, say).command(*arguments.command)
+    os.execvp(command[0], command)  # noqa: S606 becoming that program is the point
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="real_node", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for function, text in (
+        (build, "find the programs, build the missing ones"),
+        (up, "start a node with a control plane and leave it running; nothing happens if it is up"),
+        (down, "end what `up` started in this directory, and remove it"),
+        (status, "say whether a node is up, can run, or what is missing for one"),
+        (run, "run a program in the node's namespaces, where Services have their names"),
+    ):
+        command = commands.add_parser(function.__name__, help=text, description=text)
+        command.set_defaults(function=function)
+        if function is not build:
+            command.add_argument("--state", type=Path, required=True, metavar="DIR")
+        if function is up:
+            command.add_argument("--crd", type=Path, action="append", default=[], metavar="FILE")
+        if function is run:
+            command.add_argument("command", nargs=argparse.REMAINDER)
+    arguments = parser.parse_args()
+    try:
+        arguments.function(arguments)
+    except ControlPlaneError as error:
+        print(f"node: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

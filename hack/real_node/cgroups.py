@@ -1,0 +1,82 @@
+"""The cgroup of one node, below which are those of its pods: made before it, removed after it.
+
+A node of its own name in every hierarchy, so that another kubelet of the machine is not touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from real_node.errors import NodeError
+
+ROOT = Path("/sys/fs/cgroup")
+REMOVAL_SECONDS = 10.0
+# What a kubelet limits, and asks usage of.
+_CONTROLLERS = ("cpu", "cpuset", "memory", "pids", "io", "hugetlb")
+
+
+def create(name: str, root: Path = ROOT) -> None:
+    """In the one hierarchy of version 2, or in each of version 1."""
+    try:
+        if _is_version_2(root):
+            _delegate(root)
+            (root / name).mkdir(exist_ok=True)
+            _delegate(root / name)
+            return
+        for hierarchy in _hierarchies(root):
+            if _is_version_2(hierarchy):
+                # Beside those of version 1 it has no controllers; runc makes a group there itself.
+                continue
+            (hierarchy / name).mkdir(exist_ok=True)
+            _inherit_processors(hierarchy, hierarchy / name)
+    except OSError as error:
+        raise NodeError(
+            f"A node needs cgroups of its own below {root}, and there are none for it: {error}. "
+            "In a container it takes one with the machine's cgroup namespace (--cgroupns=host)."
+        ) from error
+
+
+def remove(name: str, root: Path = ROOT) -> None:
+    """With all below, once their processes have ended: they are on their way when this starts."""
+    deadline = time.monotonic() + REMOVAL_SECONDS
+    for hierarchy in [root] if _is_version_2(root) else _hierarchies(root):
+        top = hierarchy / name
+        while top.is_dir():
+            for directory in sorted(_below(top), key=lambda path: -len(path.parts)):
+                with contextlib.suppress(OSError):
+                    directory.rmdir()
+            if top.is_dir() and time.monotonic() > deadline:
+                raise NodeError(f"Processes of the node are left in {top}.")
+            time.sleep(0.05)
+
+
+def _is_version_2(root: Path) -> bool:
+    return (root / "cgroup.controllers").exists()
+
+
+def _hierarchies(root: Path) -> list[Path]:
+    """Of version 1, and one of version 2 beside them; several names may be links to one."""
+    return sorted({path.resolve() for path in root.iterdir() if (path / "cgroup.procs").exists()})
+
+
+def _delegate(directory: Path) -> None:
+    offered = (directory / "cgroup.controllers").read_text().split()
+    wanted = " ".join(f"+{name}" for name in _CONTROLLERS if name in offered)
+    (directory / "cgroup.subtree_control").write_text(wanted)
+
+
+def _inherit_processors(parent: Path, child: Path) -> None:
+    """Of version 1: a new group has no processors, and takes no process until it has."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        if (parent / name).exists():
+            (child / name).write_text((parent / name).read_text())
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    yield directory
+    for path in directory.rglob("*"):
+        if path.is_dir():
+            yield path

@@ -1,0 +1,98 @@
+"""`load.py URL STOP_FILE WORD`: asks until the file is there, then prints what it was answered.
+
+Half of the clients keep their connection for as long as they are let, as HTTP libraries do.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+# Between two requests of one client: on two busy cores they are not what is measured.
+PAUSE = 0.05
+STREAM_SECONDS = 3
+
+
+class Clients:
+    def __init__(self, url: str, stop: Path, word: str) -> None:
+        self._netloc = urlsplit(url).netloc
+        self._stop = stop
+        self._word = word
+        self._counting = threading.Lock()
+        self.counted: Counter[str] = Counter()
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        work: list[Callable[[], None]] = [self._kept, self._fresh, self._kept, self._fresh]
+        work += [self._streams, self._streams]
+        threads = [threading.Thread(target=each) for each in work]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _kept(self) -> None:
+        connection = self._connect()
+        while not self._stop.exists():
+            if self._ask(connection, "answers"):
+                time.sleep(PAUSE)
+                continue
+            connection.close()
+            connection = self._connect()
+
+    def _fresh(self) -> None:
+        while not self._stop.exists():
+            connection = self._connect()
+            self._ask(connection, "answers")
+            connection.close()
+            time.sleep(PAUSE)
+
+    def _streams(self) -> None:
+        while not self._stop.exists():
+            connection = self._connect()
+            self._ask(connection, "streams", stream=True)
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._netloc, timeout=30)
+
+    def _ask(self, connection: http.client.HTTPConnection, what: str, stream: bool = False) -> bool:
+        text = f"{self._word} SECONDS={STREAM_SECONDS if stream else 0}"
+        body = {"model": "auto", "messages": [{"role": "user", "content": text}], "stream": stream}
+        started = time.time()
+        try:
+            headers = {"content-type": "application/json"}
+            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._fail(f"{what}: {type(error).__name__}: {error}", started)
+            return False
+        complete = content.endswith(b"data: [DONE]\n\n") if stream else b'"choices"' in content
+        if answer.status != 200 or not complete:
+            self._fail(f"{what}: {answer.status} {content[-200:]!r}", started)
+            return False
+        with self._counting:
+            self.counted[what] += 1
+        return True
+
+    def _fail(self, text: str, started: float) -> None:
+        with self._counting:
+            lasted = time.time() - started
+            self.failures.append(
+                f"{time.strftime('%X', time.gmtime(started))} +{lasted:.1f} {text}"
+            )
+
+
+if __name__ == "__main__":
+    url, stop, word = sys.argv[1:]
+    clients = Clients(url, Path(stop), word)
+    clients.run()
+    print(json.dumps({**clients.counted, "failures": clients.failures[:20]}))

@@ -1,0 +1,47 @@
+"""Where no node can run, what is missing is said together with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from real_node import prerequisites
+
+ALL = "CapEff:\t000001ffffffffff\n"
+
+
+def test_programs_are_asked_for_by_their_packages_each_once() -> None:
+    found: dict[str, str | None] = dict.fromkeys(prerequisites.PACKAGES, "/usr/bin/there")
+    assert not list(prerequisites._lacks_programs(found))
+    found |= {"runc": None, "nft": None, "unshare": None, "nsenter": None}
+    (said,) = prerequisites._lacks_programs(found)
+    assert "no runc" in said
+    assert said.endswith("apt-get install --no-install-recommends runc nftables util-linux")
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        ("CapEff:\t00000000a80425fb\n", "CAP_SYS_ADMIN"),
+        ("CapEff:\t0000000000200000\n", "NET_ADMIN"),
+    ],
+)
+def test_a_container_that_is_not_privileged_is_told_apart(status: str, name: str) -> None:
+    assert not list(prerequisites._lacks_capabilities(ALL))
+    (said,) = prerequisites._lacks_capabilities(status)
+    assert name in said
+
+
+def test_overlay_file_systems_are_needed_and_none_to_be_on() -> None:
+    known = "nodev\toverlay\n\text4\n"
+    assert not list(prerequisites._lacks_file_systems(known, "ext2/ext3"))
+    assert "modprobe" in next(iter(prerequisites._lacks_file_systems("\text4\n", "ext2/ext3")))
+    assert "on a disk" in next(iter(prerequisites._lacks_file_systems(known, "overlay")))
+
+
+def test_who_is_not_root_is_told_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    (said,) = prerequisites.missing(tmp_path)
+    assert "root" in said

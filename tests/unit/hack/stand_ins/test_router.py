@@ -1,0 +1,61 @@
+"""The router's stand-in is nowhere kinder than the real program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from stand_ins import router
+
+
+def test_flags_have_the_real_ones_defaults_and_the_last_of_a_name_wins() -> None:
+    found = router.flags(["-config=/a", "--port", "7", "-config", "/b"], "0.5")
+    assert (found["config"], found["port"]) == ("/b", 7)
+    assert (found["api-port"], found["metrics-port"], found["enable-api"]) == (8080, 9190, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "contract", "said"),
+    [
+        (["-unknown"], "0.5", "flag provided but not defined: -unknown"),
+        (["-api-bind=0.0.0.0"], "0.3", "flag provided but not defined: -api-bind"),
+        (["-port"], "0.5", "flag needs an argument: -port"),
+        (["-port=x"], "0.5", 'invalid value "x" for flag -port'),
+    ],
+)
+def test_what_go_refuses_ends_the_start(arguments: list[str], contract: str, said: str) -> None:
+    with pytest.raises(router.FlagError, match=said):
+        router.flags(arguments, contract)
+
+
+def test_a_switch_takes_its_value_behind_an_equals_sign_only() -> None:
+    assert router.flags(["-enable-api=false"], "0.5")["enable-api"] is False
+    assert router.flags(["-download-only", "-port=7"], "0.5")["port"] == 7
+
+
+def test_the_api_is_on_loopback_unless_it_may_be_elsewhere() -> None:
+    asked = {"api-bind": router.EVERYWHERE}
+    assert router.api_address({"api-bind": ""}, "0.5", {}) == "127.0.0.1"
+    assert router.api_address({"api-bind": ""}, "0.3", {}) == router.EVERYWHERE
+    assert router.api_address(asked, "0.5", {router.CONSENT: "true"}) == router.EVERYWHERE
+    with pytest.raises(SystemExit, match="demands tokens"):
+        router.api_address(asked, "0.5", {})
+
+
+@pytest.mark.parametrize("text", ["", "[", "version: v0.3"])
+def test_a_file_that_is_no_configuration_ends_the_start(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(SystemExit, match="Failed to load config"):
+        router.load(tmp_path / "config.yaml")
+
+
+def test_a_models_directory_that_it_may_not_write_to_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # Root may write anywhere, but into no file as if it were a directory.
+    (tmp_path / "models").touch()
+    monkeypatch.chdir(tmp_path)
+    state = router.State()
+    with pytest.raises(SystemExit, match="Failed to download models"):
+        router._load_models(state)
+    assert not state.ready
