@@ -229,7 +229,7 @@ def verified_by_the_image(name: str) -> Router:
     """With a CA that is not the platform's."""
     resource = deepcopy(SAMPLES[name])
     for entry in resource["spec"].get("vllmEndpoints") or []:
-        if entry["backend"]["type"] == "kserve":
+        if entry["backend"]["type"] in ("kserve", "inferencepool"):
             entry["backend"].setdefault("tls", {"wellKnownCACertificates": "System"})
     return Router(resource)
 

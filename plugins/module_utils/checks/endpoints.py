@@ -159,8 +159,13 @@ def _tls(spec: Spec) -> Problems:
             found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
             remedy = "Remove it and give the Gateway a BackendTLSPolicy, or run standalone"
             yield invalid(f"{path}.tls", found, remedy)
-        if (backend.get("service") or {}).get("scheme") == "http":
-            yield invalid(f"{path}.tls", "service.scheme is http", "Remove one of them")
+        stated = {
+            "service.scheme": (backend.get("service") or {}).get("scheme"),
+            "pickerScheme": backend.get("pickerScheme"),
+        }
+        for field, scheme in stated.items():
+            if scheme == "http":
+                yield invalid(f"{path}.tls", f"{field} is http", "Remove one of them")
         url = (backend.get("external") or {}).get("url", "https:")
         if not url.startswith("https:"):
             yield invalid(f"{path}.tls", f'"{url}" is not asked with TLS', "Give a URL of https")

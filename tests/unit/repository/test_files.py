@@ -12,7 +12,7 @@ CHECKOUT = Path(__file__).parents[3]
 REQUIREMENTS = sorted((CHECKOUT / "requirements").glob("*.txt"))
 GOLDEN = CHECKOUT / "tests" / "unit" / "golden"
 # Somebody has to read what a change does to them.
-GOLDEN_LINES = 12_000
+GOLDEN_LINES = 12_500
 # The directories of people and their machines; the pod's own home is a name like any other.
 SOMEBODYS = re.compile(r"(?<![\w./{}$-])/(?:root|work|Users|home/(?!semantic-router\b))[/\w]")
 
