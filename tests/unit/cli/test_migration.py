@@ -245,7 +245,8 @@ def test_defaults_of_an_older_document_get_the_names_that_later_routers_read() -
     [
         ({"gateway": {"mode": "standalone", "port": 8899}}, []),
         ({"gateway": {"mode": "standalone", "tls": {"secretName": ""}}}, []),
-        ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}}}, []),
+        ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}},
+          "image": {"tag": "latest"}}, []),
         ({"gateway": {"mode": "standalone", "tls": {"secretName": "tls"}},
           "image": {"tag": "v0.4.0"}}, ["gateway.tls"]),
         ({"gateway": {"mode": "standalone", "apiKeys": ["sk-1"]}}, ["gateway.apiKeys"]),

@@ -150,7 +150,7 @@ def test_no_pod_reads_the_file_of_the_other_kind_while_they_are_replaced() -> No
     """Where Envoy asks for keys, the router's file has none, and routers read theirs anew."""
     auth = {"apiKeys": [{"secretRef": {"name": "team"}, "clients": ["web"]}]}
     envoys, alone = (
-        config_maps(router(auth=auth, gateway={"mode": mode}), Facts())
+        config_maps(router(auth=auth, gateway={"mode": mode}, image={"tag": "v0.5.0"}), Facts())
         for mode in ("envoy", "router")
     )
     (theirs,) = alone

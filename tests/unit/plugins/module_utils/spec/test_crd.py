@@ -50,6 +50,7 @@ DIFFERENCES = {
     r"spec\.config\..*(threshold|sample_rate|sampling\.rate) (type|pattern)": OPEN_LEAF,
     r"spec\.config\.prompt_guard\.model_id default": NO_DEFAULT,
     r"spec\.config\.complexity_rules\[\]\.(hard|easy) required": "newer ones take scores instead",
+    r"spec\.image\.tag default": "a release that was tested: docs/adr/0025-the-default-release.md",
     r"spec\.persistence\.storageClassName default": NO_DEFAULT,
     r"spec\.persistence\.accessMode enum": REFUSED_LATER,
     r"spec\.persistence\.size pattern": REFUSED_LATER,

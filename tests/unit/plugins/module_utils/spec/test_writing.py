@@ -136,7 +136,7 @@ class TestPaused:
         assert verdict(said, "Ready") == ("True", "RouterReady")
         assert verdict(said, "Available")[0] == "True"
         assert said["config"] == RUNNING["config"]
-        assert said["config"].items() >= {"contract": "0.5", "hash": "abc"}.items()
+        assert said["config"].items() >= {"contract": "0.4", "hash": "abc"}.items()
         assert told(RUNNING, said) == ["Paused"]
 
     def test_an_edit_meanwhile_is_not_ready(self) -> None:

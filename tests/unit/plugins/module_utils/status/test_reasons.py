@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import KINDS
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import conditions, reasons
 
 ROOT = Path(conditions.__file__).parents[3]
@@ -54,4 +55,8 @@ def test_every_reason_of_an_unresolved_backend_has_a_field_and_a_remedy() -> Non
         and isinstance(call.args[1], ast.Constant)
     }
     assert used
+    of_kinds = {kind.nothing for kind in KINDS} | {
+        reason for kind in KINDS if kind.object for reason in kind.object.reasons
+    }
+    used |= of_kinds - {""}
     assert used == set(reasons._BACKEND_REMEDIES)
