@@ -15,6 +15,8 @@ SHOWN = re.compile(r"kubectl (get|describe|wait|scale|explain|api-resources|crea
 ELSEWHERE = re.compile(r"-n \S|--namespace|<")
 # What is shown where these APIs are served: test_openshift.py and gateway/.
 OPTIONAL = re.compile(r"\broute\b|route\.openshift|openshiftFeatures|\bhttproute\b")
+# Only an operator in the cluster can ask the pods, which here have no network.
+IN_CLUSTER = re.compile(r"condition=Converged")
 
 
 def shown() -> list[tuple[str, str]]:
@@ -23,7 +25,8 @@ def shown() -> list[tuple[str, str]]:
         (name(page), command)
         for page in PAGES
         for command in commands(page)
-        if SHOWN.match(command) and not ELSEWHERE.search(command) and not OPTIONAL.search(command)
+        if SHOWN.match(command)
+        and not any(other.search(command) for other in (ELSEWHERE, OPTIONAL, IN_CLUSTER))
     ]
 
 
