@@ -8,6 +8,7 @@ says how it decides instead, and STAND_IN_LOAD_SECONDS how long it takes to star
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -93,11 +94,12 @@ def api_address(options: dict[str, Any], contract: str, environment: dict[str, s
 
 @dataclass
 class State:
-    """What /startup-status shows."""
+    """What /startup-status shows, and the digest of the configuration it goes by."""
 
     phase: str = "starting"
     ready: bool = False
     message: str = ""
+    active: str = ""
 
     def enter(self, phase: str, message: str = "", *, ready: bool = False) -> None:
         self.phase, self.message, self.ready = phase, message, ready
@@ -152,6 +154,11 @@ def load(file: Path) -> dict[str, Any]:
     return config
 
 
+def digest(file: Path) -> str:
+    """SHA-256 of its bytes, by which the real one's API names a configuration."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def main(arguments: Sequence[str]) -> int:
     print("stand-in for the router: it has no models", flush=True)
     try:
@@ -162,9 +169,10 @@ def main(arguments: Sequence[str]) -> int:
     file = Path(options["config"])
     config = load(file)
     state, metrics = State(), Metrics()
+    state.active = digest(file)
     if options["enable-api"]:
         address = api_address(options, CONTRACT, dict(os.environ))
-        _serve(address, options["api-port"], lambda path: _api(path, state))
+        _serve(address, options["api-port"], lambda path: _api(path, state, file))
     _load_models(state)
     if options["download-only"]:
         return 0
@@ -173,7 +181,7 @@ def main(arguments: Sequence[str]) -> int:
     with router:
         state.enter("ready", ready=True)
         log("startup_complete", extproc_port=options["port"], config=str(file))
-        _reload_for_ever(file, router)
+        _reload_for_ever(file, router, state)
     return 0
 
 
@@ -194,7 +202,7 @@ def _load_models(state: State) -> None:
     time.sleep(max(0.0, LOAD_SECONDS - (time.monotonic() - started)))
 
 
-def _reload_for_ever(file: Path, router: StubRouter) -> None:
+def _reload_for_ever(file: Path, router: StubRouter, state: State) -> None:
     """A file that cannot be read leaves the last good configuration in force."""
     known = file.read_bytes()
     while True:
@@ -211,10 +219,11 @@ def _reload_for_ever(file: Path, router: StubRouter) -> None:
         except (SystemExit, KeyError, TypeError) as error:
             log("config_reload_failed", error=str(error))
         else:
+            state.active = digest(file)
             log("config_reloaded", config=str(file))
 
 
-def _api(path: str, state: State) -> tuple[int, bytes, str]:
+def _api(path: str, state: State, file: Path) -> tuple[int, bytes, str]:
     if path == "/health":
         return 200, b'{"status":"healthy","service":"classification-api"}', "application/json"
     status = 200 if state.ready else 503
@@ -223,6 +232,9 @@ def _api(path: str, state: State) -> tuple[int, bytes, str]:
         return status, json.dumps({"status": word}).encode(), "application/json"
     if path == "/startup-status":
         return status, state.json(), "application/json"
+    if path == "/config/hash" and CONTRACT != "0.3":
+        said = {"hash": digest(file), "active_hash": state.active}
+        return 200, json.dumps(said).encode(), "application/json"
     if path == "/v1/models":
         names = [{"id": "MoM", "object": "model"}]
         return 200, json.dumps({"object": "list", "data": names}).encode(), "application/json"

@@ -96,6 +96,9 @@ def test_a_hot_reload_keeps_the_pods_and_loses_nothing(
         (decision,) = router.spec["config"]["decisions"]
         decision["modelRefs"][0]["model"] = GENERAL
         router.apply()
+        differing = router.wait_for("Converged", "False")
+        assert all(pod in differing["message"] for pod in old), differing
+        assert router.condition("Ready")["status"] == "False"
 
         def is_reloaded() -> bool:
             for pod in old:
@@ -107,5 +110,10 @@ def test_a_hot_reload_keeps_the_pods_and_loses_nothing(
         eventually(is_reloaded, 150, "the routers to read the new file")
         got = json.loads(cluster.run("ask.py", cluster.url(router)))
         assert got["special"].startswith(GENERAL), (WORD, got)
+        router.wait_for("Converged")
+        active = router.get()["status"]["activeConfig"]
+        assert {pod["name"]: pod["hash"] for pod in active["pods"]} == dict.fromkeys(
+            old, active["desired"]
+        )
     assert names(cluster, router) == old
     assert_nothing_was_lost(seen)

@@ -57,6 +57,12 @@ def test_the_router_serves_the_operators_configuration_and_not_the_images_exampl
     assert "-config=/etc/semantic-router/config.yaml" in command.split("\0")
 
 
+def test_both_routers_tell_the_operator_that_they_go_by_its_configuration(
+    cluster: Cluster, router: SemanticRouter
+) -> None:
+    assert "2 pods go by" in router.wait_for("Converged")["message"]
+
+
 def test_port_forward_leads_to_an_answer(cluster: Cluster, router: SemanticRouter) -> None:
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "Hello"}]})
     with cluster.forwarded(f"service/{router.name}", 8080) as port:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,14 @@ def test_a_models_directory_that_it_may_not_write_to_ends_the_start(
     with pytest.raises(SystemExit, match="Failed to download models"):
         router._load_models(state)
     assert not state.ready
+
+
+def test_the_hash_of_the_file_and_of_what_is_active_are_told_apart(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("routing: {}\n")
+    state = router.State(active=router.digest(file))
+    file.write_text("routing: {a: 1}\n")
+    status, body, _ = router._api("/config/hash", state, file)
+    said = json.loads(body)
+    assert (status, said["active_hash"]) == (200, state.active)
+    assert said["hash"] == router.digest(file) != state.active
