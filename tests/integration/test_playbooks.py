@@ -228,6 +228,8 @@ def test_render_gives_all_manifests_as_one_yaml_without_a_cluster(
     assert sorted(manifest["kind"] for manifest in manifests) == [
         "ConfigMap",
         "ConfigMap",
+        # That of the CA by which OpenShift's own certificates are verified.
+        *(["ConfigMap"] if platform == "openshift" else []),
         "Deployment",
         "PersistentVolumeClaim",
         "PodDisruptionBudget",

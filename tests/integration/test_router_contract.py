@@ -115,6 +115,7 @@ def test_the_release_refuses_a_wrong_file(contract: str, tmp_path: Path) -> None
 MODES = "0.4 has to be told that thinking can be off"
 LEVELS = "0.4 has to be told which efforts there are"
 SCOPE = "only 0.4 has scopes, and all but one of them want identity headers"
+CACHE = {"global.stores": "only 0.3 has a cache without being asked, which is told to be off"}
 # In every file.
 EVERYWHERE = {
     "0.4": {
@@ -131,9 +132,10 @@ EXPLAINED["0.4"] = {
         "routing.decisions.every_request.plugins": SCOPE,
         "routing.decisions.law.plugins": SCOPE,
     },
-    "unresolved": {},
-    "hosted": {},
+    "unresolved": CACHE,
+    "hosted": CACHE,
     "complexity": {
+        **CACHE,
         "routing.signals.domains": "0.4 accepts domains that only decisions name; 0.3 wants them",
         "routing.decisions.billing.description": "only 0.3 wants a description of every decision",
         "providers.models.llama3-70b.backend_refs.large-b": "0.4 wants one TLS host per model",
@@ -150,11 +152,13 @@ EXPLAINED["0.4"] = {
         "providers.models.gpt-oss-20b.reasoning.levels": LEVELS,
     },
     "guard": {
+        **CACHE,
         "global.model_catalog.modules.prompt_guard.use_mmbert_32k": "0.4 calls it variant",
         "global.model_catalog.modules.prompt_guard.variant": "0.3 calls it use_mmbert_32k",
         "global.model_catalog.modules.prompt_guard.on_error": "0.3 always lets requests pass",
     },
     "no_backends": {
+        **CACHE,
         "providers": "0.3 wants a default model, and gets one that says there is none",
     },
     "cache_redis_open": {
