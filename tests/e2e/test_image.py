@@ -154,7 +154,7 @@ def test_the_files_of_the_image_are_enough_for_a_router(
     # The image's own: it is before this Python's on the path.
     assert list(image.root.glob("python/vllm_sr-0.5.*.dist-info"))
     assert list(image.root.glob("python/router_schemas/0.4/vllm_sr-0.4.*.dist-info"))
-    assert router.get()["status"]["config"]["schema"].startswith("vllm-sr 0.5.")
+    assert router.get()["status"]["config"]["schema"].startswith("vllm-sr 0.4.")
     assert own_operator.stop() == 0
 
 

@@ -127,22 +127,7 @@ def _egress_clusters(router: Router, facts: Facts) -> list[Cluster]:
             "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
             "circuit_breakers": _circuit_breakers(),
             **_protocol("http_protocol_options"),
-            "load_assignment": {
-                "cluster_name": name,
-                "endpoints": [
-                    {
-                        "lb_endpoints": [
-                            {
-                                "endpoint": {
-                                    "address": {
-                                        "socket_address": {"address": host, "port_value": port},
-                                    },
-                                },
-                            },
-                        ],
-                    },
-                ],
-            },
+            "load_assignment": _one_address(name, host, port),
         }
         for name, (host, port) in sorted(hosts.items())
     ]
@@ -164,8 +149,7 @@ def _picked_cluster(model: str) -> Cluster:
 
 def _picker_cluster(endpoint: Endpoint, how: Verifications) -> Cluster:
     name = picker.cluster_name(endpoint)
-    address = {"socket_address": {"address": endpoint.host, "port_value": endpoint.port}}
-    its = {"hostname": endpoint.host, "address": address}
+    host = endpoint.host
     wanted = how.get(endpoint.name)
     tls = {"transport_socket": transport_socket(wanted)} if wanted else {}
     return {
@@ -175,10 +159,7 @@ def _picker_cluster(endpoint: Endpoint, how: Verifications) -> Cluster:
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),
         **_protocol("http2_protocol_options"),
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": its}]}],
-        },
+        "load_assignment": _one_address(name, host, endpoint.port, hostname=host),
         **tls,
     }
 
@@ -281,23 +262,14 @@ def _loopback_cluster(name: str, port: int, protocol: dict[str, Any]) -> Cluster
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),
         **protocol,
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [
-                {
-                    "lb_endpoints": [
-                        {
-                            "endpoint": {
-                                "address": {
-                                    "socket_address": {"address": "127.0.0.1", "port_value": port},
-                                },
-                            },
-                        },
-                    ],
-                },
-            ],
-        },
+        "load_assignment": _one_address(name, "127.0.0.1", port),
     }
+
+
+def _one_address(cluster: str, host: str, port: int, **endpoint: str) -> dict[str, Any]:
+    address = {"socket_address": {"address": host, "port_value": port}}
+    endpoints = [{"endpoint": {**endpoint, "address": address}}]
+    return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
 
 
 def _backend_protocol() -> dict[str, Any]:

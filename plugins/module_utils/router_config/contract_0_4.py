@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Contract "0.4": the config.yaml of router release 0.4, and of `latest`.
+"""Contract "0.4": the config.yaml of router release 0.4.
 
 The release has a JSON schema that refuses every key it does not know (schema.py reads it where it
 is installed); what is gone is listed here as well, because only we can say what to do instead.

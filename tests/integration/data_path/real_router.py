@@ -27,7 +27,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 from envoy.service.ext_proc.v3 import external_processor_pb2_grpc as ext_proc_grpc
 from integration.data_path import wait
 from integration.data_path.mounted_secret import MountedSecret
-from integration.data_path.stub_router import headers_of
+from stand_ins.ext_proc import headers_of
 
 PROGRAM = os.environ.get("ROUTER_BIN")
 CONTRACT = os.environ.get("ROUTER_CONTRACT") or router_config.NEWEST

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import AUTHORITIES
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    AUTHORITIES,
+)
 from integration.data_path import data_path as around
 from integration.data_path.certificates import server_side
 from integration.data_path.data_path import DataPath, endpoint, hosted

@@ -16,7 +16,7 @@ from integration.data_path.client import CHAT, prompt
 from integration.data_path.data_path import DataPath, endpoint
 from integration.data_path.stub_backend import StubBackend
 from integration.data_path.stub_picker import DESTINATION, StubPicker
-from integration.data_path.stub_router import AUTO
+from stand_ins.ext_proc import AUTO
 
 POOLED, PLAIN = "pooled-model", "plain-model"
 

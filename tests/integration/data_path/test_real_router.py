@@ -24,7 +24,7 @@ from integration.data_path.data_path import DataPath, endpoint
 from integration.data_path.mounted_secret import MountedSecret
 from integration.data_path.real_router import RealRouter
 from integration.data_path.stub_backend import Call, StubBackend
-from integration.data_path.stub_router import AUTO
+from stand_ins.ext_proc import AUTO
 
 pytestmark = real_router.needs_real
 
