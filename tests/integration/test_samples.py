@@ -231,10 +231,11 @@ def test_the_router_release_accepts_the_configuration_of_every_sample(
 
 @pytest.mark.parametrize("name", [n for n in SAMPLES if has_envoy(sample(n).spec)], ids=short)
 def test_envoy_accepts_the_bootstrap_of_every_sample(name: str, tmp_path: Path) -> None:
-    file, ca = tmp_path / "envoy.yaml", tmp_path / "ca.pem"
+    ca = tmp_path / "ca.pem"
     server_side(ca, "issuer.example.com")
-    # What the pod has in its containers.
-    here = re.sub(r"/etc/envoy-ca/\S+|/etc/ssl/certs/\S+", str(ca), files(name)["envoy.yaml"])
-    file.write_text(here, encoding="utf-8")
-    result = validate(file)
+    for file, text in files(name).items():
+        # What the pod has in its containers.
+        here = re.sub(r"/etc/envoy-(ca|backends|jwks)/\S+|/etc/ssl/certs/\S+", str(ca), text)
+        (tmp_path / file).write_text(here.replace("/etc/envoy/", f"{tmp_path}/"), encoding="utf-8")
+    result = validate(tmp_path / "envoy.yaml")
     assert result.returncode == 0, result.stderr

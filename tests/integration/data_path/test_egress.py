@@ -107,7 +107,7 @@ def test_an_exception_is_reached_without_it(start: Start, exception: str) -> Non
 def test_the_proxy_does_not_vouch_for_whom_it_leads_to(start: Start) -> None:
     site = start(host="another.models.example")
     answer = site.data_path.chat(HOSTED)
-    assert (answer.status, answer.json["error"]["code"]) == (503, "model_unavailable")
+    assert (answer.status, answer.json["error"]["code"]) == (503, "model_not_verified")
     assert site.proxy.asked
     assert site.provider.calls == []
 

@@ -80,7 +80,7 @@ def test_a_hosted_model_is_asked_by_its_providers_name_path_and_key(
 def test_a_server_that_cannot_prove_its_name_gets_nothing(start: Start, wrong: str) -> None:
     site = start("another.models.example") if wrong == "host" else start(is_known=False)
     answer = site.data_path.chat(HOSTED)
-    assert (answer.status, answer.json["error"]["code"]) == (503, "model_unavailable")
+    assert (answer.status, answer.json["error"]["code"]) == (503, "model_not_verified")
     assert site.provider.calls == []
 
 

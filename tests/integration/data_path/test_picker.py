@@ -37,10 +37,12 @@ Start = Callable[..., Site]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """is_default: the pool's model is the default one."""
+    """is_default: the pool's model is the default one. is_verified: by the system's authorities."""
     with ExitStack() as stack:
 
-        def start_one(scheme: str = "https", *, is_default: bool = True) -> Site:
+        def start_one(
+            scheme: str = "https", *, is_default: bool = True, is_verified: bool = False
+        ) -> Site:
             picker = stack.enter_context(StubPicker("127.0.0.5", credentials(tmp_path, scheme)))
             servers = [
                 stack.enter_context(StubBackend(name, address, models=[POOLED]))
@@ -50,7 +52,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             pool = replace(endpoint("epp", POOLED, picker.port, scheme=scheme), pool="llama")
             found = [pool, endpoint("plain", PLAIN, plain.port, weight=1 if is_default else 9)]
             addresses = {"epp": [picker.address], "plain": [plain.address]}
-            data_path = around.start(stack, tmp_path, found, addresses)
+            # The reference picker signs its own certificate.
+            how = {} if is_verified or scheme == "http" else {"epp": {"insecureSkipVerify": True}}
+            data_path = around.start(stack, tmp_path, found, addresses, tls=how)
             return Site(data_path, picker, servers, plain)
 
         yield start_one
@@ -63,6 +67,14 @@ def credentials(directory: Path, scheme: str) -> grpc.ServerCredentials | None:
     server_side(file, "epp")
     pem = file.read_bytes()
     return grpc.ssl_server_credentials([(pem, pem)])
+
+
+def test_a_picker_that_cannot_prove_who_it_is_is_not_asked(start: Start) -> None:
+    site = start(is_verified=True)
+    site.pick(site.servers[0])
+    assert site.data_path.chat(POOLED).status == 503
+    assert site.picker.models == []
+    assert site.servers[0].calls == []
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
