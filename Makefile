@@ -311,6 +311,16 @@ sanity-2.19: $(READY)
 sanity-2.18: $(READY_2_18)
 	@$(ANSIBLE_2_18)/bin/python tests/sanity/run.py $(SAY)
 
+# Not in `make test`: each API server is a build of its own. What an API server decides by itself is tried on it.
+OTHER_KUBERNETES := $(patsubst hack/kubernetes-%/go.mod,%,$(wildcard hack/kubernetes-*/go.mod))
+.PHONY: test-kubernetes-versions
+test-kubernetes-versions: $(READY) ## The CRD, apply and refusals on API servers of other Kubernetes minors
+	@for minor in $(OTHER_KUBERNETES); do \
+	  assets="$$(PYTHONPATH=hack $(BIN)/python -m control_plane apiserver "$$minor")"; \
+	  KUBEBUILDER_ASSETS="$$assets" $(BIN)/pytest tests/integration/test_{crd,apply,bad_input,samples}.py \
+	    2>&1 | sed --unbuffered "s/^/kubernetes $$minor: /"; \
+	done
+
 .PHONY: newest-router
 newest-router: $(READY) ## Show every golden document and sample to the newest vllm-sr on PyPI, and say what broke
 	@PYTHONPATH=hack $(BIN)/python -m newest_router

@@ -1,4 +1,4 @@
-"""`python -m control_plane build|kubectl|up|down|status|crds`: the plane from a terminal."""
+"""`python -m control_plane build|kubectl|up|down|...`: the plane from a terminal."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ def build(_: argparse.Namespace) -> None:
 
 def kubectl(_: argparse.Namespace) -> None:
     say(str(programs.ensure_kubectl(progress_to_stderr)))
+
+
+def apiserver(arguments: argparse.Namespace) -> None:
+    program = programs.ensure_apiserver(arguments.minor, progress_to_stderr)
+    say(str(program.parent))
 
 
 def up(arguments: argparse.Namespace) -> None:
@@ -69,6 +74,10 @@ def main() -> int:
     command = commands.add_parser("crds", help=text, description=text)
     command.add_argument("project", choices=PUBLISHED_CRDS)
     command.set_defaults(function=crd_files)
+    text = "say in which directory kube-apiserver of another Kubernetes is, built if missing"
+    command = commands.add_parser("apiserver", help=text, description=text)
+    command.add_argument("minor", choices=programs.other_minors())
+    command.set_defaults(function=apiserver)
     for function, text in (
         (build, "find the programs, build the missing ones"),
         (kubectl, "show where kubectl is, built if missing"),

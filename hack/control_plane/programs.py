@@ -47,6 +47,8 @@ KWOK_STAGES = (
     "pod/fast/pod-delete.yaml",
 )
 
+_OTHER_MINORS = "kubernetes-*/go.mod"
+
 BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 SECONDS_BETWEEN_PROGRESS_LINES = 10.0
 
@@ -76,6 +78,24 @@ def ensure_kubectl(progress: Progress) -> Path:
     """Only kubectl, for who has a cluster: with an empty Go cache two minutes' build."""
     paths, _ = _ensure(["kubectl"], progress)
     return paths["kubectl"]
+
+
+def other_minors() -> list[str]:
+    """Other minors of Kubernetes whose API server can be built: hack/kubernetes-<minor>."""
+    return sorted(path.parent.name.partition("-")[2] for path in MODULE.glob(_OTHER_MINORS))
+
+
+def ensure_apiserver(minor: str, progress: Progress) -> Path:
+    """kube-apiserver of another minor, in a directory that KUBEBUILDER_ASSETS can name."""
+    pins = MODULE / f"kubernetes-{minor}"
+
+    def make(program: Path) -> None:
+        progress(f"building kube-apiserver {minor} into {program.parent} (once; about two minutes)")
+        flags = version_flags(pins)
+        build(PACKAGES["kube-apiserver"], program, progress, pins, linker_flags=flags)
+
+    parts = [(pins / name).read_bytes() for name in ("go.mod", "go.sum")]
+    return cached("kube-apiserver", parts, make, progress)
 
 
 def _ensure(names: list[str], progress: Progress) -> tuple[dict[str, Path], Path]:
@@ -144,9 +164,9 @@ def _required_go() -> str:
     return match[1]
 
 
-def _go(*arguments: str, hint: str = "") -> str:
+def _go(*arguments: str, hint: str = "", directory: Path = MODULE) -> str:
     answer = subprocess.run(
-        ["go", *arguments], cwd=MODULE, capture_output=True, text=True, check=False
+        ["go", *arguments], cwd=directory, capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
         said = answer.stderr.strip()
@@ -196,9 +216,10 @@ def _labelled(progress: Progress, label: str) -> Progress:
     return lambda text: progress(f"{label}: {text}")
 
 
-def version_flags() -> str:
+def version_flags(directory: Path = MODULE) -> str:
     """Without these the programs call themselves v0.0.0, and kubectl warns about the skew."""
-    version = _go("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+    asked = ("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+    version = _go(*asked, directory=directory)
     major, minor = version.removeprefix("v").split(".")[:2]
     stamps = {
         "k8s.io/component-base/version.gitVersion": version,

@@ -36,6 +36,10 @@ def contracts() -> list[str]:
 
 def wanted() -> str:
     """The table, row by row."""
+    other = {
+        path.parent.name.partition("-")[2]: required("k8s.io/kubernetes", path)
+        for path in HACK.glob("kubernetes-*/go.mod")
+    }
     routers = ", ".join(
         f"{name} (vllm-sr {pinned('vllm-sr', f'router-{name}.txt')})" for name in contracts()
     )
@@ -46,6 +50,11 @@ def wanted() -> str:
             "Kubernetes",
             required("k8s.io/kubernetes", HACK / "go.mod"),
             "everything, on a control plane built from its source",
+        ),
+        (
+            "Kubernetes, other minors",
+            ", ".join(other[minor] for minor in sorted(other, reverse=True)),
+            "CRD, apply, refusals and samples, nightly: `make test-kubernetes-versions`",
         ),
         ("OpenShift", "Routes and SCC rules", "on the same control plane, with OpenShift's CRDs"),
         (
