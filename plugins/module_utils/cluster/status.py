@@ -108,13 +108,11 @@ def report(
     router = found.router
     workload = read_workload(client, router, found.facts, known)
     since = _seconds_before(now, live_workload.START_SECONDS)
-    name = config_map_name(router.name, gateway_mode.serves_alone(router.spec))
-    config_map = _Own(client, router, known).get("v1", "ConfigMap", name)
     convergence = active_config.look(
         client,
         router,
         workload.deployment,
-        config_map,
+        _written_config(_Own(client, router, known), router),
         is_blind=found.is_blind,
     )
     workload = replace(workload, start_since=since)
@@ -231,6 +229,17 @@ class _Own:
         if found is None:
             found = Reads(self._client).own(self._router, resource)
         return [item for item in found if resources.resource_of(item) is resource]
+
+
+def _written_config(own: _Own, router: Router) -> Manifest | None:
+    """None as well for who may not read it: a role that is used alone need not have that right."""
+    name = config_map_name(router.name, gateway_mode.serves_alone(router.spec))
+    try:
+        return own.get("v1", "ConfigMap", name)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        return None
 
 
 def _own_policies(own: _Own, wanted: list[gateways.Policy]) -> dict[str, Manifest]:
