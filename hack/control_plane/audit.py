@@ -34,9 +34,14 @@ class Request:
 
 
 def requests(log: Path, offset: int = 0) -> Iterator[Request]:
-    """All requests from `offset` on: take `log.stat().st_size` before the time that matters."""
+    """All requests from `offset` on: take `log.stat().st_size` before the time that matters.
+
+    Of a line that was on its way to the disk at that time, the rest is skipped.
+    """
     with log.open("rb") as lines:
-        lines.seek(offset)
+        if offset:
+            lines.seek(offset - 1)
+            lines.readline()
         for line in lines:
             # The last line may still be on its way to the disk.
             if line.endswith(b"\n"):
