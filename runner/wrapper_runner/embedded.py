@@ -7,9 +7,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from wrapper_runner import environment, inputdir, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
@@ -145,10 +145,17 @@ def _say_hello(options: argparse.Namespace, player: Player) -> None:
 
 def _stop_on_signals(stop: threading.Event, hurry: threading.Event) -> None:
     """The first signal lets runs finish, the second ends them."""
+    # A handler must not set an Event: a second signal may come while it holds the Event's lock, or
+    # the first while the same thread begins to wait. Of the queue, put() is safe in handlers.
+    told: SimpleQueue[int] = SimpleQueue()
 
-    def handle(*_: object) -> None:
-        (hurry if stop.is_set() else stop).set()
+    def listen() -> None:
+        while told.get():
+            (hurry if stop.is_set() else stop).set()
 
-    handler: Callable[..., None] = handle
+    def handle(number: int, _: object) -> None:
+        told.put(number)
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
+        signal.signal(number, handle)
