@@ -119,7 +119,7 @@ def discover(
         # Who runs this on a laptop shall not close what the operator has opened for itself.
         operator_namespace=operator_namespace() or let_in(own or []),
     )
-    problems = discovery.problems(router, reading, platform)
+    problems = discovery.problems(router, reading, facts)
     return Discovery(facts, problems, discovery.messages(facts), own)
 
 

@@ -178,7 +178,8 @@ def offline_problems(
     router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_APIS)
 ) -> list[Problem]:
     """What would be left out of what the spec asks for, and why."""
-    found = problems(router, _offline_reading(router, platform, served), platform)
+    reading = _offline_reading(router, platform, served)
+    found = problems(router, reading, facts(router, reading, platform))
     return [
         _controller_unknown(problem.field)
         if problem.reason == "GatewayControllerUnknown"
@@ -212,9 +213,8 @@ def _offline_gateway(router: Router, served: Collection[str]) -> GatewayReading:
     )
 
 
-def problems(router: Router, reading: Reading, platform: str = "") -> list[Problem]:
-    """What the cluster lacks of what the spec asks for; ``platform`` as for facts."""
-    found = facts(router, reading, platform)
+def problems(router: Router, reading: Reading, found: Facts) -> list[Problem]:
+    """What the cluster lacks of what the spec asks for. found: the facts of this reading."""
     return [
         *_storage_problems(router, reading),
         *_route_problems(router, reading),

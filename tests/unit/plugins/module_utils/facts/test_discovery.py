@@ -29,6 +29,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monit
     prometheus_rule,
     service_monitor,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
@@ -46,6 +47,10 @@ def router(*entries: dict[str, Any], status: dict[str, Any] | None = None, **spe
             "status": status or {},
         }
     )
+
+
+def problems_of(asked: Router, reading: Reading) -> list[Problem]:
+    return discovery.problems(asked, reading, discovery.facts(asked, reading))
 
 
 def entry(backend: dict[str, Any], name: str = "first") -> dict[str, Any]:
@@ -111,7 +116,7 @@ def volume(name: str | None) -> Router:
 
 def test_a_missing_storage_class_blocks_and_is_looked_for_again() -> None:
     reading = Reading(groups=[], storage=Sighting([storage_class("fast"), storage_class("big")]))
-    (problem,) = discovery.problems(volume("standard"), reading)
+    (problem,) = problems_of(volume("standard"), reading)
     assert (problem.reason, problem.field) == (
         "StorageClassNotFound",
         "spec.persistence.storageClassName",
@@ -132,12 +137,12 @@ def test_a_missing_storage_class_blocks_and_is_looked_for_again() -> None:
     ],
 )
 def test_storage_class_is_no_problem(name: str | None, reading: Reading) -> None:
-    assert discovery.problems(volume(name), reading) == []
+    assert problems_of(volume(name), reading) == []
 
 
 def test_storage_classes_that_may_not_be_listed_are_reported_but_do_not_block() -> None:
     reading = Reading(groups=[], storage=Sighting(denied="storageclasses is forbidden"))
-    (problem,) = discovery.problems(volume("standard"), reading)
+    (problem,) = problems_of(volume("standard"), reading)
     assert problem.reason == "StorageClassesUnreadable"
     assert not problem.blocking
     assert "storageclasses is forbidden" in problem.found
@@ -162,7 +167,7 @@ def test_a_route_needs_an_api_server_that_serves_routes(
     enabled: bool, groups: list[dict[str, Any]], reasons: list[str]
 ) -> None:
     reading = Reading(groups=groups, claim_exists=True)
-    problems = discovery.problems(asking_for_a_route(enabled), reading)
+    problems = problems_of(asking_for_a_route(enabled), reading)
     assert [problem.reason for problem in problems] == reasons
     assert not any(problem.blocking or problem.retry for problem in problems)
 
@@ -180,7 +185,7 @@ def test_monitoring_needs_an_api_server_that_serves_the_prometheus_operators_kin
     part: str, groups: list[dict[str, Any]], reasons: list[str]
 ) -> None:
     reading = Reading(groups=groups, claim_exists=True)
-    problems = discovery.problems(router(monitoring={part: {"enabled": True}}), reading)
+    problems = problems_of(router(monitoring={part: {"enabled": True}}), reading)
     assert [problem.reason for problem in problems] == reasons
     for problem in problems:
         assert problem.field == f"spec.monitoring.{part}.enabled"
@@ -206,7 +211,7 @@ def test_the_previous_runs_status_tells_where_a_backend_was() -> None:
 def test_a_secret_of_keys_that_is_not_there_is_named_by_its_field() -> None:
     keys = [{"secretRef": {"name": name}} for name in ("one", "two")]
     reading = Reading(groups=[], missing_secrets=["spec.auth.apiKeys[1].secretRef.name"])
-    (problem,) = discovery.problems(router(auth={"apiKeys": keys}), reading)
+    (problem,) = problems_of(router(auth={"apiKeys": keys}), reading)
     assert (problem.reason, problem.blocking) == ("SecretNotFound", False)
     assert problem.field == "spec.auth.apiKeys[1].secretRef.name"
     assert '"two"' in problem.found
