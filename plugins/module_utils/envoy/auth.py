@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     Cluster,
     dns,
+    one_address,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_replies import (
     openai_error,
@@ -252,16 +253,12 @@ def _key_sets_cluster() -> Cluster:
 
 
 def _issuer_cluster(name: str, issuer: Issuer) -> Cluster:
-    address = {"socket_address": {"address": issuer.host, "port_value": issuer.port}}
     san = {"san_type": "DNS", "matcher": {"exact": issuer.host}}
     return {
         "name": name,
         **dns(),
         "connect_timeout": CONNECT_TIMEOUT,
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-        },
+        "load_assignment": one_address(name, issuer.host, issuer.port),
         "transport_socket": upstream_tls(
             {
                 "trusted_ca": {"filename": issuer.ca_file if issuer.ca else AUTHORITIES},

@@ -66,10 +66,10 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
-        _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, _protocol("http2_protocol_options")),
+        _loopback_cluster(ROUTER_EXT_PROC, ports.grpc, protocol("http2_protocol_options")),
         *(
             {
-                **_loopback_cluster(each.cluster, ports.grpc, _protocol("http2_protocol_options")),
+                **_loopback_cluster(each.cluster, ports.grpc, protocol("http2_protocol_options")),
                 "circuit_breakers": _circuit_breakers(max_requests=each.at_once(router.spec)),
             }
             for each in COUNTED
@@ -119,16 +119,9 @@ def _egress_clusters(router: Router, facts: Facts) -> list[Cluster]:
     }
     if proxy:
         hosts[egress.PROXY] = (proxy.host, proxy.port)
+    http = protocol("http_protocol_options")
     return [
-        {
-            "name": name,
-            **dns(),
-            "connect_timeout": CONNECT_TIMEOUT,
-            "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-            "circuit_breakers": _circuit_breakers(),
-            **_protocol("http_protocol_options"),
-            "load_assignment": _one_address(name, host, port),
-        }
+        _cluster_of_one(name, dns(), one_address(name, host, port), http)
         for name, (host, port) in sorted(hosts.items())
     ]
 
@@ -152,16 +145,8 @@ def _picker_cluster(endpoint: Endpoint, how: Verifications) -> Cluster:
     host = endpoint.host
     wanted = how.get(endpoint.name)
     tls = {"transport_socket": transport_socket(wanted)} if wanted else {}
-    return {
-        "name": name,
-        **dns(),
-        "connect_timeout": CONNECT_TIMEOUT,
-        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-        "circuit_breakers": _circuit_breakers(),
-        **_protocol("http2_protocol_options"),
-        "load_assignment": _one_address(name, host, endpoint.port, hostname=host),
-        **tls,
-    }
+    where = one_address(name, host, endpoint.port, hostname=host)
+    return {**_cluster_of_one(name, dns(), where, protocol("http2_protocol_options")), **tls}
 
 
 def _model_cluster(
@@ -254,19 +239,27 @@ def _transport_sockets(endpoints: list[Endpoint], how: Verifications) -> dict[st
     return {"transport_socket_matches": sockets} if sockets else {}
 
 
-def _loopback_cluster(name: str, port: int, protocol: dict[str, Any]) -> Cluster:
+def _loopback_cluster(name: str, port: int, spoken: dict[str, Any]) -> Cluster:
+    return _cluster_of_one(name, {"type": "STATIC"}, one_address(name, "127.0.0.1", port), spoken)
+
+
+def _cluster_of_one(
+    name: str, found: dict[str, Any], where: dict[str, Any], spoken: dict[str, Any]
+) -> Cluster:
+    """found: how the address is. spoken: the protocol."""
     return {
         "name": name,
-        "type": "STATIC",
+        **found,
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "circuit_breakers": _circuit_breakers(),
-        **protocol,
-        "load_assignment": _one_address(name, "127.0.0.1", port),
+        **spoken,
+        "load_assignment": where,
     }
 
 
-def _one_address(cluster: str, host: str, port: int, **endpoint: str) -> dict[str, Any]:
+def one_address(cluster: str, host: str, port: int, **endpoint: str) -> dict[str, Any]:
+    """A ``load_assignment``. endpoint: what else there is to say of it."""
     address = {"socket_address": {"address": host, "port_value": port}}
     endpoints = [{"endpoint": {**endpoint, "address": address}}]
     return {"cluster_name": cluster, "endpoints": [{"lb_endpoints": endpoints}]}
@@ -274,10 +267,11 @@ def _one_address(cluster: str, host: str, port: int, **endpoint: str) -> dict[st
 
 def _backend_protocol() -> dict[str, Any]:
     idle = {"common_http_protocol_options": {"idle_timeout": BACKEND_IDLE_TIMEOUT}}
-    return _protocol("http_protocol_options", **idle)
+    return protocol("http_protocol_options", **idle)
 
 
-def _protocol(name: str, **more: Any) -> dict[str, Any]:
+def protocol(name: str, **more: Any) -> dict[str, Any]:
+    """What makes a cluster speak this one."""
     return {
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

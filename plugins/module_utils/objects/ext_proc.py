@@ -11,6 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
+    one_address,
+    protocol,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import (
     HTTP_CONNECTION_MANAGER,
     early_header_mutations,
@@ -284,22 +288,12 @@ def _api_without_ext_proc(router: Router, route: str, index: int) -> dict[str, A
 def _ext_proc_cluster(router: Router, name: str, asking: _Asking) -> dict[str, Any]:
     """A cluster of our own: Istio's has the cluster's domain in its name, which nobody told us."""
     address = service_host(asking.service, router.namespace)
-    endpoint = {"address": {"socket_address": {"address": address, "port_value": asking.port}}}
     return {
         "name": name,
         "type": "STRICT_DNS",
         "connect_timeout": CONNECT_TIMEOUT,
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3"
-                ".HttpProtocolOptions",
-                "explicit_http_config": {"http2_protocol_options": {}},
-            },
-        },
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
-        },
+        **protocol("http2_protocol_options"),
+        "load_assignment": one_address(name, address, asking.port),
     }
 
 

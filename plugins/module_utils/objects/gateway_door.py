@@ -46,7 +46,7 @@ def _security_policy(router: Router, facts: Facts) -> Manifest:
             "targetRefs": target_refs(guarded_route_names(router, facts)),
             **_api_key_auth(router),
             **_jwt(router),
-            **_cors(router),
+            **_cors(router, f"{cors.PREFLIGHT_SECONDS // 3600}h"),
         },
     }
 
@@ -100,7 +100,7 @@ def _keys_of(issuer: Issuer) -> dict[str, Any]:
     return {"localJWKS": {"type": "ValueRef", "valueRef": reference}}
 
 
-def _cors(router: Router) -> dict[str, Any]:
+def _cors(router: Router, max_age: int | str) -> dict[str, Any]:
     wanted = router.spec.get("cors")
     if not wanted:
         return {}
@@ -110,7 +110,7 @@ def _cors(router: Router) -> dict[str, Any]:
             "allowMethods": [*cors.METHODS],
             "allowHeaders": cors.allowed_headers(wanted),
             "exposeHeaders": ["*"],
-            "maxAge": f"{cors.PREFLIGHT_SECONDS // 3600}h",
+            "maxAge": max_age,
         },
     }
 
@@ -125,7 +125,8 @@ def _traffic_policy(router: Router, facts: Facts) -> Manifest:
         "spec": {
             "targetRefs": target_refs(guarded_route_names(router, facts)),
             **_api_keys_of_one_secret(router),
-            **_cors_filter(router),
+            # As an HTTPRoute's own filter has it.
+            **_cors(router, cors.PREFLIGHT_SECONDS),
         },
     }
 
@@ -142,22 +143,6 @@ def _api_keys_of_one_secret(router: Router) -> dict[str, Any]:
             "secretRef": {"group": "", "kind": "Secret", "name": only.secret},
             "clientIdHeader": user,
             "forwardCredential": False,
-        },
-    }
-
-
-def _cors_filter(router: Router) -> dict[str, Any]:
-    """In the words of an HTTPRoute's own filter for it."""
-    wanted = router.spec.get("cors")
-    if not wanted:
-        return {}
-    return {
-        "cors": {
-            "allowOrigins": [*wanted["allowOrigins"]],
-            "allowMethods": [*cors.METHODS],
-            "allowHeaders": cors.allowed_headers(wanted),
-            "exposeHeaders": ["*"],
-            "maxAge": cors.PREFLIGHT_SECONDS,
         },
     }
 
