@@ -26,9 +26,8 @@ def _find_the_collection() -> None:
 def main() -> None:
     _find_the_collection()
     # Only now: the commands import the collection.
-    from semantic_router_cli import commands, display
-    from semantic_router_cli import operation as _operation  # noqa: F401 it adds its commands
+    from semantic_router_cli import commands, display, operation
 
     display.take_any_terminal()
     # Not the file's name: kubectl takes dashes for spaces.
-    commands.app(prog_name=commands.PROGRAM)
+    operation.app(prog_name=commands.PROGRAM)

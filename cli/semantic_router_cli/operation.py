@@ -13,7 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from rich.text import Text
 
 from semantic_router_cli import display
-from semantic_router_cli.commands import app
+from semantic_router_cli.commands import app as app
 from semantic_router_cli.options import (
     NO,
     UNUSABLE,
@@ -25,6 +25,7 @@ from semantic_router_cli.options import (
     asks_a_cluster,
     require_some,
     seconds,
+    the_router,
 )
 from semantic_router_cli.tree import State
 
@@ -47,9 +48,7 @@ def resume(access: Access, name: OneRouter) -> None:
 
 def _annotate(access: Access, name: str, value: str | None, said: str) -> None:
     cluster = access.cluster()
-    found = cluster.routers([name])
-    require_some(found, cluster, [name])
-    annotations = found[0]["metadata"].get("annotations") or {}
+    annotations = the_router(cluster, name)["metadata"].get("annotations") or {}
     if annotations.get(ANNOTATION_PAUSED) != value:
         cluster.annotate_router(name, {ANNOTATION_PAUSED: value})
     display.show(Text.assemble(display.mark(State.OK), f" {name}: {said}"))
@@ -60,7 +59,7 @@ def _annotate(access: Access, name: str, value: str | None, said: str) -> None:
 def restart(access: Access, name: OneRouter) -> None:
     """Replace the pods one after the other, as kubectl rollout restart does."""
     cluster = access.cluster()
-    require_some(cluster.routers([name]), cluster, [name])
+    the_router(cluster, name)
     if not cluster.restart_deployment(name, datetime.now(UTC)):
         display.error(f"{name} has no Deployment yet. `kubectl sr status {name}` says why.")
         raise typer.Exit(NO)
@@ -91,7 +90,7 @@ def logs(
         display.error("--follow is for people. Leave --output out, or use kubectl logs --follow.")
         raise typer.Exit(UNUSABLE)
     cluster = access.cluster()
-    require_some(cluster.routers([name]), cluster, [name])
+    the_router(cluster, name)
     sources = log.containers(cluster, name)
     if container:
         named = sorted({item for _, item in sources})

@@ -177,3 +177,10 @@ def require_some(
     hint = "" if everywhere else " `kubectl sr status -A` shows all there are."
     display.error(f"There is no {what}{where}.{hint}")
     raise typer.Exit(NO)
+
+
+def the_router(cluster: Cluster, name: str) -> dict[str, Any]:
+    """The one of this name; its absence ends the program."""
+    found = cluster.routers([name])
+    require_some(found, cluster, [name])
+    return found[0]
