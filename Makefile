@@ -56,7 +56,7 @@ node: $(READY) ## Run a real node here: kubelet, containerd, CoreDNS (as root; b
 
 .PHONY: node-stop
 node-stop: ## End everything that `make node` started
-	@[[ ! -d .node ]] || PYTHONPATH=hack $(BIN)/python -m real_node down --state .node
+	@[[ ! -d .node ]] || { PYTHONPATH=hack $(BIN)/python -m real_node down --state .node; rm -rf .node; }
 
 .PHONY: run
 run: $(READY) ## Run the operator here, against the cluster of KUBECONFIG

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -37,7 +36,6 @@ def down(arguments: argparse.Namespace) -> None:
     node = Node.attach(arguments.state, say)
     was = node.alive
     node.stop()
-    shutil.rmtree(arguments.state, ignore_errors=True)
     say("ended the node" if was else f"no node is running in {arguments.state}")
 
 
@@ -60,7 +58,7 @@ def main() -> int:
     for function, text in (
         (build, "find the programs, build the missing ones"),
         (up, "start a node with a control plane and leave it running; nothing happens if it is up"),
-        (down, "end what `up` started in this directory, and remove it"),
+        (down, "end what `up` started in this directory, and nothing else"),
         (status, "say whether a node is up, can run, or what is missing for one"),
         (run, "run a program in the node's namespaces, where Services have their names"),
     ):
