@@ -16,7 +16,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -101,12 +100,7 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         self._server.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.stop(grace=0).wait()
 
     def Process(

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import grpc
@@ -122,12 +121,7 @@ class RealRouter(ext_proc_grpc.ExternalProcessorServicer):
         self._stack.callback(lambda: server.stop(grace=0).wait())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def Process(

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from socketserver import BaseServer
 from typing import Any, Self
 
 STREAM_DEADLINE = 10
@@ -30,7 +30,23 @@ class Call:
     sni: str | None
 
 
-class StubBackend:
+class Threaded:
+    """A server in a thread of its own, from the beginning of a `with` to its end."""
+
+    _server: BaseServer
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class StubBackend(Threaded):
     """Listens on one address of 127/8; answers with its name.
 
     As vLLM does, it serves its own models only, and hangs up on a client that is silent.
@@ -57,21 +73,6 @@ class StubBackend:
         self._tls = tls
         self._server = _Server((address, port), self, tls)
         self.port: int = self._server.server_address[1]
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def connections(self) -> int:
         """How many are open."""
@@ -156,6 +157,8 @@ class _Server(ThreadingHTTPServer):
         self.backend = backend
         self.connections: set[socket.socket] = set()
         self._tls = tls
+        if tls:
+            tls.sni_callback = _record_name  # type: ignore[assignment]
         super().__init__(address, _Handler)
 
     def get_request(self) -> tuple[Any, Any]:
@@ -248,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
 
-def server_name_recorder(
+def _record_name(
     connection: ssl.SSLSocket, server_name: str | None, _context: ssl.SSLContext
 ) -> None:
     """An ssl.SSLContext.sni_callback that keeps the name with its connection."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from types import TracebackType
 from typing import Self
 
 TYPE_A = 1
@@ -27,12 +26,7 @@ class StubDns:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # An empty datagram is no query: it ends the loop.
         self._socket.sendto(b"", self._socket.getsockname())
         self._thread.join()

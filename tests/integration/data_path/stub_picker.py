@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent import futures
-from types import TracebackType
 from typing import Self
 
 import grpc
@@ -39,12 +38,7 @@ class StubPicker(ext_proc_grpc.ExternalProcessorServicer):
         self._server.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.stop(grace=0).wait()
 
     def Process(

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from types import TracebackType
-from typing import Self
+
+from integration.data_path.stub_backend import Threaded
 
 
-class StubProxy:
+class StubProxy(Threaded):
     """It knows hosts by itself, as Envoy's name server does not.
 
     asked: what CONNECT named. refuses: it answers 403.
@@ -24,21 +24,6 @@ class StubProxy:
         self.address = address
         self._server = _Server((address, 0), self)
         self.port: int = self._server.server_address[1]
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class _Server(ThreadingTCPServer):

@@ -14,7 +14,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstrea
 from integration.data_path import data_path as around
 from integration.data_path.certificates import server_side
 from integration.data_path.data_path import DataPath, endpoint, hosted
-from integration.data_path.stub_backend import StubBackend, server_name_recorder
+from integration.data_path.stub_backend import StubBackend
 from integration.data_path.stub_proxy import StubProxy
 
 HOSTED, LOCAL = "hosted-model", "local-model"
@@ -42,7 +42,6 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         def start_one(*exceptions: str, host: str = HOST, shares: bool = False) -> Site:
             known = tmp_path / "known.pem"
             context = server_side(known, host)
-            context.sni_callback = server_name_recorder  # type: ignore[assignment]
             provider = stack.enter_context(
                 StubBackend("provider", "127.0.0.3", tls=context, models=[HOSTED, LOCAL])
             )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from integration.data_path import crowd, wait
 from integration.data_path import data_path as around
-from integration.data_path import wait
 from integration.data_path.client import Answer
+from integration.data_path.crowd import flapping, statuses
 from integration.data_path.data_path import DataPath, endpoint
 from integration.data_path.envoy_process import free_ports
 from integration.data_path.stub_backend import BreakingOff, Failing, StubBackend, Thinking
@@ -49,13 +47,7 @@ def alive(name: str = "alive", address: str = "127.0.0.2") -> StubBackend:
 
 
 def ask(data_path: DataPath, requests: int) -> list[Answer]:
-    """That many requests of many clients at once."""
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        return list(pool.map(lambda _: data_path.chat(MODEL), range(requests)))
-
-
-def statuses(answers: list[Answer]) -> Counter[int]:
-    return Counter(answer.status for answer in answers)
+    return crowd.ask(data_path, MODEL, requests, CLIENTS)
 
 
 @pytest.mark.parametrize("weight", [1, 9])
@@ -88,28 +80,15 @@ def test_endpoints_that_always_say_500_lose_their_share(start: Start) -> None:
 def test_a_dead_a_busy_and_a_flapping_endpoint_cost_no_more_than_what_was_in_hand(
     start: Start,
 ) -> None:
-    flapping = alive("flapping", "127.0.0.4")
-    data_path = start(alive(), None, Failing(503, "busy", "127.0.0.3"), flapping)
+    restless = alive("flapping", "127.0.0.4")
+    data_path = start(alive(), None, Failing(503, "busy", "127.0.0.3"), restless)
     assert statuses(ask(data_path, 200)) == {200: 200}
-    assert len(flapping.calls) > 20
-    in_hand = 0
-    is_over = threading.Event()
-
-    def flap() -> None:
-        nonlocal in_hand
-        while not is_over.wait(0.1):
-            in_hand += flapping.die()
-            is_over.wait(0.1)
-            flapping.revive()
-
-    flapper = threading.Thread(target=flap)
-    flapper.start()
-    answers = ask(data_path, 2000)
-    is_over.set()
-    flapper.join()
+    assert len(restless.calls) > 20
+    with flapping(restless, 0.1) as in_hand:
+        answers = ask(data_path, 2000)
     failed = [answer for answer in answers if answer.status != 200]
     assert {answer.json["error"]["code"] for answer in failed} <= {"model_broke_off"}
-    assert len(failed) <= in_hand
+    assert len(failed) <= sum(in_hand)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

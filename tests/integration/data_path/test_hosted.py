@@ -15,7 +15,7 @@ from integration.data_path import data_path as around
 from integration.data_path.certificates import server_side
 from integration.data_path.client import CHAT, prompt
 from integration.data_path.data_path import DataPath, endpoint, hosted
-from integration.data_path.stub_backend import StubBackend, server_name_recorder
+from integration.data_path.stub_backend import StubBackend
 
 HOSTED, LOCAL = "hosted-model", "local-model"
 HOST = "api.models.example"
@@ -44,7 +44,6 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             context = server_side(known, host)
             if not is_known:
                 server_side(known, host)
-            context.sni_callback = server_name_recorder  # type: ignore[assignment]
             provider = stack.enter_context(
                 StubBackend("provider", "127.0.0.3", tls=context, models=[HOSTED])
             )

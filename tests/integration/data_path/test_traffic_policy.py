@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,10 @@ import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     model_cluster_name,
 )
+from integration.data_path import crowd, wait
 from integration.data_path import data_path as around
-from integration.data_path import wait
 from integration.data_path.client import Answer, prompt
+from integration.data_path.crowd import flapping, statuses
 from integration.data_path.data_path import DataPath, endpoint
 from integration.data_path.envoy_process import free_ports
 from integration.data_path.stub_backend import Call, Failing, StubBackend, Thinking
@@ -76,13 +75,7 @@ def alive(name: str = "alive", address: str = "127.0.0.2") -> Checked:
 
 
 def ask(data_path: DataPath, requests: int) -> list[Answer]:
-    """That many requests of many clients at once."""
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        return list(pool.map(lambda _: data_path.chat(MODEL), range(requests)))
-
-
-def statuses(answers: list[Answer]) -> Counter[int]:
-    return Counter(answer.status for answer in answers)
+    return crowd.ask(data_path, MODEL, requests, CLIENTS)
 
 
 @pytest.mark.parametrize("limit", ["firstByte", "request", "idle"])
@@ -119,25 +112,12 @@ def test_an_endpoint_that_says_it_is_not_well_is_asked_for_nothing_until_it_is(
 
 
 def test_a_dead_and_a_flapping_endpoint_cost_no_more_than_what_was_in_hand(start: Start) -> None:
-    flapping = alive("flapping", "127.0.0.4")
-    data_path = start({"healthCheck": {"active": QUICK_CHECKS}}, alive(), None, flapping)
-    in_hand = 0
-    is_over = threading.Event()
-
-    def flap() -> None:
-        nonlocal in_hand
-        while not is_over.wait(0.2):
-            in_hand += flapping.die()
-            is_over.wait(0.2)
-            flapping.revive()
-
-    flapper = threading.Thread(target=flap)
-    flapper.start()
-    answers = ask(data_path, 1000)
-    is_over.set()
-    flapper.join()
+    restless = alive("flapping", "127.0.0.4")
+    data_path = start({"healthCheck": {"active": QUICK_CHECKS}}, alive(), None, restless)
+    with flapping(restless, 0.2) as in_hand:
+        answers = ask(data_path, 1000)
     failed = [answer for answer in answers if answer.status != 200]
-    assert len(failed) <= in_hand
+    assert len(failed) <= sum(in_hand)
 
 
 def test_a_slow_endpoint_is_given_up_and_then_asked_no_more(start: Start) -> None:

@@ -22,7 +22,7 @@ from integration.data_path import wait
 from integration.data_path.certificates import Authority
 from integration.data_path.data_path import DataPath, endpoint
 from integration.data_path.mounted_secret import MountedSecret
-from integration.data_path.stub_backend import StubBackend, server_name_recorder
+from integration.data_path.stub_backend import StubBackend
 
 MODEL = "a-model"
 HOST = "vllm.models.svc"
@@ -63,7 +63,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
             data: dict[str, dict[str, str]],
             **more: Any,
         ) -> Site:
-            context.sni_callback = server_name_recorder  # type: ignore[assignment]
             backend = stack.enter_context(
                 StubBackend("vllm", "127.0.0.2", tls=context, models=[MODEL])
             )
