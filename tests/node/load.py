@@ -1,12 +1,14 @@
 """`load.py URL STOP_FILE WORD`: asks until the file is there, then prints what it was answered.
 
-Half of the clients keep their connection for as long as they are let, as HTTP libraries do.
+Half of the clients keep their connection for as long as they are let, as HTTP libraries do. With a
+fourth argument, `looks`, they also look whether it was closed before they ask again, as those do.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import select
 import sys
 import threading
 import time
@@ -21,7 +23,8 @@ STREAM_SECONDS = 3
 
 
 class Clients:
-    def __init__(self, url: str, stop: Path, word: str) -> None:
+    def __init__(self, url: str, stop: Path, word: str, *, looks: bool) -> None:
+        self._looks = looks
         self._netloc = urlsplit(url).netloc
         self._stop = stop
         self._word = word
@@ -41,11 +44,12 @@ class Clients:
     def _kept(self) -> None:
         connection = self._connect()
         while not self._stop.exists():
-            if self._ask(connection, "answers"):
+            answered = self._ask(connection, "answers")
+            if answered:
                 time.sleep(PAUSE)
-                continue
-            connection.close()
-            connection = self._connect()
+            if not answered or self._is_closed(connection):
+                connection.close()
+                connection = self._connect()
 
     def _fresh(self) -> None:
         while not self._stop.exists():
@@ -59,6 +63,11 @@ class Clients:
             connection = self._connect()
             self._ask(connection, "streams", stream=True)
             connection.close()
+
+    def _is_closed(self, connection: http.client.HTTPConnection) -> bool:
+        if not self._looks or connection.sock is None:
+            return False
+        return bool(select.select([connection.sock], [], [], 0)[0])
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._netloc, timeout=30)
@@ -92,7 +101,7 @@ class Clients:
 
 
 if __name__ == "__main__":
-    url, stop, word = sys.argv[1:]
-    clients = Clients(url, Path(stop), word)
+    url, stop, word, *options = sys.argv[1:]
+    clients = Clients(url, Path(stop), word, looks="looks" in options)
     clients.run()
     print(json.dumps({**clients.counted, "failures": clients.failures[:20]}))
