@@ -60,7 +60,7 @@ def switch(cluster: Cluster, router: SemanticRouter, mode: str, log: Path) -> di
         assert not old & left, left
         return containers(cluster, router) == wanted
 
-    with cluster.load(router, log, "looks") as seen:
+    with cluster.load(router, log, "patient") as seen:
         router.spec["gateway"] = {"mode": mode}
         router.apply()
         eventually(are_replaced, 240, f"two pods of {mode}")
@@ -72,6 +72,7 @@ def assert_nothing_was_lost(seen: dict[str, Any]) -> None:
     assert not seen["failures"], seen
     assert seen["answers"] > 20, seen
     assert seen["streams"] > 2, seen
+    assert seen["slow"] > 4, seen
     print(seen)
 
 
