@@ -220,6 +220,7 @@ def test_the_result_is_yaml_with_its_remarks_as_comments() -> None:
 
 def test_only_values_of_this_chart_are_taken_for_values() -> None:
     assert is_helm_values({"replicaCount": 1})
+    assert is_helm_values({"gateway": {"mode": "standalone"}})
     assert not is_helm_values({"kind": "SemanticRouter", "config": {}})
     assert not is_helm_values({"foo": 1})
 
