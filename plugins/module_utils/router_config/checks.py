@@ -416,3 +416,12 @@ def _limits(
         yield place, "Envoy hands prompts over whole, so that nothing is streamed", "Remove it"
     if not (model.behind_gateway or model.knows_users):
         yield from identities.unknown_users(built, contract)
+    cache = (*contract.layout["response_cache"], "enabled")
+    if not contract.caches_by_model and at(built, cache) is True:
+        yield (
+            cache,
+            "the cache of this router release does not tell models apart, so that a request that "
+            "names one may get what another has answered, and it gives an error that a model "
+            "answered again, with status 200",
+            f"Switch it off, or {_RELEASE_0_4}",
+        )
