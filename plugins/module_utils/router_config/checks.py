@@ -38,6 +38,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     violations,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
     Path,
     at,
@@ -47,7 +48,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
     BODY_LIMIT_BYTES,
     MIB,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 Document = dict[str, Any]
