@@ -327,9 +327,10 @@ newest-router: $(READY) ## Show every golden document and sample to the newest v
 
 .PHONY: audit
 audit: $(READY) ## Ask PyPI whether a known vulnerability is in what the image, the plugin and the tests pin
-	@$(BIN)/pip-audit --progress-spinner off --no-deps --disable-pip $(foreach pins,requirements/runtime.txt \
-	  $(wildcard requirements/schema.txt requirements/router-*.txt),--requirement $(pins))
-	@$(BIN)/pip-audit --progress-spinner off --local
+	@for pins in requirements/runtime.txt requirements/schema.txt $(ROUTERS:%=requirements/router-%.txt); do \
+	  echo "$$pins"; $(BIN)/pip-audit --progress-spinner off --no-deps --disable-pip --requirement "$$pins"; \
+	done
+	@echo $(VENV); $(BIN)/pip-audit --progress-spinner off --local
 
 ##@ Measure
 
