@@ -339,6 +339,13 @@ test-kubernetes-versions: $(READY) ## The CRD, apply and refusals on API servers
 newest-router: $(READY) ## Show every golden document and sample to the newest vllm-sr on PyPI, and say what broke
 	@PYTHONPATH=hack $(BIN)/python -m newest_router
 
+.PHONY: audit
+audit: $(READY) ## Ask PyPI whether a known vulnerability is in what the image, the plugin and the tests pin
+	@for pins in requirements/runtime.txt requirements/schema.txt $(ROUTERS:%=requirements/router-%.txt); do \
+	  echo "$$pins"; $(BIN)/pip-audit --progress-spinner off --no-deps --disable-pip --requirement "$$pins"; \
+	done
+	@echo $(VENV); $(BIN)/pip-audit --progress-spinner off --local
+
 ##@ Measure
 
 .PHONY: bench
