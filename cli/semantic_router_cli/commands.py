@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,7 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import KIND
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -139,9 +138,12 @@ def show_status(
     if output:
         display.error("--watch is for people. Leave --output out, or use kubectl get --watch.")
         raise typer.Exit(UNUSABLE)
-    with suppress(KeyboardInterrupt), display.Redrawn() as draw:
+    from semantic_router_cli import motion
+
+    with suppress(KeyboardInterrupt), motion.Redrawn() as draw:
         while True:
-            draw(_trees(cluster, names or [], everywhere, selector))
+            trees = _trees(cluster, names or [], everywhere, selector)
+            draw(trees, Group(*map(display.as_tree, trees)))
             time.sleep(WATCH_SECONDS)
 
 
@@ -264,6 +266,8 @@ def validate(
     output: Form = None,
 ) -> None:
     """Hold a file against the CRD, the rules, the router's validator and Envoy. Asks no cluster."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from semantic_router_cli import validation
 
     with told():
@@ -423,7 +427,7 @@ def wait(
     timeout: Annotated[str, typer.Option("--timeout", help="As in 90s, 10m, 1h30m.")] = "10m",
 ) -> None:
     """Wait for a router, with its pods and their models' download on the way."""
-    from semantic_router_cli import rollout
+    from semantic_router_cli import motion, rollout
 
     try:
         wanted = rollout.Goal.parse(goal)
@@ -432,7 +436,7 @@ def wait(
         raise typer.Exit(UNUSABLE) from error
     patience = seconds("--timeout", timeout)
     cluster = access.cluster()
-    said = rollout.follow(cluster, name, wanted, patience, display.ProgressLine(name))
+    said = rollout.follow(cluster, name, wanted, patience, motion.ProgressLine(name))
     if said.reached:
         display.show(Text.assemble(display.mark(State.OK), f" {name}: {said.step}"))
         return
