@@ -73,7 +73,7 @@ class Cluster:
     ) -> None:
         self.kubectl = Kubectl(kubeconfig, context, user)
         self._connection: Connection = self.kubectl.connect()
-        self._seconds = timeout or _SECONDS
+        self.seconds = timeout or _SECONDS
         if timeout:
             self._connection.pool.connection_pool_kw["timeout"] = timeout
         self.client = Client(self._connection)
@@ -204,7 +204,7 @@ class Cluster:
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 retries=False,
-                timeout=self._seconds,
+                timeout=self.seconds,
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError:

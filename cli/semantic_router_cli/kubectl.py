@@ -100,7 +100,7 @@ class Kubectl:
         atexit.register(_end, process)
         said = _next_line(process)
         if not said.startswith(_SERVING):
-            raise _failed("kubectl proxy", _rest(process, said))
+            raise _failed("the API server", said)
         return Connection(url="http://localhost", pool=_through(str(path)), headers=dict)
 
     def _command(self, *words: str) -> list[str]:
@@ -123,7 +123,7 @@ def _leave_to_kubectl(source: Any, *_: Any) -> Access:
 def _program() -> str:
     found = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if found is None:
-        raise _failed("this", "neither kubectl nor oc is on PATH", "Put kubectl on PATH")
+        raise _failed("the cluster", "neither kubectl nor oc is on PATH", "Put kubectl on PATH")
     return found
 
 
@@ -144,26 +144,23 @@ def _next_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline() if process.stdout else ""
 
 
-def _rest(process: subprocess.Popen[str], said: str) -> str:
-    text = said + (process.stdout.read() if process.stdout else "")
-    return text.strip().removeprefix("error: ") or "it ended without a word"
-
-
 def _local_ports(process: subprocess.Popen[str], pod: str, wanted: set[int]) -> dict[int, int]:
     found: dict[int, int] = {}
+    said: list[str] = []
     while wanted - found.keys():
         line = _next_line(process)
+        said.append(line)
         match = _FORWARDING.match(line)
         if match:
             found[int(match[2])] = int(match[1])
-        elif not line or process.poll() is not None:
-            remedy = "You need the right to create pods/portforward, and the pod has to run"
-            raise _failed(f"ports of pod {pod}", _rest(process, line), remedy)
+        elif not line:
+            raise _failed(f"pod {pod}", "".join(said), "You may have to create pods/portforward")
     return found
 
 
 def _failed(what: str, why: str, remedy: str = "See what kubectl says") -> RouterError:
-    found = f"{what} cannot be reached: {why.rstrip('.')}"
+    said = why.strip().removeprefix("error: ").rstrip(".") or "kubectl ended without a word"
+    found = f"{what} cannot be reached: {said}"
     return RouterError(Problem("ApiUnavailable", "", found, remedy, retry=True))
 
 
