@@ -62,6 +62,13 @@ class Platform(StrEnum):
     OPENSHIFT = PLATFORM_OPENSHIFT
 
 
+class FailOn(StrEnum):
+    """What of the doctor's findings fails a pipeline."""
+
+    PROBLEM = "problem"
+    WARNING = "warning"
+
+
 ForPlatform = Annotated[Platform, typer.Option("--platform", help="What the cluster would be.")]
 Capabilities = Annotated[
     str,
@@ -361,24 +368,53 @@ def doctor(
     names: SomeRouters = None,
     everywhere: Everywhere = False,
     selector: Selector = "",
+    suppress_codes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suppress",
+            help="Leave out findings of this code. May be given several times.",
+            metavar="CODE",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="The least that makes the exit code 1.")
+    ] = FailOn.PROBLEM,
     output: Form = None,
 ) -> None:
     """Look for everything that the troubleshooting chapter knows: what is wrong, and what to do."""
     from semantic_router_cli import doctor as examination
 
+    suppressed = suppress_codes or []
+    _require_known(suppressed)
     cluster = access.cluster()
     routers = cluster.routers(names or [], everywhere, selector)
     if names:
         require_some(routers, cluster, names, everywhere)
-    found = list(examination.examine(cluster, routers))
+    every = list(examination.examine(cluster, routers))
+    found = [finding for finding in every if finding.code not in suppressed]
     if output:
         display.data([finding.as_dict() for finding in found], output)
     else:
-        _print_findings(found)
-    raise typer.Exit(NO if any(item.state is State.BROKEN for item in found) else 0)
+        _print_findings(found, len(every) - len(found))
+    raise typer.Exit(NO if any(item.state in _FAILS[fail_on] for item in found) else 0)
 
 
-def _print_findings(found: list[Finding]) -> None:
+_FAILS = {
+    FailOn.PROBLEM: (State.BROKEN,),
+    FailOn.WARNING: (State.BROKEN, State.WARNING, State.UNKNOWN),
+}
+
+
+def _require_known(codes: list[str]) -> None:
+    from semantic_router_cli import findings
+
+    for code, meant in findings.unknown(codes).items():
+        hint = f" Did you mean {meant}?" if meant else ""
+        display.error(f"--suppress {code}: no finding has this code.{hint}")
+        raise typer.Exit(UNUSABLE)
+
+
+def _print_findings(found: list[Finding], left_out: int) -> None:
     for router, findings in groupby(found, key=lambda item: item.router):
         display.show(
             "",
@@ -394,6 +430,7 @@ def _print_findings(found: list[Finding]) -> None:
     counts = Counter(item.state for item in found)
     broken, warnings = counts[State.BROKEN], counts[State.WARNING] + counts[State.UNKNOWN]
     summary = f"{_number(broken, 'problem')}, {_number(warnings, 'warning')}, {len(found)} looks"
+    summary += f", {left_out} suppressed" if left_out else ""
     worst = tree.worst([tree.Node("", "", item.state) for item in found])
     display.show("", Text.assemble(display.mark(worst), f" {summary}"))
 
@@ -406,6 +443,7 @@ def _of_finding(label: str, finding: Finding) -> RenderableType:
     head = Text.assemble((f"  {label:<10}", "cyan"), display.mark(finding.state), " ")
     quiet = "bright_black" if finding.state is State.OK else ""
     lines = [Text(finding.found.rstrip("."), quiet)]
+    lines[0].append(f"  {finding.code}" if finding.code else "", "bright_black")
     if finding.state is not State.OK and (finding.where or finding.remedy):
         where = f"{finding.where}: " if finding.where and finding.remedy else finding.where
         remedy = finding.remedy.rstrip(".")

@@ -90,7 +90,7 @@ def site(
                 kubelet.program(),
                 directory,
                 _ports(data_path, metrics),
-                {"envoy": access_log.path, "semantic-router": directory / "router.cri"},
+                {"envoy-proxy": access_log.path, "semantic-router": directory / "router.cri"},
             )
         )
         _create(kubectl, shared_namespace, data_path)
@@ -145,7 +145,7 @@ def _create(kubectl: Kubectl, namespace: str, data_path: DataPath) -> None:
         "spec": {
             "nodeName": kubelet.NODE,
             "containers": [
-                {"name": name, "image": "none"} for name in ("semantic-router", "envoy")
+                {"name": name, "image": "none"} for name in ("semantic-router", "envoy-proxy")
             ],
         },
     }
@@ -189,7 +189,7 @@ def test_its_log_lines_are_found_by_the_id_that_it_gives(plugin: Plugin) -> None
     said = json.loads(plugin("ask", f"More of {MATHS}", "-o", "json").stdout)
     lines = json.loads(plugin("logs", NAME, "--request", said["request"], "-o", "json").stdout)
     (line,) = lines
-    assert line["container"] == "envoy"
+    assert line["container"] == "envoy-proxy"
     assert json.loads(line["text"])["model"] == ADAPTER
 
 
