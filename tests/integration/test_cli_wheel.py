@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import krew_manifest
 import pytest
 import yaml
+from control_plane.errors import ControlPlaneError
+from control_plane.plane import progress_to_stderr
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
 MOST_BYTES = 1_000_000
-MOST_BYTES_INSTALLED = 60_000_000
+MOST_BYTES_INSTALLED = 30_000_000
 Plugin = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -119,3 +124,33 @@ def test_every_command_starts_and_says_what_it_lacks(plugin: Plugin) -> None:
 def test_it_says_which_collection_it_has(plugin: Plugin) -> None:
     version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
     assert f"vllm.semantic_router {version}" in plugin("--version").stdout
+
+
+def test_krew_takes_the_manifest_and_what_it_installs_starts(tmp_path: Path) -> None:
+    out = tmp_path / "dist"
+    made = [sys.executable, "-m", "krew_manifest", "--output", str(out)]
+    subprocess.run(made, env={**os.environ, "PYTHONPATH": str(ROOT / "hack")}, check=True)
+    file = out / krew_manifest.MANIFEST
+    krew_manifest.validate(file, progress_to_stderr)
+    (platform,) = yaml.safe_load(file.read_text())["spec"]["platforms"]
+    (archive,) = out.glob("*.tar.gz")
+    assert platform["sha256"] == hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert platform["uri"].endswith(f"/{archive.name}")
+
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path / "store", filter="data")
+    # As krew has it on PATH.
+    link = tmp_path / "kubectl-semantic_router"
+    link.symlink_to(tmp_path / "store" / platform["bin"])
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run([link, "render", SAMPLE], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "kind: Deployment" in done.stdout
+
+
+def test_krew_refuses_a_manifest_without_a_digest(tmp_path: Path) -> None:
+    galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    file = tmp_path / krew_manifest.MANIFEST
+    file.write_text(yaml.safe_dump(krew_manifest.manifest(galaxy, "https://example.com/a", "")))
+    with pytest.raises(ControlPlaneError, match="sha256"):
+        krew_manifest.validate(file, progress_to_stderr)
