@@ -134,6 +134,11 @@ build: $(READY) ## Build the collection that the image installs, into dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
 	@cp dist/vllm-semantic_router-$(VERSION).tar.gz dist/vllm-semantic_router.tar.gz
 
+.PHONY: plugin
+plugin: $(READY) ## Build the kubectl plugin's wheel, and what krew installs it from, into dist/ (URL=where they will be)
+	@$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist ./cli
+	@PYTHONPATH=hack $(BIN)/python -m krew_manifest $(if $(URL),--url '$(URL)')
+
 .PHONY: docker-build
 docker-build: build ## Build the operator's image (IMG=registry/name:tag)
 	docker build --tag $(IMAGE) .

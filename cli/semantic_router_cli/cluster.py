@@ -23,7 +23,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     Connection,
-    connect,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
     read_groups,
@@ -38,6 +37,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 
 from semantic_router_cli.files import FileError
+from semantic_router_cli.kubectl import Kubectl
 
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _SECONDS = 10.0
@@ -71,14 +71,14 @@ class Cluster:
         user: str | None = None,
         timeout: float | None = None,
     ) -> None:
-        options = {"kubeconfig": kubeconfig, "context": context, "impersonate_user": user}
-        self._connection: Connection = connect(options)
-        self._seconds = timeout or _SECONDS
+        self.kubectl = Kubectl(kubeconfig, context, user)
+        self._connection: Connection = self.kubectl.connect()
+        self.seconds = timeout or _SECONDS
         if timeout:
             self._connection.pool.connection_pool_kw["timeout"] = timeout
         self.client = Client(self._connection)
         self._asked_for = namespace
-        self.namespace = namespace or _namespace_of(kubeconfig, context)
+        self.namespace = namespace or _namespace_of(self.kubectl)
 
     @property
     def url(self) -> str:
@@ -204,7 +204,7 @@ class Cluster:
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 retries=False,
-                timeout=self._seconds,
+                timeout=self.seconds,
                 redirect=False,
             )
         except urllib3.exceptions.HTTPError:
@@ -223,16 +223,7 @@ def _answer(ask: Callable[[], list[Manifest]], must: bool) -> Answer:
         raise
 
 
-def _namespace_of(kubeconfig: str | None, context: str | None) -> str:
-    chosen = access.context_of(kubeconfig, context)
-    if chosen is None:
-        # Only here: for most it is never needed, and importing it takes half a second.
-        from kubernetes.config import ConfigException, list_kube_config_contexts
-
-        try:
-            contexts, active = list_kube_config_contexts(config_file=kubeconfig)
-        except (ConfigException, OSError):
-            return "default"
-        named = next((item for item in contexts if item["name"] == context), active)
-        chosen = (named or {}).get("context", {})
-    return str(chosen.get("namespace") or "default")
+def _namespace_of(kubectl: Kubectl) -> str:
+    chosen = access.context_of(kubectl.kubeconfig, kubectl.context)
+    found = kubectl.namespace() if chosen is None else chosen.get("namespace")
+    return str(found or "default")

@@ -1,8 +1,9 @@
-"""Makes the installed collection importable without Ansible.
+"""Makes the collection importable without Ansible.
 
 Builders, rules and conditions are plain Python in the collection vllm.semantic_router, and its
 folders are namespace packages: all they need is the directory that holds ``ansible_collections`` on
-sys.path.
+sys.path. A wheel has its own, which is of the plugin's version; a checkout, and whoever installs
+the plugin without it, has the one that is installed.
 """
 
 from __future__ import annotations
@@ -13,31 +14,33 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-# The plugins import kubernetes.core's names of connection options, and it is a dependency of ours.
-NEEDED = ("vllm.semantic_router", "kubernetes.core")
+NAME = "vllm.semantic_router"
+BUNDLED = Path(__file__).with_name("bundled")
 VARIABLE = "ANSIBLE_COLLECTIONS_PATH"
 # Where ansible-galaxy puts collections unless it is told otherwise.
 USUAL = "~/.ansible/collections:/usr/share/ansible/collections"
 
 
 class CollectionMissing(Exception):
-    """Says which collection is missing, where it was looked for and how to get it."""
+    """Says where the collection was looked for and how to get it."""
 
 
 def make_importable() -> None:
-    """Adds the collections' directories to sys.path where Python does not find them by itself."""
-    for name in NEEDED:
-        if _is_importable(name):
-            continue
-        root = _root_of(name, _search_path())
-        if root is None:
-            raise CollectionMissing(_advice(name))
-        sys.path.append(str(root))
+    """Puts the collection's directory on sys.path where Python does not find it by itself."""
+    if BUNDLED.is_dir():
+        sys.path.insert(0, str(BUNDLED))
+        return
+    if _is_importable():
+        return
+    root = _root(_search_path())
+    if root is None:
+        raise CollectionMissing(_advice())
+    sys.path.append(str(root))
 
 
-def _is_importable(name: str) -> bool:
+def _is_importable() -> bool:
     try:
-        return find_spec(f"ansible_collections.{name}.plugins") is not None
+        return find_spec(f"ansible_collections.{NAME}.plugins") is not None
     except ModuleNotFoundError:
         return False
 
@@ -51,14 +54,14 @@ def _search_path() -> list[Path]:
     ]
 
 
-def _root_of(name: str, paths: Iterable[Path]) -> Path | None:
-    folder = Path("ansible_collections", *name.split("."), "plugins")
+def _root(paths: Iterable[Path]) -> Path | None:
+    folder = Path("ansible_collections", *NAME.split("."), "plugins")
     return next((path for path in paths if (path / folder).is_dir()), None)
 
 
-def _advice(name: str) -> str:
+def _advice() -> str:
     looked = ", ".join(["Python's own path", *map(str, _search_path())])
     return (
-        f"the Ansible collection {name} is not installed (looked in {looked}). "
-        f"Run `ansible-galaxy collection install {name}`, or set {VARIABLE}."
+        f"the Ansible collection {NAME} is not installed (looked in {looked}). "
+        f"Install the plugin's wheel, which has it, or set {VARIABLE}."
     )

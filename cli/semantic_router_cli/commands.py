@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,7 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import KIND
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -61,6 +60,13 @@ class Platform(StrEnum):
 
     KUBERNETES = PLATFORM_KUBERNETES
     OPENSHIFT = PLATFORM_OPENSHIFT
+
+
+class FailOn(StrEnum):
+    """What of the doctor's findings fails a pipeline."""
+
+    PROBLEM = "problem"
+    WARNING = "warning"
 
 
 ForPlatform = Annotated[Platform, typer.Option("--platform", help="What the cluster would be.")]
@@ -139,9 +145,12 @@ def show_status(
     if output:
         display.error("--watch is for people. Leave --output out, or use kubectl get --watch.")
         raise typer.Exit(UNUSABLE)
-    with suppress(KeyboardInterrupt), display.Redrawn() as draw:
+    from semantic_router_cli import motion
+
+    with suppress(KeyboardInterrupt), motion.Redrawn() as draw:
         while True:
-            draw(_trees(cluster, names or [], everywhere, selector))
+            trees = _trees(cluster, names or [], everywhere, selector)
+            draw(trees, Group(*map(display.as_tree, trees)))
             time.sleep(WATCH_SECONDS)
 
 
@@ -264,6 +273,8 @@ def validate(
     output: Form = None,
 ) -> None:
     """Hold a file against the CRD, the rules, the router's validator and Envoy. Asks no cluster."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from semantic_router_cli import validation
 
     with told():
@@ -357,24 +368,53 @@ def doctor(
     names: SomeRouters = None,
     everywhere: Everywhere = False,
     selector: Selector = "",
+    suppress_codes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suppress",
+            help="Leave out findings of this code. May be given several times.",
+            metavar="CODE",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        FailOn, typer.Option("--fail-on", help="The least that makes the exit code 1.")
+    ] = FailOn.PROBLEM,
     output: Form = None,
 ) -> None:
     """Look for everything that the troubleshooting chapter knows: what is wrong, and what to do."""
     from semantic_router_cli import doctor as examination
 
+    suppressed = suppress_codes or []
+    _require_known(suppressed)
     cluster = access.cluster()
     routers = cluster.routers(names or [], everywhere, selector)
     if names:
         require_some(routers, cluster, names, everywhere)
-    found = list(examination.examine(cluster, routers))
+    every = list(examination.examine(cluster, routers))
+    found = [finding for finding in every if finding.code not in suppressed]
     if output:
         display.data([finding.as_dict() for finding in found], output)
     else:
-        _print_findings(found)
-    raise typer.Exit(NO if any(item.state is State.BROKEN for item in found) else 0)
+        _print_findings(found, len(every) - len(found))
+    raise typer.Exit(NO if any(item.state in _FAILS[fail_on] for item in found) else 0)
 
 
-def _print_findings(found: list[Finding]) -> None:
+_FAILS = {
+    FailOn.PROBLEM: (State.BROKEN,),
+    FailOn.WARNING: (State.BROKEN, State.WARNING, State.UNKNOWN),
+}
+
+
+def _require_known(codes: list[str]) -> None:
+    from semantic_router_cli import findings
+
+    for code, meant in findings.unknown(codes).items():
+        hint = f" Did you mean {meant}?" if meant else ""
+        display.error(f"--suppress {code}: no finding has this code.{hint}")
+        raise typer.Exit(UNUSABLE)
+
+
+def _print_findings(found: list[Finding], left_out: int) -> None:
     for router, findings in groupby(found, key=lambda item: item.router):
         display.show(
             "",
@@ -390,6 +430,7 @@ def _print_findings(found: list[Finding]) -> None:
     counts = Counter(item.state for item in found)
     broken, warnings = counts[State.BROKEN], counts[State.WARNING] + counts[State.UNKNOWN]
     summary = f"{_number(broken, 'problem')}, {_number(warnings, 'warning')}, {len(found)} looks"
+    summary += f", {left_out} suppressed" if left_out else ""
     worst = tree.worst([tree.Node("", "", item.state) for item in found])
     display.show("", Text.assemble(display.mark(worst), f" {summary}"))
 
@@ -402,6 +443,7 @@ def _of_finding(label: str, finding: Finding) -> RenderableType:
     head = Text.assemble((f"  {label:<10}", "cyan"), display.mark(finding.state), " ")
     quiet = "bright_black" if finding.state is State.OK else ""
     lines = [Text(finding.found.rstrip("."), quiet)]
+    lines[0].append(f"  {finding.code}" if finding.code else "", "bright_black")
     if finding.state is not State.OK and (finding.where or finding.remedy):
         where = f"{finding.where}: " if finding.where and finding.remedy else finding.where
         remedy = finding.remedy.rstrip(".")
@@ -423,7 +465,7 @@ def wait(
     timeout: Annotated[str, typer.Option("--timeout", help="As in 90s, 10m, 1h30m.")] = "10m",
 ) -> None:
     """Wait for a router, with its pods and their models' download on the way."""
-    from semantic_router_cli import rollout
+    from semantic_router_cli import motion, rollout
 
     try:
         wanted = rollout.Goal.parse(goal)
@@ -432,7 +474,7 @@ def wait(
         raise typer.Exit(UNUSABLE) from error
     patience = seconds("--timeout", timeout)
     cluster = access.cluster()
-    said = rollout.follow(cluster, name, wanted, patience, display.ProgressLine(name))
+    said = rollout.follow(cluster, name, wanted, patience, motion.ProgressLine(name))
     if said.reached:
         display.show(Text.assemble(display.mark(State.OK), f" {name}: {said.step}"))
         return

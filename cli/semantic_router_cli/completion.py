@@ -13,7 +13,7 @@ from itertools import pairwise
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from typer.main import get_command
 
-from semantic_router_cli import commands, operation, rollout
+from semantic_router_cli import commands, findings, observation, rollout
 from semantic_router_cli.display import Output
 
 FILES, NO_FILES = ":0", ":4"
@@ -23,8 +23,10 @@ _VALUES: dict[str, Iterable[str]] = {
     "--output": list(Output),
     "--platform": list(commands.Platform),
     "--for": rollout.WORDS,
+    "--fail-on": list(commands.FailOn),
+    "--suppress": findings.codes(),
 }
-_FILES = ("--kubeconfig", "--envoy", "--vllm-sr")
+_FILES = ("--kubeconfig", "--envoy", "--vllm-sr", "--token-file")
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
 
 def candidates(words: list[str]) -> tuple[list[str], str]:
     """(what the last word may become, whether files are offered too)."""
-    known = vars(get_command(operation.app))["commands"]
+    known = vars(get_command(observation.app))["commands"]
     *before, typed = words
     if not before:
         return _that_begin(known, typed), NO_FILES

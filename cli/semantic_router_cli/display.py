@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.syntax import Syntax
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from semantic_router_cli.tree import Node, State
-
-if TYPE_CHECKING:
-    from semantic_router_cli import rollout
 
 # A pipe and a file have no width of their own: wide enough for a message, narrow enough for a log.
 _WIDTH_OF_NO_TERMINAL = 120
@@ -88,55 +82,6 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-def _whole() -> Column:
-    return Column(no_wrap=True, overflow="fold")
-
-
-class ProgressLine:
-    """A bar of pods on a terminal; anywhere else a line whenever something moves."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._out = console(stderr=True)
-        self._last = ""
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.fields[router]}", style="bold", markup=False, table_column=_whole()),
-            BarColumn(bar_width=20, table_column=_whole()),
-            TextColumn("{task.completed:g}/{task.total:g} pods", table_column=_whole()),
-            TimeElapsedColumn(table_column=_whole()),
-            # What is going on may be long, and takes the room that is left.
-            TextColumn(
-                "{task.description}",
-                markup=False,
-                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
-            ),
-            console=self._out,
-            transient=True,
-            expand=True,
-        )
-        self._task = self._bar.add_task("", total=1, router=name)
-
-    def __enter__(self) -> Callable[[rollout.Progress], None]:
-        if self._out.is_terminal:
-            self._bar.start()
-        return self._show
-
-    def __exit__(self, *_: object) -> None:
-        if self._out.is_terminal:
-            self._bar.stop()
-
-    def _show(self, said: rollout.Progress) -> None:
-        line = f"{said.pods_ready}/{said.pods} pods  {said.step}" if said.pods else said.step
-        if self._out.is_terminal:
-            self._bar.update(
-                self._task, completed=said.pods_ready, total=said.pods, description=said.step
-            )
-        elif line != self._last and not said.reached:
-            self._out.print(Text(f"{self._name}  {line}"), soft_wrap=True)
-        self._last = line
-
-
 def take_any_terminal() -> None:
     """A terminal that cannot show a character shows another one, and no traceback."""
     for stream in (sys.stdout, sys.stderr):
@@ -168,29 +113,6 @@ def forest(trees: list[Node], output: Output | None) -> None:
         show(*([""] if number else []), as_tree(node))
 
 
-class Redrawn:
-    """Trees in the same place of a terminal; anywhere else they are printed when they differ."""
-
-    def __init__(self) -> None:
-        self._live = Live(console=console(), auto_refresh=False, screen=console().is_terminal)
-        self._last: list[Node] = []
-
-    def __enter__(self) -> Callable[[list[Node]], None]:
-        if self._live.console.is_terminal:
-            self._live.start()
-        return self._draw
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def _draw(self, trees: list[Node]) -> None:
-        if self._live.console.is_terminal:
-            self._live.update(Group(*(as_tree(node) for node in trees)), refresh=True)
-        elif trees != self._last:
-            forest(trees, None)
-        self._last = trees
-
-
 def _yaml(value: Any) -> str:
     # Only here: what it comes with takes a tenth of a second to import, and people want none.
     from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
@@ -212,6 +134,9 @@ def manifests(found: Iterable[dict[str, Any]], output: Output) -> None:
 def yaml_file(text: str) -> None:
     """Coloured on a terminal, byte for byte otherwise."""
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        # Only here: it knows every language, and takes its time.
+        from rich.syntax import Syntax
+
         syntax = Syntax(text.rstrip("\n"), "yaml", theme="ansi_dark", background_color="default")
         console().print(syntax)
     else:

@@ -77,7 +77,10 @@ _TOPICS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One look. where: a field of the router, or an object. router: "" for the cluster's own."""
+    """One look. where: a field of the router, or an object. router: "" for the cluster's own.
+
+    code: of ``findings.py``, "" only while all is well.
+    """
 
     topic: str
     state: State
@@ -85,6 +88,7 @@ class Finding:
     router: str = ""
     where: str = ""
     remedy: str = ""
+    code: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """Plain containers, empty ones left out."""
@@ -108,7 +112,7 @@ def _cluster(cluster: Cluster) -> Iterator[Finding]:
     version = f"Kubernetes {said.get('gitVersion', 'of an unknown version')} at {cluster.url}"
     if minor.isdecimal() and str(said.get("major")) == "1" and int(minor) < OLDEST_MINOR:
         remedy = f"Use Kubernetes 1.{OLDEST_MINOR} or newer"
-        yield Finding("Cluster", State.BROKEN, version, remedy=remedy)
+        yield Finding("Cluster", State.BROKEN, version, remedy=remedy, code="KubernetesTooOld")
     else:
         yield Finding("Cluster", State.OK, version)
     yield from _crd(cluster)
@@ -118,12 +122,13 @@ def _crd(cluster: Cluster) -> Iterator[Finding]:
     where = f"CustomResourceDefinition {PLURAL}.{API_GROUP}"
     if not cluster.serves_routers:
         remedy = "Install it: kubectl apply -f dist/install.yaml, or make install"
-        yield Finding("Cluster", State.BROKEN, "the CRD is not installed", "", where, remedy)
+        found = "the CRD is not installed"
+        yield Finding("Cluster", State.BROKEN, found, "", where, remedy, "CRDNotInstalled")
         return
     installed = cluster.find(_CRD_PATH)
     if installed.denied:
         found = "SemanticRouter is served; you may not look whether its CRD has every field"
-        yield Finding("Cluster", State.UNKNOWN, found, "", where)
+        yield Finding("Cluster", State.UNKNOWN, found, "", where, code="CRDUnreadable")
         return
     if installed.first is None:
         yield Finding("Cluster", State.OK, "SemanticRouter is served")
@@ -134,7 +139,7 @@ def _crd(cluster: Cluster) -> Iterator[Finding]:
     if missing:
         found = f"the cluster's CRD is another one: it lacks spec.{', spec.'.join(missing)}"
         remedy = "Install the CRD of this version: make install"
-        yield Finding("Cluster", State.WARNING, found, "", where, remedy)
+        yield Finding("Cluster", State.WARNING, found, "", where, remedy, "CRDOfAnotherVersion")
     else:
         yield Finding("Cluster", State.OK, "the CRD is installed, with every field")
 
@@ -174,12 +179,13 @@ def of_the_operator(
             where = (
                 f"WATCH_NAMESPACE of Deployment {deployment['metadata']['namespace']}/{OPERATOR}"
             )
-            yield Finding("Operator", State.BROKEN, found, "", where, "Add the namespace there")
+            remedy = "Add the namespace there"
+            yield Finding("Operator", State.BROKEN, found, "", where, remedy, "OperatorElsewhere")
         unseen = [name for name in unseen if name not in others]
     if unseen and deployment is not None:
         found = f"it has not looked at the current spec of {', '.join(unseen)}"
         remedy = f"kubectl logs -n {deployment['metadata']['namespace']} deployment/{OPERATOR}"
-        yield Finding("Operator", State.BROKEN, found, remedy=remedy)
+        yield Finding("Operator", State.BROKEN, found, remedy=remedy, code="OperatorBehind")
 
 
 def _watched(deployment: Manifest) -> list[str]:
@@ -196,10 +202,10 @@ def _operator_unseen(routers: list[Manifest], unseen: list[str]) -> Finding:
     if unseen:
         remedy = "Ask who may: kubectl sr doctor"
         found += f"; nobody has looked at the current spec of {', '.join(unseen)}"
-        return Finding("Operator", State.BROKEN, found, "", where, remedy)
+        return Finding("Operator", State.BROKEN, found, "", where, remedy, "OperatorBehind")
     if routers:
         return Finding("Operator", State.OK, f"{found}; every router is looked after", "", where)
-    return Finding("Operator", State.UNKNOWN, found, "", where)
+    return Finding("Operator", State.UNKNOWN, found, "", where, code="OperatorUnreadable")
 
 
 def _operator_missing(routers: list[Manifest], unseen: list[str]) -> Finding:
@@ -207,12 +213,12 @@ def _operator_missing(routers: list[Manifest], unseen: list[str]) -> Finding:
     if routers and not unseen:
         found = "not in this cluster, and every router is looked after: it runs outside"
         remedy = "Fine while you develop (make run); in production install it: make deploy"
-        return Finding("Operator", State.WARNING, found, "", where, remedy)
+        return Finding("Operator", State.WARNING, found, "", where, remedy, "OperatorOutside")
     found = "there is no operator"
     if unseen:
         found += f", and nobody has looked at {', '.join(unseen)}"
     remedy = "Install it: kubectl apply -f dist/install.yaml, or make deploy"
-    return Finding("Operator", State.BROKEN, found, "", where, remedy)
+    return Finding("Operator", State.BROKEN, found, "", where, remedy, "OperatorMissing")
 
 
 def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Finding]:
@@ -222,7 +228,8 @@ def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Fin
     available = live_workload.availability(deployment).rstrip(".")
     if deployment["spec"].get("replicas") == 0:
         remedy = f"kubectl scale -n {namespace} deployment/{OPERATOR} --replicas=1"
-        yield Finding("Operator", State.BROKEN, "it is scaled to no pods", "", where, remedy)
+        found = "it is scaled to no pods"
+        yield Finding("Operator", State.BROKEN, found, "", where, remedy, "OperatorScaledToZero")
     elif live_workload.is_rolled_out(deployment):
         yield Finding("Operator", State.OK, f"{available}, image {image}", "", where)
     else:
@@ -231,13 +238,15 @@ def _operator_deployment(cluster: Cluster, deployment: Manifest) -> Iterator[Fin
         why = " ".join(dict.fromkeys(trouble.message for trouble in troubles))
         why = why or ("You may not look at its pods" if pods.denied else "It starts")
         remedy = f"kubectl describe pods -n {namespace}"
-        yield Finding("Operator", State.BROKEN, f"{available}. {why}", "", where, remedy)
+        found = f"{available}. {why}"
+        yield Finding("Operator", State.BROKEN, found, "", where, remedy, "OperatorNotAvailable")
     ours = client.user_agent().rpartition("/")[2]
     tag = image.partition("@")[0].rpartition(":")[2].removeprefix("v")
     if tag[:1].isdigit() and tag != ours:
-        found = f"the operator is {tag}, this plugin's collection {ours}"
-        remedy = f"ansible-galaxy collection install vllm.semantic_router:=={tag} --force"
-        yield Finding("Operator", State.WARNING, found, "", where, remedy)
+        found = f"the operator is {tag}, this plugin {ours}"
+        remedy = f"Install the plugin's wheel of release {tag}"
+        code = "OperatorOfAnotherVersion"
+        yield Finding("Operator", State.WARNING, found, "", where, remedy, code)
 
 
 def _operator_pods(cluster: Cluster, deployment: Manifest) -> Answer:
@@ -259,7 +268,8 @@ def _platform(cluster: Cluster, deployment: Manifest | None) -> Iterator[Finding
         if said and served not in said:
             found = f"the operator says {discovery.PLATFORM_MESSAGES[said[0]]!r}"
             remedy = f"kubectl rollout restart -n {namespace} deployment/{OPERATOR}"
-            yield Finding("Platform", State.BROKEN, found, "", pod["metadata"]["name"], remedy)
+            where = pod["metadata"]["name"]
+            yield Finding("Platform", State.BROKEN, found, "", where, remedy, "PlatformMistaken")
 
 
 def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
@@ -280,7 +290,10 @@ def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
         *_route(name, router, problems),
         *_workload(cluster, name, router, found.facts),
         *_secrets(cluster, name, router),
-        *(Finding("Access", State.UNKNOWN, said, name) for said in seen.denied),
+        *(
+            Finding("Access", State.UNKNOWN, said, name, code="ObjectsUnreadable")
+            for said in seen.denied
+        ),
     ]
     # A finding of the operator's rules and one of ours may be the same.
     yield from sorted(dict.fromkeys(findings), key=lambda item: _order(item.topic))
@@ -289,7 +302,7 @@ def _router(cluster: Cluster, router: Router) -> Iterator[Finding]:
 def _not_allowed(router: str, problem: Problem) -> Finding:
     found = _YOU_MAY_NOT.get(problem.reason, f"you may not look: {problem.found}")
     remedy = "`kubectl sr status` has what the operator says"
-    return Finding("Access", State.UNKNOWN, found, router, problem.field, remedy)
+    return Finding("Access", State.UNKNOWN, found, router, problem.field, remedy, problem.reason)
 
 
 def _order(topic: str) -> int:
@@ -309,8 +322,13 @@ def _of_problems(name: str, router: Router, problems: list[Problem]) -> Iterator
         worse.add(said["reason"])
     for problem in problems:
         state = State.BROKEN if problem.reason in worse else State.WARNING
-        topic = _topic(problem.reason)
-        yield Finding(topic, state, problem.found, name, problem.field, problem.remedy)
+        yield _of_problem(_topic(problem.reason), state, name, problem)
+
+
+def _of_problem(topic: str, state: State, name: str, problem: Problem, of: str = "") -> Finding:
+    """of: whose it is, where a topic has several."""
+    found = f"{of}: {problem.found}" if of else problem.found
+    return Finding(topic, state, found, name, problem.field, problem.remedy, problem.reason)
 
 
 def leaving(name: str, objects: list[Manifest]) -> Iterator[Finding]:
@@ -322,7 +340,7 @@ def leaving(name: str, objects: list[Manifest]) -> Iterator[Finding]:
         where = f"{manifest['kind']} {manifest['metadata']['name']}"
         found = f"it is being deleted{', ' if held[0] else ''}{held[0]}"
         state = State.WARNING if held[0] else State.WAITING
-        yield Finding("Spec", state, found, name, where, held[1])
+        yield Finding("Spec", state, found, name, where, held[1], "BeingDeleted")
 
 
 def _stopped(name: str, router: Router) -> Iterator[Finding]:
@@ -334,7 +352,8 @@ def _stopped(name: str, router: Router) -> Iterator[Finding]:
         remedy = (
             f"kubectl annotate semanticrouter {router.name} -n {router.namespace} {annotation}-"
         )
-        yield Finding("Spec", State.WARNING, found, name, where, remedy)
+        code = "Paused" if mode == writing.PAUSED else "DryRun"
+        yield Finding("Spec", State.WARNING, found, name, where, remedy, code)
 
 
 def _backends(name: str, router: Router, found_now: list[Backend]) -> Iterator[Finding]:
@@ -345,29 +364,30 @@ def _backends(name: str, router: Router, found_now: list[Backend]) -> Iterator[F
         if backend.told is not None:
             state = State.BROKEN if backend.told else State.UNKNOWN
             found = f"{endpoint.name}: you may not look; the operator says: "
-            yield Finding("Backends", state, found + (backend.told or "ready"), name, where)
+            found += backend.told or "ready"
+            yield Finding("Backends", state, found, name, where, code="BackendUnreadable")
         elif backend.missing:
             found = f"{endpoint.name}: {backend.missing}"
-            yield Finding("Backends", State.BROKEN, found, name, where, backend.remedy())
+            remedy = backend.remedy()
+            yield Finding("Backends", State.BROKEN, found, name, where, remedy, "ServiceNotFound")
         elif not endpoint.ready:
             problem = reasons.backend_problem(number, endpoint)
-            found = f"{endpoint.name}: {problem.found}"
-            yield Finding("Backends", State.BROKEN, found, name, problem.field, problem.remedy)
+            yield _of_problem("Backends", State.BROKEN, name, problem, endpoint.name)
         elif backend.pods == 0:
             found = f"{endpoint.name}: no ready pod behind {endpoint.address}"
             remedy = "Look at the model server's pods: kubectl get endpointslices"
-            yield Finding("Backends", State.WARNING, found, name, where, remedy)
+            yield Finding("Backends", State.WARNING, found, name, where, remedy, "NoReadyAddress")
         else:
             well += 1
     lost = models.without_route(router.spec)
     if lost:
         problem = reasons.without_route(lost)
-        yield Finding("Backends", State.BROKEN, problem.found, name, problem.field, problem.remedy)
+        yield _of_problem("Backends", State.BROKEN, name, problem)
     if not found_now and not gateway_mode.has_routes_of_ours(router.spec):
         yield Finding("Backends", State.OK, "the routes to them are not the operator's", name)
     elif not found_now and not lost:
-        found, remedy = "there are none", "List the model servers"
-        yield Finding("Backends", State.BROKEN, found, name, "spec.vllmEndpoints", remedy)
+        found, where, remedy = "there are none", "spec.vllmEndpoints", "List the model servers"
+        yield Finding("Backends", State.BROKEN, found, name, where, remedy, "NoBackends")
     elif found_now and well == len(found_now):
         yield Finding("Backends", State.OK, f"all {well} are there, with pods behind them", name)
 
@@ -380,7 +400,8 @@ def _gateway(router: str, found: Router, problems: list[Problem]) -> Iterator[Fi
     if mode != gateway_mode.GATEWAY_INTEGRATION:
         said = f"it is {mode or 'unset'}, should be {gateway_mode.GATEWAY_INTEGRATION}"
         remedy = "Look at the operator"
-        yield Finding("Gateway", State.BROKEN, said, router, where, remedy)
+        code = "GatewayModeNotReported"
+        yield Finding("Gateway", State.BROKEN, said, router, where, remedy, code)
     yield from _route_ready("Gateway", router, found, problems)
 
 
@@ -400,7 +421,8 @@ def _route_ready(
         return
     if said is None:
         remedy = "Wait, then look at the operator"
-        yield Finding(topic, State.WAITING, "nothing is known of it yet", router, "", remedy)
+        found_out = "nothing is known of it yet"
+        yield Finding(topic, State.WAITING, found_out, router, "", remedy, "WayInNotReported")
     elif said["status"] == "True":
         yield Finding(topic, State.OK, str(said["message"]), router)
     else:
@@ -408,7 +430,9 @@ def _route_ready(
             said["reason"]
         )
         state = State.WAITING if pending else State.BROKEN
-        yield Finding(topic, state, str(said["message"]), router, f"RouteReady={said['status']}")
+        where = f"RouteReady={said['status']}"
+        code = str(said["reason"])
+        yield Finding(topic, state, str(said["message"]), router, where, code=code)
 
 
 def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterator[Finding]:
@@ -418,7 +442,7 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
         if error.status != 403:
             raise
         found = f"you may not look at its pods and objects: {error.problem.found}"
-        yield Finding("Access", State.UNKNOWN, found, name)
+        yield Finding("Access", State.UNKNOWN, found, name, code="ObjectsUnreadable")
         return
     troubles = live_workload.troubles_of(workload)
     for trouble in troubles:
@@ -427,10 +451,12 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
         said = trouble.message
         if trouble.reason == "VolumePending":
             said += _last_event(cluster, router.namespace, workload.claim_name)
-        yield Finding("Pods" if topic == "Spec" else topic, state, said, name, trouble.reason)
+        topic = "Pods" if topic == "Spec" else topic
+        yield Finding(topic, state, said, name, code=trouble.reason)
     if workload.deployment is None:
         found, remedy = "there is no Deployment yet", "See Spec and Operator"
-        yield Finding("Pods", State.WAITING, found, name, f"Deployment {router.name}", remedy)
+        where = f"Deployment {router.name}"
+        yield Finding("Pods", State.WAITING, found, name, where, remedy, "DeploymentMissing")
     elif live_workload.is_rolled_out(workload.deployment):
         yield Finding(
             "Pods", State.OK, live_workload.rollout(workload.deployment).rstrip("."), name
@@ -438,7 +464,8 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
     elif not troubles:
         found = f"{live_workload.rollout(workload.deployment)} The first start downloads models"
         remedy = f"kubectl sr wait {router.name} -n {router.namespace}"
-        yield Finding("Pods", State.WAITING, found, name, f"Deployment {router.name}", remedy)
+        where = f"Deployment {router.name}"
+        yield Finding("Pods", State.WAITING, found, name, where, remedy, "RolloutInProgress")
     if workload.claim and live_workload.status_of(workload.claim).get("phase") == "Bound":
         yield Finding("Volume", State.OK, f"{workload.claim_name} is bound", name)
 
@@ -490,8 +517,9 @@ def _secret(
     elif exists is None:
         found = f"whether Secret {secret} exists, you may not know"
         remedy = f"Ask who may: kubectl get secret {secret} -n {router.namespace}"
-        yield Finding(topic, State.UNKNOWN, found, name, field, remedy)
+        yield Finding(topic, State.UNKNOWN, found, name, field, remedy, "SecretUnreadable")
     else:
         state = State.WARNING if reference.get("optional") else State.BROKEN
         found = f"Secret {secret} does not exist"
-        yield Finding(topic, state, found, name, field, f"{remedy} -n {router.namespace}")
+        remedy = f"{remedy} -n {router.namespace}"
+        yield Finding(topic, state, found, name, field, remedy, "SecretNotFound")

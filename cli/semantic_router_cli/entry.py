@@ -26,8 +26,8 @@ def _find_the_collection() -> None:
 def main() -> None:
     _find_the_collection()
     # Only now: the commands import the collection.
-    from semantic_router_cli import commands, display, operation
+    from semantic_router_cli import commands, display, observation
 
     display.take_any_terminal()
     # Not the file's name: kubectl takes dashes for spaces.
-    operation.app(prog_name=commands.PROGRAM)
+    observation.app(prog_name=commands.PROGRAM)

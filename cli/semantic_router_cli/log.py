@@ -15,8 +15,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
 from semantic_router_cli.cluster import Cluster
 
@@ -63,7 +65,15 @@ def _access(fields: Mapping[str, Any]) -> str:
 def containers(cluster: Cluster, name: str) -> list[tuple[str, str]]:
     """(pod, container) of a router, those that start before the others first."""
     path = f"/api/v1/namespaces/{cluster.namespace}/pods"
-    pods = cluster.look(path, as_selector(metadata.selector(name)), must=True).items
+    return _containers(cluster.look(path, as_selector(metadata.selector(name)), must=True).items)
+
+
+def containers_of(cluster: Cluster, pod: str) -> list[tuple[str, str]]:
+    """Of one pod; [] when one may not read it."""
+    return _containers(cluster.find(f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}").items)
+
+
+def _containers(pods: Iterable[Manifest]) -> list[tuple[str, str]]:
     return [
         (pod["metadata"]["name"], container["name"])
         for pod in pods
@@ -89,7 +99,11 @@ def _read(cluster: Cluster, pod: str, container: str, query: Mapping[str, str]) 
     asked = urlencode({"container": container, "timestamps": "true", **query})
     path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/log?{asked}"
     status, text = cluster.raw("GET", path, accept="*/*")
+    if status in (401, 403):
+        message = str(json.loads(text).get("message", text)) if text.startswith("{") else text
+        raise ApiError(status, "Forbidden", message)
     if status != 200:
+        # A container that has not begun, say, or whose node does not answer.
         return
     for line in text.splitlines():
         stamp, _, said = line.partition(" ")

@@ -31,17 +31,18 @@ UNREACHABLE = 3
 _TYPE = re.compile(r"(sr|semanticrouters?(\.v1alpha1)?(\.vllm\.ai)?)", re.IGNORECASE)
 
 
-def _name(text: str) -> str:
+def router_name(text: str) -> str:
+    """Of NAME, or TYPE/NAME."""
     kind, slash, name = text.rpartition("/")
     if slash and not (name and _TYPE.fullmatch(kind)):
         raise typer.BadParameter(f"{text}: give NAME or semanticrouter/NAME")
     return name
 
 
-OneRouter = Annotated[str, typer.Argument(help="The router.", metavar="NAME", parser=_name)]
+OneRouter = Annotated[str, typer.Argument(help="The router.", metavar="NAME", parser=router_name)]
 SomeRouters = Annotated[
     list[str] | None,
-    typer.Argument(help="Routers by name; else all.", metavar="NAME...", parser=_name),
+    typer.Argument(help="Routers by name; else all.", metavar="NAME...", parser=router_name),
 ]
 Everywhere = Annotated[bool, typer.Option("-A", "--all-namespaces", help="In all namespaces.")]
 Selector = Annotated[

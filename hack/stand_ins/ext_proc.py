@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import suppress
@@ -43,6 +44,7 @@ _LOOPER_ALGORITHMS = {
     # It asks models' backends past Envoy, so there is nothing to show.
     "0.5": set(),
 }
+Answered = Callable[[str, float, dict[str, int]], None]
 _LOOPER_HEADERS = ("x-vsr-internal-auth", "x-vsr-looper-request", "x-vsr-looper-decision")
 
 
@@ -56,12 +58,17 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         port: int,
         address: str = "127.0.0.1",
         tell: Callable[[str, int], None] = lambda _model, _status: None,
+        answered: Answered = lambda _model, _seconds, _usage: None,
     ) -> None:
-        """`tell` is told each choice: a model and 200, or "" and what was answered instead."""
+        """`tell` is told each choice: a model and 200, or "" and what was answered instead.
+
+        `answered` is told of each answer of a model: its seconds, and its tokens.
+        """
         self.seen: list[dict[str, str]] = []
         self._contract = contract
         self._token = secrets.token_hex(16)
-        self._tell = tell
+        self.tell = tell
+        self.answered = answered
         self.read(config)
         options = [
             ("grpc.max_receive_message_length", self._message_limit),
@@ -120,11 +127,11 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         """In the metrics."""
         kind = response.WhichOneof("response")
         if kind == "immediate_response":
-            self._tell("", response.immediate_response.status.code)
+            self.tell("", response.immediate_response.status.code)
         elif kind == "request_body":
             for option in response.request_body.response.header_mutation.set_headers:
                 if option.header.key == "x-selected-model":
-                    self._tell(option.header.raw_value.decode(), 200)
+                    self.tell(option.header.raw_value.decode(), 200)
 
     def is_own(self, headers: dict[str, str]) -> bool:
         """A request that the router has sent itself."""
@@ -148,7 +155,10 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
             return _error(405, "method not allowed")
         return None
 
-    def answer_body(self, body: bytes, is_own: bool) -> ext_proc.ProcessingResponse:
+    def answer_body(
+        self, body: bytes, is_own: bool, chosen: dict[str, str]
+    ) -> ext_proc.ProcessingResponse:
+        """chosen: hears of the decision, and its model, for a prompt that leaves the choice."""
         try:
             asked = json.loads(body)
         except ValueError:
@@ -174,6 +184,7 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
                 return _error(503, "RAG failed: no vector store")
         refs = decision.get("modelRefs") or [{"model": self._default_model}]
         selected = refs[0].get("lora_name") or refs[0]["model"]
+        chosen.update({"decision": decision.get("name", ""), "model": selected})
         return _selected(selected, {**asked, "model": selected})
 
     def _to_provider(
@@ -187,6 +198,22 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
             _set(common, "authorization", f"Bearer {os.environ[reference['api_key_env']]}")
             _set(common, ":path", f"{path}/chat/completions")
         return response
+
+    def classify(self, prompt: str) -> dict[str, Any]:
+        """What its API says of a prompt."""
+        decision = self._decision(prompt)
+        refs = decision.get("modelRefs") or [{"model": self._default_model}]
+        name = decision.get("name", "")
+        matched = (
+            [condition["name"] for condition in decision["rules"]["conditions"]] if name else []
+        )
+        return {
+            "classification": {"category": "", "confidence": 0.0, "processing_time_ms": 1},
+            "recommended_model": refs[0].get("lora_name") or refs[0]["model"],
+            "routing_decision": name,
+            "matched_signals": {"keywords": matched},
+            "decision_result": {"decision_name": name, "confidence": 1.0},
+        }
 
     def _decision(self, prompt: str) -> dict[str, Any]:
         signals = self._routing.get("signals") or {}
@@ -252,6 +279,8 @@ class _Exchange:
         self._router = router
         self._is_own = False
         self._is_skipped = False
+        self._chosen: dict[str, str] = {}
+        self._began = time.monotonic()
 
     def request_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
         headers = headers_of(message)
@@ -274,19 +303,29 @@ class _Exchange:
             response = ext_proc.ProcessingResponse()
             response.request_body.response.status = ext_proc.CommonResponse.CONTINUE
             return response
-        return self._router.answer_body(message.body, self._is_own)
+        return self._router.answer_body(message.body, self._is_own, self._chosen)
 
     def response_headers(self, message: ext_proc.HttpHeaders) -> ext_proc.ProcessingResponse:
         response = ext_proc.ProcessingResponse()
         if self._is_own:
             response.response_headers.response.status = ext_proc.CommonResponse.CONTINUE
             return response
-        _set(response.response_headers.response, "x-vsr-schema-version", "stub")
+        common = response.response_headers.response
+        _set(common, "x-vsr-schema-version", "stub")
+        _set(common, "x-vsr-response-path", "upstream")
+        for name, value in self._chosen.items():
+            # A header without a value is none.
+            if value:
+                _set(common, f"x-vsr-selected-{name}", value)
         if headers_of(message).get("content-type", "").startswith("text/event-stream"):
             response.mode_override.response_body_mode = processing_mode_pb2.ProcessingMode.STREAMED
         return response
 
-    def response_body(self, _message: ext_proc.HttpBody) -> ext_proc.ProcessingResponse:
+    def response_body(self, message: ext_proc.HttpBody) -> ext_proc.ProcessingResponse:
+        with suppress(ValueError, AttributeError):
+            usage = json.loads(message.body).get("usage") or {}
+            model = self._chosen.get("model", "")
+            self._router.answered(model, time.monotonic() - self._began, usage)
         response = ext_proc.ProcessingResponse()
         response.response_body.response.status = ext_proc.CommonResponse.CONTINUE
         return response

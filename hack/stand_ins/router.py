@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from stand_ins import standalone
@@ -137,12 +137,34 @@ class Metrics:
             ["model", "reason"],
             registry=self.registry,
         )
+        self._latency = Histogram(
+            "llm_model_completion_latency_seconds",
+            "The latency of completions by model in seconds",
+            ["model"],
+            registry=self.registry,
+        )
+        self._tokens = {
+            kind: Counter(
+                f"llm_model_{kind}_tokens",
+                f"The total number of {kind} tokens used by each LLM model",
+                ["model"],
+                registry=self.registry,
+            )
+            for kind in ("prompt", "completion")
+        }
 
     def tell(self, model: str, status: int) -> None:
         if model:
             self._requests.labels(model).inc()
         elif status >= 400:
             self._errors.labels("unknown", f"http_{status}").inc()
+
+    def answered(self, model: str, seconds: float, usage: dict[str, int]) -> None:
+        if not model:
+            return
+        self._latency.labels(model).observe(seconds)
+        for kind, counter in self._tokens.items():
+            counter.labels(model).inc(usage.get(f"{kind}_tokens", 0))
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
@@ -180,14 +202,14 @@ def main(arguments: Sequence[str]) -> int:
     config = load(file)
     state, metrics = State(), Metrics()
     state.active = digest(file)
+    router = StubRouter(config, CONTRACT, options["port"], "[::]", metrics.tell, metrics.answered)
     if options["enable-api"]:
         address = api_address(options, CONTRACT, dict(os.environ))
-        _serve(address, options["api-port"], lambda path: _api(path, state, file))
+        serve(address, options["api-port"], lambda path, body: api(path, body, state, file, router))
     _load_models(state)
     if options["download-only"]:
         return 0
-    _serve("", options["metrics-port"], lambda path: _metrics(path, metrics))
-    router = StubRouter(config, CONTRACT, options["port"], "[::]", metrics.tell)
+    serve("", options["metrics-port"], lambda path, _body: _metrics(path, metrics))
     if options["gateway"] == standalone.MODE:
         address = options["listener-address"]
         return _serve_alone(standalone.Listener(config, router, address, file.parent), file, state)
@@ -258,7 +280,12 @@ def _reload_for_ever(file: Path, router: StubRouter, state: State) -> None:
             log("config_reloaded", config=str(file))
 
 
-def _api(path: str, state: State, file: Path) -> tuple[int, bytes, str]:
+def api(
+    path: str, body: bytes, state: State, file: Path, router: StubRouter
+) -> tuple[int, bytes, str]:
+    """(status, body, content type). body: of a POST, b"" for a GET."""
+    if body:
+        return _classified(path, body, router)
     if path == "/health":
         return 200, b'{"status":"healthy","service":"classification-api"}', "application/json"
     status = 200 if state.ready else 503
@@ -276,23 +303,45 @@ def _api(path: str, state: State, file: Path) -> tuple[int, bytes, str]:
     return 404, b"404 page not found\n", "text/plain"
 
 
+def _classified(path: str, body: bytes, router: StubRouter) -> tuple[int, bytes, str]:
+    """It has no model that looks for attacks."""
+    try:
+        text = json.loads(body)["text"]
+    except (ValueError, KeyError, TypeError):
+        return (
+            400,
+            b'{"error":{"code":"INVALID_INPUT","message":"text is empty"}}',
+            "application/json",
+        )
+    if path != "/api/v1/classify/intent":
+        message = {"code": "CLASSIFICATION_ERROR", "message": "the classifier is not there"}
+        return 503, json.dumps({"error": message}).encode(), "application/json"
+    return 200, json.dumps(router.classify(text)).encode(), "application/json"
+
+
 def _metrics(path: str, metrics: Metrics) -> tuple[int, bytes, str]:
     if path == "/metrics":
         return 200, metrics.text(), CONTENT_TYPE_LATEST
     return 404, b"404 page not found\n", "text/plain"
 
 
-def _serve(address: str, port: int, answer: Any) -> None:
+def serve(address: str, port: int, answer: Any) -> None:
+    """As long as the program runs. answer: of a path and a body."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            status, body, content_type = answer(self.path.partition("?")[0])
+            length = int(self.headers.get("Content-Length") or 0)
+            asked = self.rfile.read(length)
+            status, body, content_type = answer(self.path.partition("?")[0], asked)
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        do_POST = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             """Probes are not worth a line."""

@@ -76,9 +76,8 @@ def _router(client: Client, arguments: Arguments) -> Router:
         return Router(arguments["router"])
     if arguments["name"]:
         return read_router(client, arguments["name"], arguments["namespace"])
-    raise RouterError(
-        Problem("InvalidSpec", "", "neither router nor name is given", "Give one of them")
-    )
+    remedy = "Name the SemanticRouter: -e router_name=my-router, or name here, or give it as router"
+    raise RouterError(Problem("InvalidSpec", "", "neither router nor name is given", remedy))
 
 
 def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:
@@ -111,9 +110,9 @@ def _read_file(src: str) -> dict[str, Any]:
     try:
         documents = [item for item in yaml.safe_load_all(Path(src).read_text("utf-8")) if item]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RouterError(
-            Problem("InvalidSpec", "", f"{src}: {error}", "Name a readable YAML file")
-        ) from error
+        found = error.strerror if isinstance(error, OSError) else error
+        remedy = "Name a readable YAML file: -e cr_file=my-router.yaml, or src here"
+        raise RouterError(Problem("InvalidSpec", "", f"{src}: {found}", remedy)) from error
     routers = [
         item
         for item in documents

@@ -101,6 +101,35 @@ def test_render_says_which_variable_it_lacks(offline: Playbook) -> None:
     assert "-e cr_file=my-router.yaml" in done.stdout + done.stderr
 
 
+def test_render_of_a_file_that_is_not_there_names_the_variable(offline: Playbook) -> None:
+    done = offline(f"{COLLECTION}.render", "-e", "cr_file=/no/such/file.yaml", check=False)
+    assert done.returncode
+    assert "No such file or directory. Name a readable YAML file: -e cr_file=" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["reconcile", "finalize"])
+def test_a_playbook_without_a_router_names_the_variable(playbook: Playbook, name: str) -> None:
+    done = playbook(f"{COLLECTION}.{name}", check=False)
+    assert done.returncode
+    assert "Name the SemanticRouter: -e router_name=my-router" in done.stdout
+
+
+def test_the_difference_that_check_mode_shows_is_as_long_as_the_edit(
+    playbook: Playbook, router: SemanticRouter
+) -> None:
+    router.create_service()
+    router.apply()
+    playbook(f"{COLLECTION}.reconcile", *of(router))
+    router.spec["replicas"] = 2
+    router.apply()
+    said = playbook(f"{COLLECTION}.reconcile", "--check", "--diff", *of(router)).stdout
+    gone = [line for line in said.splitlines() if line.startswith("-") and line[1:2] == " "]
+    # A PodDisruptionBudget comes with the second pod, as a whole.
+    assert gone == ['-        "replicas": 1,']
+    assert '+        "replicas": 2,' in said
+    assert len(said.splitlines()) < 80
+
+
 def test_a_reconcile_ends_early_until_something_changes(
     playbook: Playbook, router: SemanticRouter
 ) -> None:

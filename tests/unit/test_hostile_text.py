@@ -38,7 +38,8 @@ SAMPLES = Path(__file__).parents[2] / "config" / "samples"
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
 
 examined = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize="HYPOTHESIS_EXAMPLES" not in os.environ, database=None,
+    max_examples=EXAMPLES, deadline=None, database=None,
+    derandomize="HYPOTHESIS_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 

@@ -10,18 +10,13 @@ from __future__ import annotations
 import os
 import ssl
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import urllib3
 import yaml
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import (
-    AUTH_ARG_MAP,
-    AUTH_ARG_SPEC,
-    AUTH_PROXY_HEADERS_SPEC,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.access import Access
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
@@ -47,6 +42,10 @@ _FIELDS_OF_OPTIONS = {
 }
 
 
+# Of a kubeconfig (content or paths), its context, the options and where key material may be.
+Otherwise = Callable[[Any, str | None, Mapping[str, Any], str], Access]
+
+
 @dataclass(frozen=True)
 class Connection:
     """A pool, the address it leads to, and the credentials of the next request."""
@@ -58,17 +57,21 @@ class Connection:
 
 def connect(options: Mapping[str, Any]) -> Connection:
     """Resolve ``options`` (kubernetes.core's names) without sending anything yet."""
-    given = _with_environment(options)
+    return connect_as_told(_with_environment(options), _by_kubernetes_client)
+
+
+def connect_as_told(given: Mapping[str, Any], otherwise: Otherwise) -> Connection:
+    """By these options alone. otherwise: knows the kubeconfigs that are not everyday."""
     # Key material that has to be unpacked is needed until the TLS context has read it. A hook at
     # the end would not remove it: an Ansible worker process never gets there.
     with tempfile.TemporaryDirectory(prefix="semantic-router-") as directory:
         try:
-            found = _with_options(_access(given, directory), given)
+            found = _with_options(_access(given, directory, otherwise), given)
             pool = _pool(found, given)
             # What cannot be read is a matter of the options, not of the first request.
             found.authorization()
         except (OSError, TypeError, ValueError, yaml.YAMLError) as error:
-            raise _unusable(_why(error)) from error
+            raise unusable(_why(error)) from error
     impersonation = _impersonation(given)
     return Connection(
         url=found.host.rstrip("/"),
@@ -82,7 +85,8 @@ def _why(error: Exception) -> str:
     return str(error) if isinstance(error, FileNotFoundError) else type(error).__name__
 
 
-def _unusable(why: str) -> RouterError:
+def unusable(why: str) -> RouterError:
+    """The options lead nowhere."""
     return RouterError(
         Problem(
             reason="ApiUnavailable",
@@ -97,6 +101,13 @@ def _unusable(why: str) -> RouterError:
 
 def _with_environment(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options by their Ansible names; the unset ones from K8S_AUTH_*, as kubernetes.core does."""
+    # Only here: who connects without Ansible has no kubernetes.core.
+    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import (
+        AUTH_ARG_MAP,
+        AUTH_ARG_SPEC,
+        AUTH_PROXY_HEADERS_SPEC,
+    )
+
     client_names = {ansible: client for client, ansible in AUTH_ARG_MAP.items()}
     given: dict[str, Any] = {}
     for name, spec in AUTH_ARG_SPEC.items():
@@ -106,7 +117,8 @@ def _with_environment(options: Mapping[str, Any]) -> dict[str, Any]:
                 value = _typed(text, spec.get("type", "str"))
         if value is not None:
             given[name] = value
-    given["proxy_headers"] = _proxy_headers(given.get("proxy_headers") or {})
+    headers = given.get("proxy_headers") or {}
+    given["proxy_headers"] = _proxy_headers(headers, AUTH_PROXY_HEADERS_SPEC)
     return given
 
 
@@ -118,10 +130,10 @@ def _typed(text: str, kind: str) -> Any:
     return text
 
 
-def _proxy_headers(options: Mapping[str, Any]) -> dict[str, Any]:
+def _proxy_headers(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     named = {
         name: options.get(name) or os.environ.get(f"K8S_AUTH_PROXY_HEADERS_{name.upper()}")
-        for name in AUTH_PROXY_HEADERS_SPEC
+        for name in names
     }
     return {name: value for name, value in named.items() if value}
 
@@ -134,7 +146,7 @@ def _is_complete(given: Mapping[str, Any]) -> bool:
     )
 
 
-def _access(given: Mapping[str, Any], directory: str) -> Access:
+def _access(given: Mapping[str, Any], directory: str, otherwise: Otherwise) -> Access:
     if _is_complete(given):
         return Access()
     # Read here: the kubernetes client looks at KUBECONFIG once, on import, which may have happened
@@ -149,7 +161,7 @@ def _access(given: Mapping[str, Any], directory: str) -> Access:
         found = access.of_kubeconfig(source, context, directory)
     else:
         found = access.in_cluster()
-    return found or _by_kubernetes_client(source, context, given, directory)
+    return found or otherwise(source, context, given, directory)
 
 
 def _require_file(source: Any) -> None:
@@ -157,7 +169,7 @@ def _require_file(source: Any) -> None:
     if isinstance(source, Mapping):
         return
     if not any(Path(file).expanduser().is_file() for file in str(source).split(os.pathsep)):
-        raise _unusable(f"there is no file {source}")
+        raise unusable(f"there is no file {source}")
 
 
 def _by_kubernetes_client(
@@ -173,7 +185,7 @@ def _by_kubernetes_client(
             source, context, bool(given.get("persist_config")), directory
         )
     except kubernetes_client.ConfigException as error:
-        raise _unusable(str(error)) from error
+        raise unusable(str(error)) from error
 
 
 def _with_options(found: Access, given: Mapping[str, Any]) -> Access:

@@ -40,7 +40,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Endpoint,
     Facts,
@@ -468,6 +467,9 @@ def _converged(situation: Situation) -> list[Condition]:
 
 def _release_assumed(situation: Situation) -> list[Condition]:
     """[] when the release is known, or its contract is given."""
+    # Only here, as in router_status.py: who shows a status, and makes none, need not wait for it.
+    from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+
     assumed = router_config.assumption(situation.router.spec)
     return [condition(RELEASE_ASSUMED, TRUE, "ReleaseAssumed", assumed)] if assumed else []
 

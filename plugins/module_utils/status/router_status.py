@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Facts,
     discovery,
@@ -124,6 +123,9 @@ def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any
         applied = previous.get("appliedGeneration", previous.get("observedGeneration", 0))
         config = previous.get("config")
         return {"appliedGeneration": applied, **({"config": config} if config else {})}
+    # Only here, as in conditions.py: who shows a status, and makes none, need not wait for it.
+    from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+
     template = ((situation.workload.deployment or {}).get("spec") or {}).get("template") or {}
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     config = {

@@ -8,11 +8,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from examples import SAMPLES_DIRECTORY
+from semantic_router_cli import commands, doctor
+from semantic_router_cli.doctor import Finding
+from semantic_router_cli.options import Access
+from semantic_router_cli.tree import State
+from typer.testing import CliRunner
 
 PLUGIN = Path(sys.executable).with_name("kubectl-semantic_router")
 SIMPLE = SAMPLES_DIRECTORY / "vllm.ai_v1alpha1_semanticrouter_simple.yaml"
@@ -327,3 +333,35 @@ def test_a_validator_that_lacks_what_it_needs_is_not_asked(tmp_path: Path) -> No
     done = run("validate", SIMPLE, "--vllm-sr", lacks, "--envoy", "no-such-program")
     assert done.returncode == 0, done.stdout
     assert "cannot run" in " ".join(done.stdout.split())
+
+
+OF_THE_DOCTOR = [
+    Finding("Operator", State.WARNING, "it runs outside", code="OperatorOutside"),
+    Finding("Access", State.UNKNOWN, "you may not look", "n/r", code="ObjectsUnreadable"),
+    Finding("Pods", State.OK, "all well", "n/r"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ([], 0, "no problems, 2 warnings, 3 looks"),
+        (["--fail-on", "warning"], 1, "2 warnings"),
+        (["--fail-on", "warning", "--suppress", "OperatorOutside"], 1, "1 suppressed"),
+        (
+            ["--fail-on", "warning", "--suppress=OperatorOutside", "--suppress=ObjectsUnreadable"],
+            0,
+            "no warnings, 1 looks, 2 suppressed",
+        ),
+        (["--suppress", "OperatorOutsid"], 2, "Did you mean OperatorOutside?"),
+    ],
+)
+def test_a_pipeline_chooses_what_of_the_doctors_findings_fails_it(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, said: str
+) -> None:
+    cluster = SimpleNamespace(routers=lambda *_: [])
+    monkeypatch.setattr(Access, "cluster", lambda _: cluster)
+    monkeypatch.setattr(doctor, "examine", lambda *_: iter(OF_THE_DOCTOR))
+    done = CliRunner().invoke(commands.app, ["doctor", *options])
+    assert done.exit_code == code, done.output
+    assert said in " ".join(done.output.split())

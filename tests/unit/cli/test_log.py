@@ -6,6 +6,8 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from semantic_router_cli import log
 from semantic_router_cli.cluster import Answer
 from semantic_router_cli.log import Line
@@ -74,3 +76,13 @@ def test_whoever_follows_hears_each_line_once(monkeypatch: Any) -> None:
         # The third turn has no sleep left: StopIteration inside of a generator.
         pass
     assert heard == read()
+
+
+def test_who_may_not_read_logs_is_told_so() -> None:
+    class Closed(Pods):
+        def raw(self, *_: object, **__: object) -> tuple[int, str]:
+            return 403, json.dumps({"message": "pods/log is forbidden"})
+
+    closed: Any = Closed()
+    with pytest.raises(RouterError, match="pods/log is forbidden"):
+        log.lines(closed, log.containers(closed, "r"), {}, "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from examples import resource
-from semantic_router_cli.display import ProgressLine
+from semantic_router_cli.motion import ProgressLine
 from semantic_router_cli.rollout import Goal, GoalError, Progress, models, progress
 
 

@@ -67,7 +67,7 @@ def test_the_hash_of_the_file_and_of_what_is_active_are_told_apart(tmp_path: Pat
     file.write_text("routing: {}\n")
     state = router.State(active=router.digest(file))
     file.write_text("routing: {a: 1}\n")
-    status, body, _ = router._api("/config/hash", state, file)
+    status, body, _ = router.api("/config/hash", b"", state, file, None)
     said = json.loads(body)
     assert (status, said["active_hash"]) == (200, state.active)
     assert said["hash"] == router.digest(file) != state.active

@@ -1,0 +1,300 @@
+"""routes, ask and top: through the API server to real Envoy and the router's stand-in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    Facts,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from control_plane import ControlPlane, Kubectl
+from integration.data_path import data_path as around
+from integration.data_path import decisions, real_router, wait
+from integration.data_path.data_path import DataPath, endpoint
+from integration.data_path.decisions import BLOCKED, MATHS
+from integration.data_path.envoy_process import free_ports
+from integration.data_path.stub_backend import Call, StubBackend
+from integration.live import kubelet
+from stand_ins import router as program
+from stand_ins.ext_proc import StubRouter
+
+pytestmark = real_router.needs_stub
+
+NAME = "my-router"
+POD = "my-router-1"
+SMALL, LARGE, ADAPTER = "small-model", "large-model", "small-model-maths"
+BINARIES = Path(sys.executable).parent
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
+Plugin = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Talking(StubBackend):
+    """Says how many tokens it took, as vLLM does."""
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        status, said = super().answer(call)
+        return status, {**said, "usage": USAGE}
+
+
+@dataclass
+class Site:
+    """One pod of a router: its processes, and where the cluster has it."""
+
+    data_path: DataPath
+    small: StubBackend
+    namespace: str
+
+
+@pytest.fixture(scope="module")
+def site(
+    control_plane: ControlPlane,
+    kubectl: Kubectl,
+    shared_namespace: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    directory = tmp_path_factory.mktemp("pod")
+    with ExitStack() as stack:
+        small = stack.enter_context(Talking("small", "127.0.0.2", models=[SMALL, ADAPTER]))
+        data_path = around.start(
+            stack,
+            directory,
+            [endpoint("small", SMALL, small.port), endpoint("large", LARGE, 0)],
+            {"small": [small.address]},
+            config=decisions.config((SMALL, ADAPTER), (SMALL, LARGE)),
+            loras={"small": [ADAPTER]},
+        )
+        metrics = _answer_as_the_router(data_path, directory)
+        access_log = kubelet.ContainerLog(data_path.envoy.log, directory / "envoy.cri")
+        stack.enter_context(access_log)
+        (directory / "router.cri").touch()
+        stack.enter_context(
+            kubelet.serving(
+                control_plane,
+                kubectl,
+                kubelet.program(),
+                directory,
+                _ports(data_path, metrics),
+                {"envoy-proxy": access_log.path, "semantic-router": directory / "router.cri"},
+            )
+        )
+        _create(kubectl, shared_namespace, data_path)
+        yield Site(data_path, small, shared_namespace)
+
+
+def _config_text(data_path: DataPath) -> str:
+    endpoints = [endpoint("small", SMALL, 1), endpoint("large", LARGE, 0)]
+    facts = Facts(platform=PLATFORM_KUBERNETES, endpoints=endpoints)
+    return yaml_text(router_config.render(data_path.resource, facts))
+
+
+def _answer_as_the_router(data_path: DataPath, directory: Path) -> int:
+    """The stand-in's API, where Envoy has it, and its metrics, at the port that is returned."""
+    router = data_path.router
+    assert isinstance(router, StubRouter)
+    file = directory / "config.yaml"
+    file.write_text(_config_text(data_path))
+    metrics, state = program.Metrics(), program.State(active=program.digest(file))
+    router.tell, router.answered = metrics.tell, metrics.answered
+
+    def answer(call: Call) -> tuple[int, dict[str, Any]]:
+        status, body, _ = program.api(call.path, call.body, state, file, router)
+        return status, json.loads(body)
+
+    data_path.api.answer = answer  # type: ignore[method-assign]
+    (port,) = free_ports(1)
+    program.serve("127.0.0.1", port, lambda _path, _body: (200, metrics.text(), "text/plain"))
+    return port
+
+
+def _ports(data_path: DataPath, metrics: int) -> dict[int, int]:
+    """Of the pod, as the operator gives them, and what has them here."""
+    there, here = pod_ports(data_path.resource.spec), data_path.ports
+    names = ("listener", "api", "admin")
+    return {getattr(there, name): getattr(here, name) for name in names} | {there.metrics: metrics}
+
+
+def _create(kubectl: Kubectl, namespace: str, data_path: DataPath) -> None:
+    """What operator, controllers and kubelet would have made."""
+    resource = {**data_path.resource.resource, "metadata": {"name": NAME}}
+    config = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": metadata.config_map_name(NAME)},
+        "data": {"config.yaml": _config_text(data_path)},
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD, "labels": metadata.selector(NAME)},
+        "spec": {
+            "nodeName": kubelet.NODE,
+            "containers": [
+                {"name": name, "image": "none"} for name in ("semantic-router", "envoy-proxy")
+            ],
+        },
+    }
+    for manifest in (resource, config, pod):
+        kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(manifest))
+    kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "-n", namespace, "--timeout=60s")
+
+
+@pytest.fixture(scope="module")
+def plugin(control_plane: ControlPlane, site: Site) -> Plugin:
+    env = {**os.environ, **control_plane.env, "COLUMNS": "120"}
+    env["PATH"] = f"{control_plane.kubectl.parent}:{env['PATH']}"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(BINARIES / "kubectl-sr"), "-n", site.namespace, *arguments]
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    return run
+
+
+def test_ask_tells_decision_model_backend_and_how_long_each_took(
+    plugin: Plugin, site: Site
+) -> None:
+    before = len(site.small.calls)
+    done = plugin("ask", f"What of {MATHS}?", "-o", "json")
+
+    said = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert len(site.small.calls) == before + 1
+    assert said["decision"] == MATHS
+    assert said["model"] == ADAPTER
+    assert said["backend"] == f"127.0.0.2:{site.small.port}"
+    assert said["answer"] == "I am small"
+    assert said["path"] == "upstream"
+    assert 0 <= said["milliseconds"]["backend"] <= said["milliseconds"]["whole"]
+
+
+def test_its_log_lines_are_found_by_the_id_that_it_gives(plugin: Plugin) -> None:
+    said = json.loads(plugin("ask", f"More of {MATHS}", "-o", "json").stdout)
+    lines = json.loads(plugin("logs", NAME, "--request", said["request"], "-o", "json").stdout)
+    (line,) = lines
+    assert line["container"] == "envoy-proxy"
+    assert json.loads(line["text"])["model"] == ADAPTER
+
+
+def test_ask_shows_an_answer_that_no_model_gave(plugin: Plugin, site: Site) -> None:
+    before = len(site.small.calls)
+    done = plugin("ask", f"Is it {BLOCKED}?")
+    assert done.returncode == 0, done.stderr
+    assert "This is not discussed here" in done.stdout
+    assert len(site.small.calls) == before
+
+
+def test_ask_fails_with_the_words_of_whoever_refused(plugin: Plugin) -> None:
+    done = plugin("ask", "Hello", "--model", LARGE)
+    assert done.returncode == 1
+    assert "HTTP 503" in done.stdout
+    assert LARGE in done.stdout
+
+
+def test_a_dry_run_asks_no_model(plugin: Plugin, site: Site) -> None:
+    before = len(site.small.calls)
+    said = json.loads(plugin("ask", f"What of {MATHS}?", "--dry-run", "-o", "json").stdout)
+    assert (said["decision"], said["model"]) == (MATHS, ADAPTER)
+    assert said["signals"] == {"keywords": MATHS}
+    assert len(site.small.calls) == before
+    assert "status" not in said
+
+
+def test_routes_are_what_envoy_and_router_have_now(plugin: Plugin, site: Site) -> None:
+    done = plugin("routes", NAME, "-o", "json")
+
+    (said,) = json.loads(done.stdout)
+    models = {model["name"]: model for model in said["models"]}
+    # One model has no backend.
+    assert done.returncode == 1
+    assert models[LARGE]["hosts"] == []
+    (host,) = models[SMALL]["hosts"]
+    assert (host["address"], host["why"]) == (f"127.0.0.2:{site.small.port}", "")
+    assert MATHS in models[ADAPTER]["decisions"]
+    (pod,) = said["pods"]
+    assert (pod["name"], pod["config"]) == (POD, said["wanted"])
+
+
+def test_routes_follow_a_backend_to_another_address(plugin: Plugin, site: Site) -> None:
+    records = site.data_path.dns.records
+    before = records["small.models.svc"]
+    records["small.models.svc"] = ["127.0.0.9"]
+    try:
+        wait.until(lambda: "127.0.0.9:" in plugin("routes", NAME).stdout, "Envoy goes there", 60)
+    finally:
+        records["small.models.svc"] = before
+    wait.until(lambda: "127.0.0.2:" in plugin("routes", NAME).stdout, "Envoy is back", 60)
+
+
+def test_top_counts_requests_and_tokens_of_each_model(plugin: Plugin) -> None:
+    def traffic() -> dict[str, float]:
+        (said,) = json.loads(plugin("top", NAME, "-o", "json").stdout)
+        (model,) = (item for item in said["models"] if item["name"] == ADAPTER)
+        return dict(model["traffic"])
+
+    before = traffic()
+    plugin("ask", f"Of {MATHS}")
+    after = traffic()
+    came = {name: after[name] - before[name] for name in after}
+    assert (came["requests"], came["timed"]) == (1, 1)
+    assert (came["tokens_in"], came["tokens_out"]) == (7, 3)
+    assert came["seconds"] > 0
+
+
+def test_who_may_not_forward_ports_is_told_so_and_nothing_is_claimed(
+    plugin: Plugin, control_plane: ControlPlane, kubectl: Kubectl, site: Site
+) -> None:
+    where = ("-n", site.namespace)
+    rule = ("--verb=get,list", "--resource=semanticrouters.vllm.ai,pods,configmaps")
+    kubectl("create", "role", "reader", *rule, *where)
+    kubectl("create", "rolebinding", "reader", "--role=reader", "--user=reader", *where)
+    kubeconfig = str(control_plane.kubeconfig_for("reader"))
+
+    done = plugin("routes", "--kubeconfig", kubeconfig)
+    assert "pods/portforward" in done.stdout
+    assert "nobody says" in done.stdout
+    assert "no route" not in done.stdout
+    asked = plugin("ask", "Hello", "--kubeconfig", kubeconfig)
+    assert asked.returncode == 3
+    assert "pods/portforward" in asked.stderr
+
+
+def test_kubectl_carries_what_the_plugin_does_not_read_itself(
+    plugin: Plugin, control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    content = yaml.safe_load(control_plane.kubeconfig.read_text())
+    user = content["users"][0]["user"]
+    status = {
+        "clientCertificateData": base64.b64decode(user["client-certificate-data"]).decode(),
+        "clientKeyData": base64.b64decode(user["client-key-data"]).decode(),
+    }
+    version = "client.authentication.k8s.io/v1"
+    credential = tmp_path / "credential.json"
+    credential.write_text(
+        json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status})
+    )
+    how = {"apiVersion": version, "command": "cat", "args": [str(credential)]}
+    content["users"][0]["user"] = {"exec": {**how, "interactiveMode": "Never"}}
+    kubeconfig.write_text(yaml.safe_dump(content))
+
+    done = plugin("ask", "Hello", "--dry-run", "--kubeconfig", str(kubeconfig))
+    assert done.returncode == 0, done.stderr
+    assert SMALL in done.stdout
