@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _ask_backend(self, body: bytes) -> None:
-        said = self.server.router.answer_body(body, is_own=False)
+        said = self.server.router.answer_body(body, is_own=False, chosen={})
         self.server.router.count(said)
         if said.WhichOneof("response") == "immediate_response":
             self._write(said.immediate_response.status.code, said.immediate_response.body)
