@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=CHECKOUT,
         check=True,
         timeout=120,
-        env={"PATH": "/usr/bin:/bin", "NO_MKDOCS_2_WARNING": "1"},
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
     )
     return place
 
@@ -113,6 +115,17 @@ def test_the_page_for_what_does_not_exist_finds_the_site_from_anywhere(
     text = site_look.dom(f"{below_a_path}/{gone}")
     assert f'href="{below_a_path}/some/path/getting-started.html"' in text
     assert f'href="{below_a_path}/some/path/index.html"' in text
+
+
+@chromium
+def test_above_all_versions_it_leads_to_the_newest_release(
+    below_a_path: str, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    listed = [{"version": "dev"}, {"version": "0.2", "aliases": ["latest"]}, {"version": "0.1"}]
+    (tmp_path / "docs" / "versions.json").write_text(json.dumps(listed))
+    text = site_look.dom(f"{below_a_path}/docs/gone/too.html")
+    assert f'href="{below_a_path}/docs/0.2/getting-started.html"' in text
 
 
 @chromium
