@@ -307,13 +307,9 @@ def _rules(field: Schema) -> Iterator[str]:
 
 
 def _sentence(message: str) -> str:
-    """``x is missing; give y`` as two sentences."""
-    parts = [f"{part[0].upper()}{part[1:]}" for part in message.split("; ")]
-    # The name of a field keeps its spelling.
-    first = message.split("; ")[0]
-    if re.match(r"[a-z]+[A-Z_.]|[a-z]+ (is|are|and|needs|lets)\b", first):
-        parts[0] = first
-    return _text(". ".join(parts).rstrip(".") + ".")
+    """``x is missing; give y`` as two sentences. The first may begin with a name, which is kept."""
+    said, *remedies = message.rstrip(".").split("; ")
+    return _text(". ".join([said, *(f"{one[0].upper()}{one[1:]}" for one in remedies)]) + ".")
 
 
 def _first_sentence(text: str) -> str:
