@@ -17,6 +17,9 @@ import site_look
 
 CHECKOUT = Path(__file__).parents[2]
 
+# A hundred pages at two widths: half a minute on an idle machine, minutes on a busy one.
+pytestmark = pytest.mark.timeout(600)
+
 chromium = pytest.mark.skipif(
     site_look.chromium() is None, reason="no Chromium here: pages are not looked at"
 )
