@@ -51,7 +51,7 @@ class Graph:
     def thresholds(self) -> dict[str, Any]:
         limit = self.above if self.below is None else self.below
         usual, beyond = ("green", "red") if self.below is None else ("red", "green")
-        steps = [{"color": usual, "value": None}]
+        steps: list[dict[str, Any]] = [{"color": usual, "value": None}]
         if limit is not None:
             steps.append({"color": beyond, "value": limit})
         return {"mode": "absolute", "steps": steps}
