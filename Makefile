@@ -105,6 +105,10 @@ control-plane: $(READY) ## Build the local control plane (cached outside the tre
 docs: lint-docs ## Build the documentation into build/site, warnings as errors
 	@echo "open build/site/index.html"
 
+.PHONY: look
+look: docs ## Look at every page in Chromium, wide and narrow (PICTURES=directory keeps what it saw)
+	@$(BIN)/python hack/site_look.py build/site $(if $(PICTURES),--pictures $(PICTURES))
+
 .PHONY: golden
 golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
 	UPDATE_GOLDEN=1 $(BIN)/pytest -q $$(grep -rl '^import golden' tests/unit)
