@@ -19,14 +19,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     backend_tls,
     hosted,
+    reliability,
+    traffic_policy,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_host_name,
     is_label,
     is_subdomain,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import field_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+    serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
@@ -210,6 +214,45 @@ def _traffic_policies(spec: Spec) -> Problems:
             yield invalid(f"{path}.loadBalancer.slowStart", found, "Remove one of them")
 
 
+def _failovers(spec: Spec) -> Problems:
+    entries = spec.get("vllmEndpoints") or []
+    models = {entry["model"] for entry in hosted.model_entries(spec)}
+    for index, entry in enumerate(entries):
+        other = traffic_policy.failover_model(entry.get("trafficPolicy") or {})
+        path = f"spec.vllmEndpoints[{index}].trafficPolicy.failover"
+        if not other:
+            continue
+        if other == entry["model"]:
+            found = f"{other} is the model itself, whose endpoints are all tried anyway"
+            yield invalid(f"{path}.model", found, "Name another model, or remove it")
+        elif other not in models:
+            found = f'no entry of spec.vllmEndpoints serves a model "{other}"'
+            yield invalid(f"{path}.model", found, "Add the entry, or name one of the models there")
+        if is_gateway_mode(spec):
+            found = "a Gateway cannot make a request for one model a request for another"
+            yield invalid(path, found, "Remove it, or run standalone")
+        if backend_kinds.kind_of(entry).type == backend_kinds.TYPE_POOL:
+            found = "an endpoint picker alone says where the requests of an InferencePool go"
+            yield invalid(path, found, "Remove it")
+
+
+def _reliability(spec: Spec) -> Problems:
+    """The same in the words of the router's own document."""
+    if serves_alone(spec):
+        return
+    policies = {
+        entry["model"]: f"spec.vllmEndpoints[{index}].trafficPolicy"
+        for index, entry in enumerate(spec.get("vllmEndpoints") or [])
+        if entry.get("trafficPolicy")
+    }
+    for path, model, block in reliability.by_model(spec):
+        if model in policies:
+            found = f"{policies[model]} says it of {model} too"
+            yield invalid(field_path(path), found, "Keep one of them")
+        for key, found, remedy in reliability.problems(block):
+            yield invalid(field_path((*path, key)), found, remedy)
+
+
 # What may last for no time; it then has no limit.
 _UNLIMITED = ("firstByte", "idle", "request")
 
@@ -262,6 +305,8 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _backends,
     _tls,
     _traffic_policies,
+    _failovers,
+    _reliability,
     _unread,
     _hosted,
     _pools,

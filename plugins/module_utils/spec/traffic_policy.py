@@ -2,7 +2,7 @@
 """How the endpoints of a model are asked, as spec.vllmEndpoints[].trafficPolicy says it.
 
 In Envoy most of it is the cluster's or the route's, so it is the model's: whichever of its
-endpoints has it.
+endpoints has it. The router's own document says the same in other words (reliability.py).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import reliability
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import (
     as_envoy_writes,
     seconds,
@@ -25,7 +26,14 @@ def by_model(spec: Mapping[str, Any]) -> dict[str, TrafficPolicy]:
     for entry in spec.get("vllmEndpoints") or []:
         if policy := entry.get("trafficPolicy"):
             found.setdefault(entry["model"], policy)
+    for _, model, block in reliability.by_model(spec):
+        found.setdefault(model, reliability.as_policy(block))
     return found
+
+
+def failover_model(policy: TrafficPolicy) -> str:
+    """The model that answers while no endpoint of this one does; "" for none."""
+    return str((policy.get("failover") or {}).get("model") or "")
 
 
 def limits_time(spec: Mapping[str, Any]) -> bool:
