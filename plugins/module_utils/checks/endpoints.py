@@ -31,6 +31,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     serves_alone,
+    wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
@@ -154,15 +155,20 @@ _CHECKS: dict[str, Callable[[Any, str], Problems]] = {
 _ONE_TYPE_EACH = ("name", "selector", "pickerScheme")
 
 
+_NO_ROUTE = "the Gateway asks backends, by routes that are not the operator's"
+_ROUTE = "Set spec.gateway.extProc, remove it and give the Gateway a policy, or run standalone"
+
+
 def _tls(spec: Spec) -> Problems:
     for index, entry in enumerate(spec.get("vllmEndpoints") or []):
         backend, path = entry["backend"], f"spec.vllmEndpoints[{index}].backend"
         if not backend_tls.is_wanted(entry):
             continue
-        if is_gateway_mode(spec):
-            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
-            remedy = "Remove it and give the Gateway a BackendTLSPolicy, or run standalone"
-            yield invalid(f"{path}.tls", found, remedy)
+        if is_gateway_mode(spec) and not wants_ext_proc(spec):
+            yield invalid(f"{path}.tls", _NO_ROUTE, _ROUTE)
+        if is_gateway_mode(spec) and backend_kinds.kind_of(entry).type == backend_kinds.TYPE_POOL:
+            found = "a Gateway asks an endpoint picker in its own way"
+            yield invalid(f"{path}.tls", found, "Remove it, or run standalone")
         stated = {
             "service.scheme": (backend.get("service") or {}).get("scheme"),
             "pickerScheme": backend.get("pickerScheme"),
@@ -203,10 +209,8 @@ def _traffic_policies(spec: Spec) -> Problems:
         if other != policy:
             found = f"{name} has another one, and both serve {entry['model']}"
             yield invalid(path, found, "Keep it at one of them, or make them the same")
-        if is_gateway_mode(spec):
-            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
-            remedy = "Remove it and give the Gateway a policy of its own, or run standalone"
-            yield invalid(path, found, remedy)
+        if is_gateway_mode(spec) and not wants_ext_proc(spec):
+            yield invalid(path, _NO_ROUTE, _ROUTE)
         yield from _no_time(policy, path)
         balancer = policy.get("loadBalancer") or {}
         if balancer.get("slowStart") and balancer["type"] == "Random":
@@ -287,10 +291,6 @@ def _pools(spec: Spec) -> Problems:
         if backend_kinds.kind_of(entry).type != backend_kinds.TYPE_POOL:
             continue
         path = f"spec.vllmEndpoints[{index}]"
-        if is_gateway_mode(spec):
-            found = "a Gateway asks an endpoint picker before the router has chosen the model"
-            remedy = "Run standalone, or name a Service of the pool's pods (type service)"
-            yield invalid(f"{path}.backend.type", found, remedy)
         if models.count(entry["model"]) > 1:
             found = (
                 f"{entry['model']} has other endpoints, which an endpoint picker knows nothing of"

@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_OPENSHIFT,
     Facts,
     Rollout,
+    gateway_backends,
     gateways,
     live_scaling,
     verification,
@@ -223,6 +224,7 @@ def problems(router: Router, reading: Reading, found: Facts) -> list[Problem]:
         *_monitoring_problems(router, reading),
         *(_secret_missing(router, where) for where in reading.missing_secrets),
         *gateways.problems(router, found),
+        *gateway_backends.problems(router, found),
         *verification.problems(router, found, reading.authorities),
     ]
 

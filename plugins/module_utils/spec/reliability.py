@@ -32,11 +32,9 @@ RETRY_ON = frozenset(
         "reset",
         "reset-before-request",
         "connect-failure",
-        "envoy-ratelimited",
         "retriable-4xx",
         "refused-stream",
         "retriable-status-codes",
-        "retriable-headers",
     )
 )
 

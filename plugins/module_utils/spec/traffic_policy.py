@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import reliability
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import field_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import (
     as_envoy_writes,
     seconds,
@@ -39,6 +40,25 @@ def failover_model(policy: TrafficPolicy) -> str:
 def limits_time(spec: Mapping[str, Any]) -> bool:
     """Some model may take so long and no longer."""
     return any(policy.get("timeout") for policy in by_model(spec).values())
+
+
+def fields(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Model -> where its policy stands."""
+    found: dict[str, str] = {}
+    for index, entry in enumerate(spec.get("vllmEndpoints") or []):
+        if entry.get("trafficPolicy"):
+            found.setdefault(entry["model"], f"spec.vllmEndpoints[{index}].trafficPolicy")
+    for path, model, _ in reliability.by_model(spec):
+        found.setdefault(model, field_path(path))
+    return found
+
+
+def as_gateways_write(section: Mapping[str, Any], name: str) -> str:
+    """Of a section of the policy, as the Gateway API has it: no fractions; "" when unset."""
+    wanted = seconds(section.get(name))
+    if wanted is None:
+        return ""
+    return f"{round(wanted)}s" if wanted == round(wanted) else f"{round(wanted * 1000)}ms"
 
 
 def duration(section: Mapping[str, Any], name: str, default: str = "") -> str:

@@ -100,6 +100,7 @@ REASONS = {
     "GatewayControllerUnknown": "ext_proc cannot be attached to a Gateway of this controller.",
     "ExtProcNotAttached": "The Gateway cannot be told to ask the router.",
     "AuthNotAttached": "The Gateway cannot be told who may use the API.",
+    "BackendPolicyNotAttached": "The Gateway cannot be told how to ask a backend.",
     "ReferenceGrantMissing": "A backend's namespace does not let HTTPRoutes of another one in.",
     "ManagementApiExposed": "The router's management API would be open to others.",
     # the cluster
