@@ -28,6 +28,7 @@ OF_READS = frozenset(
         "GatewayControllerUnknown",
         "GatewayNotFound",
         "GatewayRefusesRoutes",
+        "KeySetNotFound",
         "MonitoringApiMissing",
         "PodsCoveredAlready",
         "ReferenceGrantMissing",
