@@ -77,6 +77,8 @@ def test_the_crd_of_istio_takes_the_envoy_filter(
     assert_taken_strictly(router, router.read("destinationrule", rule))
     assert router.read("httproute", f"{router.name}-models")
 
-    router.patch("semanticrouter", router.name, {"spec": {"gateway": {"extProc": False}}})
+    del entry["backend"]["tls"], entry["trafficPolicy"]
+    changed = {"gateway": {"extProc": False}, "vllmEndpoints": [entry]}
+    router.patch("semanticrouter", router.name, {"spec": changed})
     router.wait_until_gone("envoyfilter", router.name)
     router.wait_until_gone("destinationrule", rule)
