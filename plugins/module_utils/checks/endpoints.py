@@ -250,6 +250,8 @@ def _reliability(spec: Spec) -> Problems:
         if entry.get("trafficPolicy")
     }
     for path, model, block in reliability.by_model(spec):
+        if is_gateway_mode(spec) and not wants_ext_proc(spec):
+            yield invalid(field_path(path), _NO_ROUTE, _ROUTE)
         if model in policies:
             found = f"{policies[model]} says it of {model} too"
             yield invalid(field_path(path), found, "Keep one of them")

@@ -129,10 +129,13 @@ def _of_tls(router: Router, facts: Facts, controller: str) -> Iterator[tuple[str
     first: dict[str, Endpoint] = {}
     for each in _listed(router, facts):
         tls = wanted.get(each.name)
-        other = first.setdefault(each.address, each)
-        if tls and each.service and _said(tls) != _said(wanted.get(other.name)):
-            found = f"{other.name} is at the same address, and is asked in another way"
-            yield tls.field, found, "Make them the same"
+        # Such a policy is about all ports of a Service.
+        other = first.setdefault(each.service, each)
+        its = wanted.get(other.name)
+        if each.service and _said(tls) != _said(its):
+            field = tls.field if tls else its.field if its else ""
+            found = f"{other.name} and {each.name} are one Service, and are asked in other ways"
+            yield field, found, "Make them the same"
         if not tls:
             continue
         if each.service and each.namespace != router.namespace:

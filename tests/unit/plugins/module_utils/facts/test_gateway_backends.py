@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -186,6 +187,17 @@ def test_two_who_are_one_service_are_asked_in_one_way() -> None:
     same = [known.endpoints[0], Endpoint(**{**vars(known.endpoints[0]), "name": "b", "model": "b"})]
     problems = told.problems(found, Facts(capabilities=APIS, endpoints=same, gateway=known.gateway))
     assert [each.field for each in problems] == ["spec.vllmEndpoints[1].backend.tls"]
+
+
+def test_a_policy_is_about_every_port_of_a_service() -> None:
+    found = attached(entry("a"), entry("b", tls=CONFIG_MAP))
+    known = facts(found, CONTROLLER_ENVOY_GATEWAY)
+    plain, secured = known.endpoints
+    other_port = replace(secured, service=plain.service, port=8443)
+    both = replace(known, endpoints=[plain, other_port])
+    assert [each.field for each in told.problems(found, both)] == [
+        "spec.vllmEndpoints[1].backend.tls"
+    ]
 
 
 def test_only_agentgateway_asks_a_picker_after_the_router() -> None:
