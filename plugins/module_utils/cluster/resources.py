@@ -52,6 +52,9 @@ RESOURCES = (
         rank=20,
         optional=True,
     ),
+    # Before a request can go there unverified.
+    Resource(str(apis.GATEWAY), "BackendTLSPolicy", "backendtlspolicies", rank=20, optional=True),
+    Resource(str(apis.ISTIO), "DestinationRule", "destinationrules", rank=20, optional=True),
     Resource(str(apis.ISTIO), "EnvoyFilter", "envoyfilters", rank=20, optional=True),
     Resource(str(apis.KGATEWAY), "GatewayExtension", "gatewayextensions", rank=20, optional=True),
     Resource(str(apis.KGATEWAY), "TrafficPolicy", "trafficpolicies", rank=20, optional=True),
