@@ -6,11 +6,13 @@ They are kept beside the control plane's, keyed by everything that decides what 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from control_plane import ControlPlaneError
 from control_plane.modules import module_directory
 from control_plane.programs import (
     BUILD_FLAGS,
@@ -22,6 +24,8 @@ from control_plane.programs import (
     go_version,
     version_flags,
 )
+
+from real_node.prerequisites import existing, gib
 
 _CONTAINERD = ("containerd", "github.com/containerd/containerd/v2")
 _CNI = ("cni", "github.com/containernetworking/plugins")
@@ -44,6 +48,8 @@ _OURS = {
 }
 # The programs that debug and profile btrfs, zfs and devmapper volumes are a third of containerd.
 _TAGS = "no_btrfs no_zfs no_devmapper no_tracing"
+# The programs, and what the compiler keeps of them and of the modules.
+BUILD_BYTES = 6 * 2**30
 _SOURCES = (
     *(f"{name}/go.sum" for name in ("containerd", "cni", "coredns", "kubelet")),
     *(f"{name}/main.go" for name in ("coredns", "pause")),
@@ -67,6 +73,22 @@ class Programs:
 def names() -> Iterator[str]:
     yield from _OTHERS
     yield from _OURS
+
+
+def missing_for_a_build() -> list[str]:
+    """Sentences; [] where all programs are there, or can be built."""
+    try:
+        found = Programs(_cache_directory())
+    except ControlPlaneError as error:
+        return [str(error)]
+    directory = existing(found.directory)
+    free = shutil.disk_usage(directory).free
+    if _missing(found) and free < BUILD_BYTES:
+        return [
+            f"{gib(BUILD_BYTES)} of disk are needed for a build, and {gib(free)} are free at "
+            f"{directory}: make room."
+        ]
+    return []
 
 
 def ensure(progress: Progress) -> Programs:

@@ -45,7 +45,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     with capture.global_and_fixture_disabled(), images.built(say, engine=engine) as archives:
         started = Node.start(directory, crds=crd_files(), progress=say)
         try:
-            for archive in archives.all():
+            for archive in archives:
                 started.import_image(archive)
             say("images imported")
         except BaseException:
