@@ -57,7 +57,9 @@ def rehearse(_: argparse.Namespace) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    command = Node.attach(arguments.state, say).command(*arguments.command)
+    # What stands for "all that follows" is left in by some releases of Python.
+    wanted = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    command = Node.attach(arguments.state, say).command(*wanted)
     os.execvp(command[0], command)  # noqa: S606 becoming that program is the point
 
 

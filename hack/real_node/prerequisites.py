@@ -30,6 +30,8 @@ PACKAGES = {
     "unshare": "util-linux",
     "mount": "mount",
 }
+# Without it there is a node, but nobody enforces NetworkPolicies.
+POLICY_PROGRAM = "ipset"
 # Where administrators' programs are, which others have not on their PATH.
 PATH = os.pathsep.join(
     (os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
@@ -71,6 +73,10 @@ step "a container" runc --root "$1/runc" run "$3"
 def program(name: str) -> str:
     """Its path; whoever asks has asked `missing` before."""
     return shutil.which(name, path=PATH) or name
+
+
+def enforces_policies() -> bool:
+    return shutil.which(POLICY_PROGRAM, path=PATH) is not None
 
 
 def missing(state_dir: Path) -> list[str]:

@@ -43,6 +43,7 @@ _OTHERS = {
 _OURS = {
     "pause": (MODULE, "./pause"),
     "coredns": (MODULE / "coredns", "."),
+    "netpol": (MODULE / "netpol", "."),
     "kubelet": (MODULE / "kubelet", "k8s.io/kubernetes/cmd/kubelet"),
     "kube-proxy": (MODULE / "kubelet", "k8s.io/kubernetes/cmd/kube-proxy"),
 }
@@ -51,8 +52,8 @@ _TAGS = "no_btrfs no_zfs no_devmapper no_tracing"
 # The programs, and what the compiler keeps of them and of the modules.
 BUILD_BYTES = 6 * 2**30
 _SOURCES = (
-    *(f"{name}/go.sum" for name in ("containerd", "cni", "coredns", "kubelet")),
-    *(f"{name}/main.go" for name in ("coredns", "pause")),
+    *(f"{name}/go.sum" for name in ("containerd", "cni", "coredns", "kubelet", "netpol")),
+    *(f"{name}/main.go" for name in ("coredns", "netpol", "pause")),
 )
 
 
