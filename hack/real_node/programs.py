@@ -20,6 +20,7 @@ from control_plane.programs import (
     Progress,
     build,
     cache_root,
+    estimating,
     file_lock,
     go_version,
     version_flags,
@@ -47,6 +48,9 @@ _OURS = {
     "kubelet": (MODULE / "kubelet", "k8s.io/kubernetes/cmd/kubelet"),
     "kube-proxy": (MODULE / "kubelet", "k8s.io/kubernetes/cmd/kube-proxy"),
 }
+# What each takes on two cores, when the control plane has been built and nothing else of this has.
+_SECONDS = {"containerd": 90, "coredns": 90, "kubelet": 70, "kube-proxy": 45, "netpol": 50}
+_QUICK = 5
 # The programs that debug and profile btrfs, zfs and devmapper volumes are a third of containerd.
 _TAGS = "no_btrfs no_zfs no_devmapper no_tracing"
 # The programs, and what the compiler keeps of them and of the modules.
@@ -107,7 +111,9 @@ def ensure(progress: Progress) -> Programs:
                 "(once; about six minutes on two cores)"
             )
         for number, name in enumerate(missing, start=1):
-            _build(name, found.path(name), f"[{number}/{len(missing)}] {name}", progress)
+            later = sum(_SECONDS.get(each, _QUICK) for each in missing[number:])
+            label = f"[{number}/{len(missing)}] {name}"
+            _build(name, found.path(name), label, later, progress)
     return found
 
 
@@ -115,10 +121,8 @@ def _missing(found: Programs) -> list[str]:
     return [name for name in names() if not found.path(name).is_file()]
 
 
-def _build(name: str, program: Path, label: str, progress: Progress) -> None:
-    def said(text: str) -> None:
-        progress(f"{label}: {text}")
-
+def _build(name: str, program: Path, label: str, later: float, progress: Progress) -> None:
+    said = estimating(progress, label, _SECONDS.get(name, _QUICK), later)
     started = time.monotonic()
     if name in _OTHERS:
         (pins, module), package = _OTHERS[name]

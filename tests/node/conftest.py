@@ -65,7 +65,8 @@ def control_plane(node: Node) -> ControlPlane:
 def operator(node: Node, kubectl: Kubectl) -> str:
     """config/default as it is, Available; the namespace."""
     manifests = kustomize.build(node.plane.kubectl, "default")
-    kubectl("apply", "--server-side", "--filename=-", stdin=manifests)
+    # On a node of somebody else's an earlier run may have changed the Deployment.
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
     kubectl("rollout", "status", f"deployment/{OPERATOR}", f"-n={OPERATOR_NAMESPACE}", READY,
             timeout=200)  # fmt: skip
     return OPERATOR_NAMESPACE
