@@ -20,7 +20,7 @@ import real_node
 import yaml
 from control_plane import ControlPlane, ControlPlaneError, Kubectl, KubectlError
 from control_plane.process import Process
-from real_node import Node, images
+from real_node import Node, images, programs
 
 from demo import questions
 from demo.beside import Beside
@@ -69,7 +69,7 @@ def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node |
         return plane, node if node.alive else None
     # One that is left knows a control plane which is no more.
     stop_operator(state)
-    why_not = ["It was asked for."] if simulated else real_node.missing(state)
+    why_not = ["It was asked for."] if simulated else why_no_node(state)
     if why_not:
         say(f"nodes are simulated. {' '.join(why_not)}")
         say("install the SemanticRouter CRD, and a stand-in for KServe's")
@@ -80,6 +80,13 @@ def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node |
         for archive in archives.result():
             node.import_image(archive)
     return node.plane, node
+
+
+def why_no_node(state: Path) -> list[str]:
+    reasons = [*real_node.missing(state), *programs.missing_for_a_build()]
+    if not reasons and os.environ.get("KUBEBUILDER_ASSETS") and not programs.are_built():
+        return ["KUBEBUILDER_ASSETS spares a build, and a node takes one: make node."]
+    return reasons
 
 
 def operator_process(state: Path) -> Process | None:

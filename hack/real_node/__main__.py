@@ -13,6 +13,9 @@ from control_plane import ControlPlaneError
 
 from real_node import Node, NodeError, missing, programs
 
+# Neither the code of an exception nor that of a wrong command line.
+NOT_RUN = 3
+
 
 def say(text: str) -> None:
     print(text, flush=True)
@@ -52,8 +55,8 @@ def rehearse(_: argparse.Namespace) -> None:
     """Where the tests have their nodes."""
     reasons = [*missing(Path(tempfile.gettempdir())), *programs.missing_for_a_build()]
     if reasons:
-        print("not run, because no node can run here. " + " ".join(reasons), flush=True)
-        sys.exit(1)
+        say("not run, because no node can run here. " + " ".join(reasons))
+        sys.exit(NOT_RUN)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -80,6 +80,14 @@ def names() -> Iterator[str]:
     yield from _OURS
 
 
+def are_built() -> bool:
+    """False, too, where there is no Go: by its version the cache goes."""
+    try:
+        return not _missing(Programs(_cache_directory()))
+    except ControlPlaneError:
+        return False
+
+
 def missing_for_a_build() -> list[str]:
     """Sentences; [] where all programs are there, or can be built."""
     try:
