@@ -82,11 +82,13 @@ def troubled(cluster: Cluster, name: str, **spec: Any) -> SemanticRouter:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("container", ["semantic-router", "envoy-proxy"])
+@pytest.mark.parametrize(
+    ("container", "memory"), [("semantic-router", "20Mi"), ("envoy-proxy", "10Mi")]
+)
 def test_a_container_that_takes_more_memory_than_it_may_is_told(
-    cluster: Cluster, container: str
+    cluster: Cluster, container: str, memory: str
 ) -> None:
-    little = {"requests": {"cpu": "10m", "memory": "20Mi"}, "limits": {"memory": "20Mi"}}
+    little = {"requests": {"cpu": "10m", "memory": memory}, "limits": {"memory": memory}}
     spec = {"resources": little} if container == "semantic-router" else {}
     envoy = {"envoy": {"resources": little}} if container == "envoy-proxy" else {}
     router = troubled(cluster, f"little-{container}", **spec, **envoy)
@@ -151,8 +153,11 @@ def test_a_router_that_does_not_come_up_gets_no_request_and_is_started_again(
     )
 
     def is_restarted() -> bool:
-        (pod,) = cluster.pods(router)
-        statuses = {item["name"]: item for item in pod["status"].get("containerStatuses", [])}
+        pods = cluster.pods(router)
+        assert len(pods) == 1
+        found = pods[0]["status"].get("containerStatuses", [])
+        statuses = {item["name"]: item for item in found}
+        assert "semantic-router" in statuses
         assert statuses["semantic-router"]["restartCount"] > 0
         assert not statuses["semantic-router"]["ready"]
         return True
