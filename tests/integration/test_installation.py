@@ -64,7 +64,7 @@ ROLES = [
 ]
 IMAGE = "registry.example.com:5000/operator:dev"
 DEPLOYMENT = "deployment/semantic-router-operator-controller-manager"
-PART_OF = "-l=app.kubernetes.io/name=semantic-router-operator"
+PART_OF = f"-l=app.kubernetes.io/name={PACKAGE}"
 ROTATION_RIGHTS = "semantic-router-operator-secret-rotation"
 
 Manifest = dict[str, Any]
