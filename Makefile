@@ -306,7 +306,8 @@ e2e-2.21: $(READY_2_21)
 
 # As root, in namespaces of the machine's; where that cannot be, all there is to it is a line that says why.
 ON_A_NODE = PYTHONPATH=hack $(BIN)/python -m real_node rehearse $(SAY) || { (( $$? == 3 )) && exit 0; exit 1; }; \
-  $(BIN)/pytest tests/node $(1) $(SAY)
+  for package in control_plane real_node; do PYTHONPATH=hack $(BIN)/python -m $$package build $(SAY); done; \
+  $(BIN)/pytest --timeout 1200 tests/node $(1) $(SAY)
 
 .PHONY: test-node
 test-node: $(READY) ## The operator and routers as pods of a real node, long ones too
