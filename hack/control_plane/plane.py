@@ -237,7 +237,9 @@ class ControlPlane:
         server = self._launch("kube-apiserver", command)
         self._wait("the API server to be ready", self._answers_ready, server)
         self._install_crds(crds)
-        command = components.kube_controller_manager(found, root, endpoint_slices=endpoint_slices)
+        command = components.kube_controller_manager(
+            found, root, endpoint_slices=endpoint_slices, heartbeats=not self._is_simulated
+        )
         manager = self._launch("kube-controller-manager", command)
         self._launch("kube-scheduler", components.kube_scheduler(found, root))
         if self._is_simulated:
