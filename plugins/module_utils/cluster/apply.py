@@ -32,7 +32,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Facts,
+    managed_fields,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
     applied,
 )
@@ -283,6 +286,8 @@ class _Requests:
             # First: what the former operator adds beside ours leaves ours untouched.
             if takeover.is_due(step.live, self._router):
                 return self._taken_over(step, step.live, may_write)
+            if managed_fields.added(step.desired, step.live):
+                return self._taken_back(step, step.live, may_write)
             if compare.is_untouched(step.desired, step.live):
                 return step
         rehearsed = self._dry_run(step)
@@ -299,7 +304,19 @@ class _Requests:
             made = self._patch(takeover.as_new(step.desired), {"dryRun": "All"})
         except ApiError as error:
             return self._failed(step, error)
-        return replace(step, after=takeover.foreseen(step.desired, live, made, self._router))
+        former = managed_fields.inherited(live, self._router)
+        return replace(step, after=takeover.foreseen(step.desired, live, made, former))
+
+    def _taken_back(self, step: _Step, live: Manifest, may_write: bool) -> _Step:
+        try:
+            if may_write:
+                taken = takeover.take_back(self._client, step.desired, live)
+                return self._dry_run(replace(step, live=taken))
+            made = self._patch(takeover.as_new(step.desired), {"dryRun": "All"})
+        except ApiError as error:
+            return self._failed(step, error)
+        surplus = managed_fields.added(step.desired, live)
+        return replace(step, after=takeover.foreseen(step.desired, live, made, [surplus]))
 
     def _dry_run(self, step: _Step) -> _Step:
         try:
