@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -15,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
+import yaml
 from control_plane import ControlPlane
-from wrapper_runner import access
 
 Manifest = dict[str, Any]
 Value = TypeVar("Value")
@@ -48,9 +50,17 @@ class Api:
     """One API server, as the administrator."""
 
     def __init__(self, plane: ControlPlane) -> None:
-        found = access.find(str(plane.kubeconfig))
-        self._host = found.host
-        self._pool = urllib3.PoolManager(ssl_context=found.tls(), maxsize=4, retries=2)
+        config = yaml.safe_load(plane.kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=authority)
+        with tempfile.NamedTemporaryFile() as pair:
+            for name in ("client-certificate-data", "client-key-data"):
+                pair.write(base64.b64decode(user[name]) + b"\n")
+            pair.flush()
+            context.load_cert_chain(pair.name)
+        self._host = cluster["server"]
+        self._pool = urllib3.PoolManager(ssl_context=context, maxsize=4, retries=2)
 
     def __call__(
         self, method: str, path: str, body: Any = None, content: str = "application/json"

@@ -122,7 +122,7 @@ def apply(
     facts: Facts | None = None,
     known: list[Manifest] | None = None,
 ) -> ApplyResult:
-    """Write what differs and nothing else; nothing at all if any object is refused.
+    """Write what differs and nothing else; nothing if any object but an accessory is refused.
 
     What is there already is rehearsed first. The first objects of a new router are just made, which
     costs half as much; when one of them is refused, the others are deleted again.
@@ -151,7 +151,7 @@ def apply(
         rehearsed = requests.rehearsed(desired, live, not (check_mode or dry_run))
         steps = [step for step in rehearsed if not step.problems]
         problems = _problems(rehearsed)
-        if any(problem.blocking for problem in problems):
+        if any(_holds_up_others(step) for step in rehearsed):
             settled = [step for step in steps if step.action == UNCHANGED]
             return _result(settled, [], problems, diff, live)
         unwanted = pruning.unwanted(live, desired, router) if prune else []
@@ -411,6 +411,11 @@ def _was_unseen(step: _Step) -> bool:
 
 def _problems(steps: Iterable[_Step]) -> list[Problem]:
     return [problem for step in steps for problem in step.problems]
+
+
+def _holds_up_others(step: _Step) -> bool:
+    is_accessory = resources.resource_of(step.desired).accessory
+    return not is_accessory and any(problem.blocking for problem in step.problems)
 
 
 def _rank(step: _Step) -> int:
