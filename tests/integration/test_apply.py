@@ -526,7 +526,7 @@ _ADDED: list[tuple[str, str, Any]] = [
     ("deployment", "/spec/template/spec/containers/-", {"name": "guest", "image": "example/it"}),
     ("deployment", "/spec/template/spec/volumes/-", {"name": "n", "hostPath": {"path": "/"}}),
     ("deployment", "/spec/template/spec/containers/0/env/-", {"name": "ADDED", "value": "1"}),
-    ("deployment", "/spec/template/spec/containers/0/securityContext/privileged", True),
+    ("deployment", "/spec/template/spec/containers/0/securityContext/runAsUser", 0),
     ("service", "/spec/externalIPs", ["192.0.2.7"]),
     ("service", "/spec/ports/-", {"name": "more", "port": 7777}),
 ]
