@@ -95,9 +95,11 @@ def pointer(place: Place) -> str:
 
 def _kept(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
+        kept = {
             key: "(hash)" if "hash" in key.lower() or "checksum" in key.lower() else _kept(item)
             for key, item in value.items()
             if key not in _NOT_COMPARED
         }
+        # The last annotation that is not compared may be gone, and the map with it.
+        return {key: item for key, item in kept.items() if key != "annotations" or item}
     return [_kept(item) for item in value] if isinstance(value, list) else value
