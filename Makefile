@@ -350,6 +350,11 @@ test-kubernetes-versions: $(READY) ## The CRD, apply and refusals on API servers
 	    2>&1 | sed --unbuffered "s/^/kubernetes $$minor: /"; \
 	done
 
+.PHONY: torture
+torture: $(READY) ## Campaigns against the operator on a real API server (SEED=1 COUNT=200 TIME=600 CAMPAIGNS="field_flips")
+	@PYTHONPATH=hack:runner nice $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	  $(if $(TIME),--time $(TIME)) --report build/torture.json $(CAMPAIGNS)
+
 .PHONY: newest-router
 newest-router: $(READY) ## Show every golden document and sample to the newest vllm-sr on PyPI, and say what broke
 	@PYTHONPATH=hack $(BIN)/python -m newest_router
