@@ -54,7 +54,7 @@ def test_ports_are_open_as_long_as_they_are_needed(program: Path) -> None:
 def test_what_kubectl_has_against_it_is_quoted(program: Path) -> None:
     behave(program, 'echo "error: pods pod-1 is forbidden"; exit 1')
     with (
-        pytest.raises(RouterError, match="pods pod-1 is forbidden. You may have to create"),
+        pytest.raises(RouterError, match=r"pods pod-1 is forbidden\. You may have to create"),
         Kubectl().forwarded("here", "pod-1", [1], 5),
     ):
         pass
