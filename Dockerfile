@@ -5,7 +5,7 @@
 # to where PYTHONPATH points. HOME is /opt/ansible, where config/manager mounts a volume.
 FROM quay.io/operator-framework/ansible-operator:v1.42.3
 
-LABEL org.opencontainers.image.title="semantic-router-operator" \
+LABEL org.opencontainers.image.title="semantic-router-ansible-operator" \
       org.opencontainers.image.description="Runs vLLM Semantic Router from SemanticRouter objects" \
       org.opencontainers.image.licenses="GPL-3.0-or-later" \
       org.opencontainers.image.source="https://github.com/vllm-project/semantic-router-operator"

@@ -120,9 +120,10 @@ generate: manifests golden ## Generate whatever is generated: manifests and gold
 
 ##@ Build
 
-# The release is that of galaxy.yml, and config/manager has its image.
+# The release is that of galaxy.yml, and config/manager has its image's name.
 VERSION := $(shell sed -n 's/^version: //p' galaxy.yml)
-IMAGE = $(or $(IMG),ghcr.io/vllm-project/semantic-router-operator:v$(VERSION))
+NAME := $(shell sed -n 's/^ *newName: //p' config/manager/kustomization.yaml)
+IMAGE = $(or $(IMG),$(NAME):v$(VERSION))
 KIND_CLUSTER ?= kind
 # One after the other with -j too: make docker-build kind-load deploy
 docker-push podman-push kind-load: | $(filter docker-build podman-build,$(MAKECMDGOALS))
@@ -176,6 +177,8 @@ KUBECTL ?= $$(PYTHONPATH=hack $(BIN)/python -m control_plane kubectl)
 KUSTOMIZE = kubectl="$(KUBECTL)"; PYTHONPATH=hack $(BIN)/python -m kustomize --kubectl "$$kubectl"
 OPERATOR = $(KUSTOMIZE) $(if $(NAMESPACE),namespaced --namespace '$(NAMESPACE)',default) --image '$(IMG)'
 ignore-not-found ?= false
+# How many seconds `deploy` watches the operator's pods for; 0 for not at all.
+WAIT ?= 300
 APPLY = "$$kubectl" apply --filename -
 DELETE = "$$kubectl" delete --ignore-not-found=$(ignore-not-found) --filename -
 
@@ -189,7 +192,18 @@ uninstall: $(READY) ## Remove the CRD, and every SemanticRouter with it (ignore-
 
 .PHONY: deploy
 deploy: $(READY) ## Install the CRD and the operator (IMG=...); NAMESPACE=... for one namespace, without the CRD
+	@$(if $(IMG)$(BUILT),:,$(SAY_WHICH_IMAGE))
 	@$(OPERATOR) | $(APPLY)
+	@kubectl="$(KUBECTL)"; PYTHONPATH=hack $(BIN)/python -m deployed --kubectl "$$kubectl" \
+	  --namespace '$(NAMESPACE)' --wait '$(WAIT)'
+
+# `make docker-build deploy` means the image that is built under the release's name.
+BUILT = $(filter docker-build podman-build,$(MAKECMDGOALS))
+SAY_WHICH_IMAGE = printf '%s\n' 'deploy: IMG says which image the operator runs from. Build one and push it first:' \
+  '  make docker-build docker-push deploy IMG=registry.example.com/you/$(notdir $(NAME)):dev' \
+  'or load it into a cluster of kind:' \
+  '  make docker-build kind-load deploy IMG=$(notdir $(NAME)):dev' \
+  'A released one is IMG=$(NAME):v$(VERSION).' >&2; exit 2
 
 .PHONY: undeploy
 undeploy: $(READY) ## Remove what `deploy` installed, the CRD too (ignore-not-found=true)
@@ -329,6 +343,13 @@ test-kubernetes-versions: $(READY) ## The CRD, apply and refusals on API servers
 .PHONY: newest-router
 newest-router: $(READY) ## Show every golden document and sample to the newest vllm-sr on PyPI, and say what broke
 	@PYTHONPATH=hack $(BIN)/python -m newest_router
+
+.PHONY: audit
+audit: $(READY) ## Ask PyPI whether a known vulnerability is in what the image, the plugin and the tests pin
+	@for pins in requirements/runtime.txt requirements/schema.txt $(ROUTERS:%=requirements/router-%.txt); do \
+	  echo "$$pins"; $(BIN)/pip-audit --progress-spinner off --no-deps --disable-pip --requirement "$$pins"; \
+	done
+	@echo $(VENV); $(BIN)/pip-audit --progress-spinner off --local
 
 ##@ Measure
 

@@ -55,10 +55,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         written = [*golden_files(), *sample_files(Path(directory))]
         refused = list(refusals(written))
+        documents = {file.name: yaml.safe_load(file.read_text("utf-8")) for file in written}
     for name, said in refused:
         print(f"refused  {name}: {said}")
-    gone, new = differences(schema.load(NEWEST).schema, newest_schema())
-    for line in (*gone, *new):
+    pinned = schema.load(NEWEST).schema
+    for line in differences(pinned, newest_schema(), documents):
         print(line)
     print(f"{len(written) - len(refused)} of {len(written)} documents are accepted")
     return 1 if refused else 0
@@ -124,21 +125,33 @@ def newest_schema() -> dict[str, Any]:
     return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
-def differences(pinned: dict[str, Any], newest: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Keys that have gone, with what they did, and new ones, with what the table knows of them."""
+def differences(
+    pinned: dict[str, Any], newest: dict[str, Any], documents: dict[str, Any]
+) -> Iterator[str]:
+    """Keys that have gone, with what they did and for whom, and new ones, in the table's words."""
     before, now = set(leaves(pinned)), set(leaves(newest))
     contract = CONTRACTS[NEWEST]
-    gone = [
-        f"gone     {'.'.join(place)}: {row.reader} read it, {row.acts}"
-        for place in sorted(before - now)
-        if (row := effects.of(place, contract))
-    ]
-    new = []
+    for place in sorted(before - now):
+        row = effects.of(place, contract)
+        said = f"{row.reader} read it, {row.acts}" if row else "nobody is known to have read it"
+        used = ", ".join(name for name, document in documents.items() if has(document, place))
+        yield f"gone     {'.'.join(place)}: {said}{f'; in {used}' if used else ''}"
     for place in sorted(now - before):
         row = effects.of(place, contract)
         said = f"{row.reader} reads it, {row.acts}" if row else "nobody has looked who reads it"
-        new.append(f"new      {'.'.join(place)}: {said}")
-    return gone, new
+        yield f"new      {'.'.join(place)}: {said}"
+
+
+def has(document: Any, place: tuple[str, ...]) -> bool:
+    """The document gives a value there; "*" is any index or name."""
+    if not place:
+        return True
+    step, *rest = place
+    if isinstance(document, dict):
+        below = document.values() if step == "*" else [document[k] for k in document if k == step]
+    else:
+        below = document if step == "*" and isinstance(document, list) else []
+    return any(has(item, tuple(rest)) for item in below)
 
 
 def leaves(schema_: dict[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -72,6 +72,9 @@ _HELM_KEYS = frozenset(
         *_POINTLESS,
         "replicaCount",
         "config",
+        "configOverride",
+        "gateway",
+        "router",
         "env",
         "extraEnv",
         "envFromSecrets",
@@ -193,9 +196,10 @@ def _from_router(resource: dict[str, Any]) -> Migration:
 
 
 def _from_values(values: dict[str, Any], name: str, namespace: str | None) -> Migration:
+    everywhere = values.pop("global", None) or {}
     metadata = {"name": str(values.pop("fullnameOverride", "") or name)}
-    if namespace:
-        metadata["namespace"] = namespace
+    if namespace or everywhere.get("namespace"):
+        metadata["namespace"] = namespace or str(everywhere["namespace"])
     spec: dict[str, Any] = {}
     migration = Migration(
         {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
@@ -205,7 +209,8 @@ def _from_values(values: dict[str, Any], name: str, namespace: str | None) -> Mi
     for key in _SAME:
         if key in values and not _is_nothing(value := values.pop(key)):
             spec[key] = value
-    _image(spec, values.pop("global", None) or {}, migration)
+    _image(spec, everywhere, migration)
+    _rest("global", everywhere, ("namespace", "imageRegistry"), migration)
     _service(spec, migration)
     _without_empty(spec, "persistence", "ingress", "autoscaling", "serviceAccount")
     if spec.get("securityContext") == _CHARTS_SECURITY_CONTEXT:
@@ -220,7 +225,7 @@ def _from_values(values: dict[str, Any], name: str, namespace: str | None) -> Mi
     values.pop("config", None)
     if config:
         spec["config"] = config
-    _skip_processing(spec, values.pop("router", None) or {})
+    _skip_processing(spec, values.pop("router", None) or {}, migration)
     _leftovers(values, migration)
     return migration
 
@@ -259,8 +264,20 @@ def _without_empty(spec: dict[str, Any], *keys: str) -> None:
             del spec[key]
 
 
-def _skip_processing(spec: dict[str, Any], router: Mapping[str, Any]) -> None:
-    wanted = (router.get("skipProcessing") or {}).get("enabled")
+def _rest(
+    place: str, section: Mapping[str, Any], taken: Iterable[str], migration: Migration
+) -> None:
+    """What the section has besides."""
+    for key, value in section.items():
+        if key not in taken and not _is_nothing(value):
+            migration.lose(f"{place}.{key}", "not carried over: the CRD has no such field")
+
+
+def _skip_processing(spec: dict[str, Any], router: Mapping[str, Any], migration: Migration) -> None:
+    _rest("router", router, ("skipProcessing",), migration)
+    skipped = router.get("skipProcessing") or {}
+    _rest("router.skipProcessing", skipped, ("enabled",), migration)
+    wanted = skipped.get("enabled")
     if wanted is not None:
         config = spec.setdefault("config", {})
         section = config.setdefault("global", {}).setdefault("router", {})
@@ -327,7 +344,7 @@ def _listeners(config: dict[str, Any], migration: Migration) -> None:
     kept: list[dict[str, Any]] = []
     for index, listener in enumerate(found):
         place = f"spec.config.listeners[{index}]"
-        if not isinstance(listener, dict) or listener.get("port") == _GRPC_PORT:
+        if not isinstance(listener, dict):
             continue
         asked = {
             key: value
@@ -335,10 +352,12 @@ def _listeners(config: dict[str, Any], migration: Migration) -> None:
             if key not in _OF_THE_OPERATOR and not _is_nothing(value) and not _is_hollow(value)
         }
         timeout = asked.pop("timeout", _CHARTS_TIMEOUT)
-        taken = _for_a_router_alone(asked, place, migration)
-        if any(_is_http(other) for other in found[:index]):
+        # At the other one Gateways ask, and no client does.
+        is_way_in = _is_http(listener)
+        taken = _for_a_router_alone(asked, place, migration) if is_way_in else {}
+        if is_way_in and any(_is_http(other) for other in found[:index]):
             migration.lose(place, "not carried over: there is one way in")
-        elif timeout != _CHARTS_TIMEOUT or taken:
+        elif is_way_in and (timeout != _CHARTS_TIMEOUT or taken):
             port = ports.pod_ports(Router(migration.resource).spec).listener
             kept = [
                 {

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
+import durationpy
 import typer
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
@@ -50,17 +51,17 @@ Selector = Annotated[
 Form = Annotated[Output | None, typer.Option("-o", "--output", help="For programs.")]
 File = Annotated[str, typer.Argument(help="YAML or JSON; - is standard input.", metavar="FILE")]
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
-
 
 def seconds(option: str, text: str) -> float:
     """As kubectl takes it, a number alone is seconds; what else there is ends the program."""
-    found = _DURATION.fullmatch(text)
-    if not text or not found:
+    try:
+        found = durationpy.from_str(f"{text}s" if text.isdigit() else text).total_seconds()
+    except durationpy.DurationError:
+        found = -1.0
+    if found < 0:
         display.error(f"{option} {text}: give numbers with h, m or s, as in 90s, 10m or 1h30m")
         raise typer.Exit(UNUSABLE)
-    hours, minutes, rest = (int(part or 0) for part in found.groups())
-    return float(3600 * hours + 60 * minutes + rest)
+    return float(found)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import backend_kinds, models
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    FORMER_FINALIZER,
+    Manifest,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import (
     conditions,
@@ -32,12 +35,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_w
 )
 
 _EVENTS_SHOWN = 3
-# Those of Kubernetes itself, which go by themselves.
+# Those of Kubernetes itself, which go by themselves, and that of upstream's operator.
 _OF_FINALIZERS = {
     "foregroundDeletion": "It goes when the objects that it owns are gone",
     "orphan": "It goes when the objects that it owns are let go",
     "kubernetes.io/pvc-protection": "It goes with the last pod that uses it",
     "service.kubernetes.io/load-balancer-cleanup": "It goes when the load balancer is gone",
+    FORMER_FINALIZER: "The Go operator takes it off; where that is gone, "
+    "docs/migration.md says how to do it",
 }
 _SIMULATED = "kwok.x-k8s.io/node"
 _OF_BACKENDS = ("SomeBackendsUnresolved", "NoBackendsResolved", "ModelsWithoutRoute")

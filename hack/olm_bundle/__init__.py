@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import kustomize
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
@@ -21,10 +22,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
 Manifest = dict[str, Any]
 Files = dict[str, str]
 
-PACKAGE = "semantic-router-operator"
+# The image's name is the package's too, and no other operator's.
+PACKAGE = kustomize.released_image().rpartition("/")[2]
 CHANNEL = "stable"
-NAMESPACE = "semantic-router-operator-system"
-MANAGER_ROLE = f"{PACKAGE}-manager-role"
+# As kustomize names the objects: what users type, whatever the package is called.
+PREFIX = "semantic-router-operator"
+MANAGER_ROLE = f"{PREFIX}-manager-role"
 # Made by OLM from the ClusterServiceVersion; the namespace is the installing person's choice.
 _BY_OLM = {"Namespace", "ServiceAccount", "Deployment", "RoleBinding", "ClusterRoleBinding"}
 # OLM annotates its Deployment with the namespaces of the OperatorGroup, separated by commas.
@@ -133,8 +136,8 @@ def _install(
     account = deployment["spec"]["template"]["spec"]["serviceAccountName"]
     everywhere = _role(manifests, "ClusterRole", MANAGER_ROLE)["rules"]
     there = _role(namespaced, "Role", MANAGER_ROLE)["rules"]
-    election = _role(manifests, "Role", f"{PACKAGE}-leader-election-role")["rules"]
-    metrics = _role(manifests, "ClusterRole", f"{PACKAGE}-metrics-auth-role")["rules"]
+    election = _role(manifests, "Role", f"{PREFIX}-leader-election-role")["rules"]
+    metrics = _role(manifests, "ClusterRole", f"{PREFIX}-metrics-auth-role")["rules"]
     outside = [rule for rule in everywhere if rule not in there]
     spec = copy.deepcopy(deployment["spec"])
     container = _containers({"spec": spec})[0]
@@ -155,7 +158,7 @@ def _install(
 
 def _rest(manifests: Sequence[Manifest]) -> list[Manifest]:
     """Services, and the roles that are for people."""
-    own = {MANAGER_ROLE, f"{PACKAGE}-metrics-auth-role"}
+    own = {MANAGER_ROLE, f"{PREFIX}-metrics-auth-role"}
     return [
         item
         for item in manifests

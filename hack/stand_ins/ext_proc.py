@@ -120,10 +120,11 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         for request in requests:
             phase = request.WhichOneof("request")
             response = getattr(exchange, phase)(getattr(request, phase))
-            self._tell_of(response)
+            self.count(response)
             yield response
 
-    def _tell_of(self, response: ext_proc.ProcessingResponse) -> None:
+    def count(self, response: ext_proc.ProcessingResponse) -> None:
+        """In the metrics."""
         kind = response.WhichOneof("response")
         if kind == "immediate_response":
             self.tell("", response.immediate_response.status.code)

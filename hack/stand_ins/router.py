@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from stand_ins import standalone
 from stand_ins.ext_proc import StubRouter
 
 # Of the image: its contract, and the working directory's folder for models.
@@ -43,6 +45,8 @@ _TEXTS = {
     "kubeconfig": "",
     "namespace": "default",
     "management-auth-mode": "",
+    "gateway": "extproc",
+    "listener-address": "127.0.0.1",
 }
 _NUMBERS = {"port": 50051, "api-port": 8080, "metrics-port": 9190}
 _SWITCHES = {
@@ -51,7 +55,13 @@ _SWITCHES = {
     "download-only": False,
     "management-remote-exposure": False,
 }
-_LATER_THAN_0_3 = ("api-bind", "management-auth-mode", "management-remote-exposure")
+_LATER = {
+    "0.3": (
+        *("api-bind", "management-auth-mode", "management-remote-exposure"),
+        *("gateway", "listener-address"),
+    ),
+    "0.4": ("gateway", "listener-address"),
+}
 
 
 class FlagError(Exception):
@@ -67,7 +77,7 @@ def flags(arguments: Sequence[str], contract: str) -> dict[str, Any]:
         if not argument.startswith("-") or argument in ("-", "--"):
             break
         name, equals, value = argument.lstrip("-").partition("=")
-        if name not in found or (contract == "0.3" and name in _LATER_THAN_0_3):
+        if name not in found or name in _LATER.get(contract, ()):
             raise FlagError(f"flag provided but not defined: -{name}")
         if name in _SWITCHES:
             found[name] = value in ("1", "t", "T", "true", "TRUE", "True") if equals else True
@@ -200,10 +210,35 @@ def main(arguments: Sequence[str]) -> int:
     if options["download-only"]:
         return 0
     serve("", options["metrics-port"], lambda path, _body: _metrics(path, metrics))
+    if options["gateway"] == standalone.MODE:
+        address = options["listener-address"]
+        return _serve_alone(standalone.Listener(config, router, address, file.parent), file, state)
     with router:
         state.enter("ready", ready=True)
         log("startup_complete", extproc_port=options["port"], config=str(file))
         _reload_for_ever(file, router, state)
+    return 0
+
+
+class Told(Exception):
+    """To end."""
+
+
+def _serve_alone(listener: standalone.Listener, file: Path, state: State) -> int:
+    """Until a signal comes; no gateway can ask such a router."""
+
+    def end(*_: object) -> None:
+        raise Told
+
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    signal.signal(signal.SIGTERM, end)
+    state.enter("ready", ready=True)
+    log("startup_complete", gateway=standalone.MODE, config=str(file))
+    try:
+        _reload_for_ever(file, listener.router, state)
+    except Told:
+        log("server_shutdown_requested")
+        listener.drain(standalone.DRAIN_SECONDS)
     return 0
 
 
@@ -316,9 +351,7 @@ def serve(address: str, port: int, answer: Any) -> None:
 
 
 if __name__ == "__main__":
-    # No handler of SIGTERM: as the real one, it ends at once, whatever it has in hand. But the
-    # first process of a container gets no signal that it does not ask for.
-    import signal
-
+    # As the real one behind Envoy, it ends at once, whatever it has in hand. But the first process
+    # of a container gets no signal that it does not ask for.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     sys.exit(main(sys.argv[1:]))

@@ -7,9 +7,9 @@ and takes the result's ``period``. It does not check that the field is there.
 
 from __future__ import annotations
 
-import re
 from typing import Any, ClassVar
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import is_duration
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
@@ -18,9 +18,6 @@ from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import
     Arguments,
     RouterAction,
 )
-
-# What Go's time.ParseDuration takes, without its signs.
-_DURATION = re.compile(r"(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0")
 
 
 class ActionModule(RouterAction):
@@ -32,7 +29,7 @@ class ActionModule(RouterAction):
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
         after = arguments["after"]
-        if not _DURATION.fullmatch(after):
+        if not is_duration(after):
             found = f'after is "{after}", which is not a duration'
             raise RouterError(Problem("InvalidSpec", "", found, "Write it like 15s or 1h30m"))
         return {"changed": False, "period": after}

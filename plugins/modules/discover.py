@@ -88,6 +88,7 @@ attributes:
     platforms: posix
 requirements:
   - kubernetes >= 24.2.0
+  - durationpy >= 0.9
 seealso:
   - module: vllm.semantic_router.apply
   - module: vllm.semantic_router.status

@@ -15,11 +15,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
 )
 from control_plane import programs
 from control_plane.plane import progress_to_stderr
-from olm_bundle import sources, validator
+from olm_bundle import PACKAGE, sources, validator
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUNDLE = CHECKOUT / "bundle"
-CSV = BUNDLE / "manifests" / "semantic-router-operator.clusterserviceversion.yaml"
+CSV = BUNDLE / "manifests" / f"{PACKAGE}.clusterserviceversion.yaml"
 # A rule of RBAC has no version. The validator takes every rule for these two, whose v1 is what the
 # operator asks for, for one for the v1beta1 that Kubernetes 1.25 removed.
 FALSE_ALARMS = {"endpointslices", "events"}

@@ -64,7 +64,7 @@ ROLES = [
 ]
 IMAGE = "registry.example.com:5000/operator:dev"
 DEPLOYMENT = "deployment/semantic-router-operator-controller-manager"
-PART_OF = "-l=app.kubernetes.io/name=semantic-router-operator"
+PART_OF = f"-l=app.kubernetes.io/name={PACKAGE}"
 ROTATION_RIGHTS = "semantic-router-operator-secret-rotation"
 
 Manifest = dict[str, Any]
@@ -516,6 +516,27 @@ def test_a_claim_that_was_left_behind_is_used_with_the_rights_that_are_shipped(
     assert [item["action"] for item in done.objects] == ["changed"]
     found = json.loads(kubectl("get", "pvc", "any", "-n", namespace, "-o", "json"))
     assert "ownerReferences" not in found["metadata"]
+
+
+def test_all_else_that_was_left_behind_is_owned_again_with_the_rights_that_are_shipped(
+    as_operator: Path, kubectl: Kubectl, namespace: str
+) -> None:
+    """As OwnerReferencesPermissionEnforcement wants it: a right to delete each of them."""
+    left = [manifest(kind, "any") for kind in kinds() if kind.prune]
+    for item in left:
+        item["metadata"] |= {"namespace": namespace, "labels": metadata.labels("standalone")}
+    resource = semantic_router("standalone")
+    resource["metadata"]["namespace"] = namespace
+    create(kubectl, resource, *left)
+    client = Client.from_options({"kubeconfig": str(as_operator)})
+    router = read_router(client, "standalone", namespace)
+
+    assert apply(client, router, left, facts=Facts()).problems == []
+    for item in left:
+        found = client.get(resources.path(item))
+        assert found is not None
+        (owner,) = found["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["controller"]) == (router.uid, True), item["kind"]
 
 
 def test_a_claim_of_somebody_else_is_a_conflict_and_no_missing_right(

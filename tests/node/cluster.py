@@ -114,22 +114,18 @@ class Cluster:
 
     def run(self, script: str, *arguments: str, timeout: float = 60) -> str:
         """A program of this folder, in the node's namespaces, as something in the cluster."""
-        done = subprocess.run(
-            self._command(script, arguments),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return _output(self._command(script, arguments), timeout)
+
+    def command(self, *command: str, timeout: float = 60) -> str:
+        """Any program of this machine, likewise."""
+        return _output(self.node.command(*command), timeout)
 
     @contextmanager
-    def load(self, router: SemanticRouter, log: Path) -> Iterator[dict[str, Any]]:
+    def load(self, router: SemanticRouter, log: Path, *options: str) -> Iterator[dict[str, Any]]:
         """Clients of the router, as long as the block; what they got is in the result then."""
         stop = log.with_suffix(".stop")
         started = subprocess.Popen(
-            self._command("load.py", [self.url(router), str(stop), WORD]),
+            self._command("load.py", [self.url(router), str(stop), WORD, *options]),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -173,6 +169,12 @@ class Cluster:
 
     def _command(self, script: str, arguments: Sequence[str]) -> list[str]:
         return self.node.command(sys.executable, str(HERE / script), *arguments)
+
+
+def _output(command: list[str], timeout: float) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _model(name: str) -> list[dict[str, Any]]:

@@ -1,27 +1,34 @@
 """`load.py URL STOP_FILE WORD`: asks until the file is there, then prints what it was answered.
 
-Half of the clients keep their connection for as long as they are let, as HTTP libraries do.
+Half of the clients keep their connection for as long as they are let, as HTTP libraries do. With a
+fourth argument, `patient`, they also look whether it was closed before they ask again, as those do,
+and there are some more whose answers take long.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import select
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 # Between two requests of one client: on two busy cores they are not what is measured.
 PAUSE = 0.05
 STREAM_SECONDS = 3
+# Not one number: a pod that ends would find all of them at the same point.
+SLOW_SECONDS = (8, 10, 12, 14)
 
 
 class Clients:
-    def __init__(self, url: str, stop: Path, word: str) -> None:
+    def __init__(self, url: str, stop: Path, word: str, *, patient: bool) -> None:
+        self._patient = patient
         self._netloc = urlsplit(url).netloc
         self._stop = stop
         self._word = word
@@ -32,20 +39,23 @@ class Clients:
     def run(self) -> None:
         work: list[Callable[[], None]] = [self._kept, self._fresh, self._kept, self._fresh]
         work += [self._streams, self._streams]
+        if self._patient:
+            work += [partial(self._kept, "slow", seconds) for seconds in SLOW_SECONDS]
         threads = [threading.Thread(target=each) for each in work]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _kept(self) -> None:
+    def _kept(self, what: str = "answers", seconds: float = 0) -> None:
         connection = self._connect()
         while not self._stop.exists():
-            if self._ask(connection, "answers"):
+            answered = self._ask(connection, what, seconds)
+            if answered:
                 time.sleep(PAUSE)
-                continue
-            connection.close()
-            connection = self._connect()
+            if not answered or self._is_closed(connection):
+                connection.close()
+                connection = self._connect()
 
     def _fresh(self) -> None:
         while not self._stop.exists():
@@ -57,14 +67,26 @@ class Clients:
     def _streams(self) -> None:
         while not self._stop.exists():
             connection = self._connect()
-            self._ask(connection, "streams", stream=True)
+            self._ask(connection, "streams", STREAM_SECONDS, stream=True)
             connection.close()
+
+    def _is_closed(self, connection: http.client.HTTPConnection) -> bool:
+        if not self._patient or connection.sock is None:
+            return False
+        return bool(select.select([connection.sock], [], [], 0)[0])
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._netloc, timeout=30)
 
-    def _ask(self, connection: http.client.HTTPConnection, what: str, stream: bool = False) -> bool:
-        text = f"{self._word} SECONDS={STREAM_SECONDS if stream else 0}"
+    def _ask(
+        self,
+        connection: http.client.HTTPConnection,
+        what: str,
+        seconds: float = 0,
+        *,
+        stream: bool = False,
+    ) -> bool:
+        text = f"{self._word} SECONDS={seconds}"
         body = {"model": "auto", "messages": [{"role": "user", "content": text}], "stream": stream}
         started = time.time()
         try:
@@ -92,7 +114,7 @@ class Clients:
 
 
 if __name__ == "__main__":
-    url, stop, word = sys.argv[1:]
-    clients = Clients(url, Path(stop), word)
+    url, stop, word, *options = sys.argv[1:]
+    clients = Clients(url, Path(stop), word, patient="patient" in options)
     clients.run()
     print(json.dumps({**clients.counted, "failures": clients.failures[:20]}))

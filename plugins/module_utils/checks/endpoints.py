@@ -25,10 +25,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name
     is_label,
     is_subdomain,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 

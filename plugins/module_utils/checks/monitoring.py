@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
@@ -13,11 +12,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     label_problems,
     own_label_problems,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _PARTS = ("serviceMonitor", "prometheusRule", "grafanaDashboard")
-_DURATION = re.compile(r"(\d+)(h|ms|m|s)")
-_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 
 def _metrics(spec: Spec) -> Problems:
@@ -32,20 +30,16 @@ def _metrics(spec: Spec) -> Problems:
 
 def _times(spec: Spec) -> Problems:
     wanted = spec["monitoring"]["serviceMonitor"]
-    interval = _milliseconds(wanted["interval"])
+    interval = seconds(wanted["interval"]) or 0.0
     if not interval:
         found, remedy = "it is 0", "Give a time such as 30s"
         yield invalid("spec.monitoring.serviceMonitor.interval", found, remedy)
-    elif wanted.get("scrapeTimeout") and _milliseconds(wanted["scrapeTimeout"]) > interval:
+    elif (seconds(wanted.get("scrapeTimeout")) or 0.0) > interval:
         yield invalid(
             "spec.monitoring.serviceMonitor.scrapeTimeout",
             f"{wanted['scrapeTimeout']} is longer than interval, {wanted['interval']}",
             "Lower it or raise interval",
         )
-
-
-def _milliseconds(duration: str) -> int:
-    return sum(int(number) * _MILLISECONDS[unit] for number, unit in _DURATION.findall(duration))
 
 
 def _labels(spec: Spec) -> Problems:

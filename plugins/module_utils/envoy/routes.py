@@ -109,7 +109,8 @@ ACTIVE_CONFIG_PATH = "/config/hash"
 OPENAI_PREFIX = "/v1/"
 # Of OpenAI's API, and of vLLM's beside it, what the router answers with 404: it has no opinion.
 NAMED_MODEL_PATHS = ("/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/score")
-_REPLAYS = "/v1/router_replay"
+# Routers 0.3 show there, to whoever asks, what everybody has asked and been answered.
+REPLAYS_PATH = "/v1/router_replay"
 # Here the body is a prompt from which a model goes on: what guards are for.
 _PROMPT_PATH = "/v1/completions"
 # Where the name in the body is kept for the routes.
@@ -125,8 +126,7 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         *_refused_route(router),
         *_preflight_routes(router),
         *_selected_model_routes(router, facts, HEADER_SELECTED_MODEL),
-        # Older routers show there, to whoever asks, what everybody has asked and been answered.
-        {**_not_found_route({"path_separated_prefix": _REPLAYS}), **_unasked()},
+        {**_not_found_route({"path_separated_prefix": REPLAYS_PATH}), **_unasked()},
         *_api_routes(router),
         _options_route(),
         _no_body_route(),

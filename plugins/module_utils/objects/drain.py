@@ -21,6 +21,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports im
 _SETTLE_SECONDS = 15
 # The kubelet counts the time of these commands in, and kills what is left when it is over.
 _STOP_SECONDS = 5
+# Told to stop, a router that serves alone closes what is idle, and takes this long for what it has
+# in hand. Nothing else closes a connection whose client would keep it for ever.
+_ROUTERS_OWN_SECONDS = 30
 
 # From now on every answer asks its client to come back on another connection, which leads to
 # another pod; new ones are still taken. Done when nothing is in hand, or time is up.
@@ -51,9 +54,9 @@ done
 """
 
 
-# Nobody tells its clients to come back elsewhere, nor how many answers it has in hand. What can be
-# seen from here is whether somebody is connected, in the kernel's table of the pod's connections:
-# local address, port in hexadecimal, and 01 for one that is established.
+# Nobody can make it tell its clients to come back elsewhere, nor ask how many answers it has in
+# hand. What can be seen from here is whether somebody is connected, in the kernel's table of the
+# pod's connections: local address, port in hexadecimal, and 01 for one that is established.
 _ROUTER_ALONE = r"""
 sleep "$2"
 printf -v port '%04X' "$1"
@@ -79,12 +82,16 @@ def router_drain(spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
         # What the Gateway still has in hand cannot be seen from here.
         settle, _ = _times(spec)
         return {"preStop": {"exec": {"command": ["sleep", str(settle)]}}}
-    script = _ROUTER_ALONE if serves_alone(spec) else _ROUTER
-    return _before_stop(script, ports.listener, spec)
+    if serves_alone(spec):
+        return _before_stop(_ROUTER_ALONE, ports.listener, spec, _ROUTERS_OWN_SECONDS)
+    return _before_stop(_ROUTER, ports.listener, spec)
 
 
-def _before_stop(script: str, port: int, spec: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = [str(number) for number in (port, *_times(spec))]
+def _before_stop(
+    script: str, port: int, spec: Mapping[str, Any], afterwards: int = 0
+) -> dict[str, Any]:
+    settle, deadline = _times(spec)
+    arguments = [str(number) for number in (port, settle, max(deadline - afterwards, settle))]
     # Not the `sleep` action, which clusters before 1.30 refuse.
     return {"preStop": {"exec": {"command": ["bash", "-c", script.strip(), "drain", *arguments]}}}
 

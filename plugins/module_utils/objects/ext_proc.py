@@ -22,6 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listene
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
     EXT_PROC,
+    REPLAYS_PATH,
     without_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -39,6 +40,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gatew
     MODELS_PATH,
     MODELS_PREFIX,
     api_rules,
+    shows_replays,
     target_refs,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
@@ -195,7 +197,7 @@ def _agentgateway_policy(router: Router, asking: _Asking) -> Manifest:
                 "extProc": {
                     "conditional": [
                         {
-                            "condition": _MODEL_REQUEST,
+                            "condition": _model_request(router),
                             "policy": {
                                 "backendRef": asking.backend,
                                 "failureMode": "FailOpen" if asking.fails_open else "FailClosed",
@@ -217,11 +219,14 @@ def _agentgateway_policy(router: Router, asking: _Asking) -> Manifest:
     }
 
 
-# Every path that a rule of a model takes, and none of the router's own API. CEL.
-_MODEL_REQUEST = (
-    f'(request.path == "{MODELS_PREFIX}" || request.path.startsWith("{MODELS_PREFIX}/"))'
-    f' && request.path != "{MODELS_PATH}"'
-)
+def _model_request(router: Router) -> str:
+    """Every path that a rule of a model takes, and none of the router's own API. CEL."""
+    asked = f'({_below(MODELS_PREFIX)}) && request.path != "{MODELS_PATH}"'
+    return f"{asked} && !({_below(REPLAYS_PATH)})" if shows_replays(router) else asked
+
+
+def _below(path: str) -> str:
+    return f'request.path == "{path}" || request.path.startsWith("{path}/")'
 
 
 def _envoy_filter(router: Router, asking: _Asking) -> Manifest:

@@ -19,6 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes 
     ALLOWED_API_PATHS,
     ALLOWED_API_SUBTREES,
     HEALTH_PATHS,
+    REPLAYS_PATH,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
@@ -29,8 +30,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
     model_route_names,
     route_names,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    CONTRACTS,
+    contract,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import is_wanted
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
+    wants_ext_proc,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     metadata,
@@ -108,10 +116,19 @@ def api_rules(router: Router, *, is_health: bool = False) -> list[Rule]:
         {"path": {"type": "Exact", "value": path}} for path in paths if path not in apart
     ] + [{"path": {"type": "PathPrefix", "value": path}} for path in subtrees]
     port = router.spec["service"]["api"]["port"]
-    return [
+    rules = [
         _rule(some, [_backend_ref(router.name, router.namespace, port, 1)])
         for some in _slices(matches, MATCHES_LIMIT)
     ]
+    if shows_replays(router) and not is_health:
+        # Its path is longer than a model's, and nobody is behind it.
+        rules.append(_rule([{"path": {"type": "PathPrefix", "value": REPLAYS_PATH}}], []))
+    return rules
+
+
+def shows_replays(router: Router) -> bool:
+    """The router would answer a Gateway that asks it with what everybody has asked."""
+    return wants_ext_proc(router.spec) and CONTRACTS[contract(router.spec)].shows_replays
 
 
 def _rule(matches: list[dict[str, Any]], backend_refs: list[dict[str, Any]]) -> Rule:

@@ -38,6 +38,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     violations,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
     Path,
     at,
@@ -47,7 +48,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits i
     BODY_LIMIT_BYTES,
     MIB,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 
 Document = dict[str, Any]
@@ -416,3 +416,12 @@ def _limits(
         yield place, "Envoy hands prompts over whole, so that nothing is streamed", "Remove it"
     if not (model.behind_gateway or model.knows_users):
         yield from identities.unknown_users(built, contract)
+    cache = (*contract.layout["response_cache"], "enabled")
+    if not contract.caches_by_model and at(built, cache) is True:
+        yield (
+            cache,
+            "the cache of this router release does not tell models apart, so that a request that "
+            "names one may get what another has answered, and it gives an error that a model "
+            "answered again, with status 200",
+            f"Switch it off, or {_RELEASE_0_4}",
+        )

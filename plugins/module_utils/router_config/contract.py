@@ -66,6 +66,8 @@ class Contract:
     has_schema: the package vllm-sr brings a JSON schema of it.
     has_catalog: the router knows models, and families of them, by name.
     serves_alone: the router can take clients' requests itself, without an Envoy or a Gateway.
+    caches_by_model: an answer of one model is kept from those who ask another.
+    shows_replays: whoever asks for them through ext_proc is told what everybody has asked.
     providers, model_cards: write the models.
     adapt: rewrites the content of one section for this contract.
     complete: adds to the whole document what the router would otherwise make up by itself.
@@ -86,6 +88,8 @@ class Contract:
     has_schema: bool
     has_catalog: bool
     serves_alone: bool
+    caches_by_model: bool
+    shows_replays: bool
     providers: Callable[[RouterConfig], dict[str, Any]]
     model_cards: Callable[[RouterConfig], list[dict[str, Any]]]
     adapt: Callable[[Section, RouterConfig], Any]

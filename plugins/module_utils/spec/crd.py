@@ -184,13 +184,13 @@ def _list_mistakes(value: list[Any], node: Schema, path: str) -> Iterator[Proble
 
 def _duplicates(value: list[Any], node: Schema, path: str) -> Iterator[Problem]:
     keys = node.get("x-kubernetes-list-map-keys", [])
-    seen: dict[tuple[Any, ...], int] = {}
+    seen: dict[str, int] = {}
     for index, item in enumerate(value if keys else []):
         if isinstance(item, dict):
-            identity = tuple(item.get(key) for key in keys)
-            first = seen.setdefault(identity, index)
+            # As text, for the value of a key may be of a wrong type.
+            first = seen.setdefault(repr([item.get(key) for key in keys]), index)
             if first != index:
-                found = f"{identity[0]!r} is the {keys[0]} of {path}[{first}] too"
+                found = f"{item.get(keys[0])!r} is the {keys[0]} of {path}[{first}] too"
                 yield invalid(f"{path}[{index}].{keys[0]}", found, "Choose another one")
 
 

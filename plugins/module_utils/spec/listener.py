@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import (
+    as_envoy_writes,
+    seconds,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     serves_alone,
 )
@@ -18,20 +21,11 @@ TLS_DIRECTORY = "/etc/semantic-router-tls"
 CERTIFICATE_FILE = f"{TLS_DIRECTORY}/tls.crt"
 KEY_FILE = f"{TLS_DIRECTORY}/tls.key"
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
-_DURATION = re.compile(rf"(?:{_PART.pattern})+")
-
 
 def answer_timeout(spec: Mapping[str, Any]) -> str:
     """How long a whole answer of a model may take, as Envoy writes it."""
     wanted = seconds(given(spec).get("timeout"))
     return as_envoy_writes(wanted) if wanted else NO_LIMIT
-
-
-def as_envoy_writes(wanted: float) -> str:
-    """A duration in seconds."""
-    return f"{wanted:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def given(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,10 +55,3 @@ def any_address(spec: Mapping[str, Any]) -> str:
     if policy == "SingleStack" and "IPv6" not in (service.get("ipFamilies") or []):
         return "0.0.0.0"  # noqa: S104
     return "::"
-
-
-def seconds(duration: Any) -> float | None:
-    """Of a Go duration like 30s or 1m30s; None for anything else."""
-    if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
-        return None
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(duration))

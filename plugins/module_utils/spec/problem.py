@@ -57,9 +57,12 @@ def joined(problems: Iterable[Problem]) -> str:
 
 
 def explained(error: Exception) -> str:
-    """Why something was not done, for a user: a Problem, or the place of a defect of ours."""
+    """Why something was not done, for a user: a Problem, what is to be installed, or the place of a
+    defect of ours."""
     if isinstance(error, RouterError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return f"The Python package {error.name} is missing where Ansible runs: install it."
     # Not str(error): it may quote a value, and values come from connection options too.
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import (
     as_envoy_writes,
     seconds,
 )

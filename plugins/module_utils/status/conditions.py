@@ -167,9 +167,10 @@ _GIVEN_UP = (
     "The router answers clients itself, as spec.gateway.mode says. Left to it, and not promised by "
     "the operator, are what Envoy in the pod does: to leave failing endpoints of a model alone, to "
     "retry on another one, to refuse requests before memory runs out, to drop headers that only "
-    "the router may set, to ask connected clients to come back elsewhere before a pod ends, to "
-    "reach a backend under another host name, and tokens (spec.auth.jwt) and spec.cors. Its "
-    "classification API is not among what clients reach, and nothing serves ext_proc."
+    "the router may set, to ask connected clients to come back elsewhere before a pod ends (on a "
+    "connection that is kept busy, an answer has 30 seconds then), to reach a backend under "
+    "another host name, and tokens (spec.auth.jwt) and spec.cors. Its classification API is not "
+    "among what clients reach, and nothing serves ext_proc."
 )
 
 Condition = dict[str, Any]

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import re
-
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import is_duration
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     models_claim_name,
 )
@@ -18,7 +17,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situat
 
 # Both engines know it too.
 ANNOTATION = "ansible.sdk.operatorframework.io/reconcile-period"
-_DURATION = re.compile(r"(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+")
 
 # Of problems that waiting may cure: what is waited for is something that the run has read.
 OF_READS = frozenset(
@@ -47,7 +45,7 @@ SETTLED = "10m"
 def by_itself(router: Router) -> str:
     """After how long the engine looks again, when a play has not asked for anything else."""
     annotated = router.annotations.get(ANNOTATION, "")
-    return annotated if _DURATION.fullmatch(annotated) else SETTLED
+    return annotated if is_duration(annotated) else SETTLED
 
 
 def period(situation: Situation, is_told_of_status: bool = True) -> str:

@@ -105,6 +105,8 @@ def data_path(
         attach(locked, extProc=True, hostnames=[LOCKED])
         locked.spec["auth"] = {"apiKeys": [{"secretRef": {"name": "team"}}]}
         locked.spec["cors"] = {"allowOrigins": [PAGE]}
+        # Of a release that shows what everybody has asked.
+        locked.spec["image"] = {"tag": "v0.3.0"}
         for each in (router, down, locked):
             each.spec["vllmEndpoints"] = models
             each.spec["config"] = decisions.config((QWEN, LORA), (QWEN,))
@@ -156,6 +158,16 @@ def test_nobody_comes_in_without_a_key_where_one_is_asked_for(
     for headers in ({}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}):
         assert ask_the_locked_one(data_path, path, **headers).status == 401
     assert (len(data_path.router.seen), data_path.calls()) == (seen, calls)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/router_replay", "/v1/router_replay/aggregate?a=b", "/v1//router_replay/id"]
+)
+def test_what_others_have_asked_is_shown_to_nobody(data_path: DataPath, path: str) -> None:
+    seen = len(data_path.router.seen)
+    answer = ask_the_locked_one(data_path, path, authorization=f"Bearer {KEY}")
+    assert answer.status in (500, 503)
+    assert len(data_path.router.seen) == seen
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready", "/startup-status"])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -276,6 +277,28 @@ def test_migrate_takes_the_first_of_several_values_and_says_so() -> None:
     (made,) = yaml.safe_load_all(done.stdout)
     assert made["spec"]["replicas"] == 2
     assert "holds 2 values" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        ({"gateway": {"mode": "standalone", "apiKeys": ["sk-1"]}}, "gateway.apiKeys"),
+        (
+            {"config": {"listeners": [{"port": 8899, "api_keys": ["sk-1"]}]}},
+            "listeners[0].api_keys",
+        ),
+        ({"replicaCount": 2}, ""),
+    ],
+)
+def test_migrate_fails_for_what_is_lost_and_says_it_without_the_key(
+    values: dict[str, Any], lost: str
+) -> None:
+    done = run("migrate", "-", stdin=yaml.safe_dump(values))
+
+    assert done.returncode == (1 if lost else 0)
+    assert lost in done.stderr
+    assert f"{lost}: not carried over" in " ".join(done.stdout.split()) or not lost
+    assert "sk-1" not in done.stdout + done.stderr
 
 
 def test_no_colour_where_there_is_no_terminal() -> None:

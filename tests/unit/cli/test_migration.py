@@ -220,6 +220,7 @@ def test_the_result_is_yaml_with_its_remarks_as_comments() -> None:
 
 def test_only_values_of_this_chart_are_taken_for_values() -> None:
     assert is_helm_values({"replicaCount": 1})
+    assert is_helm_values({"gateway": {"mode": "standalone"}})
     assert not is_helm_values({"kind": "SemanticRouter", "config": {}})
     assert not is_helm_values({"foo": 1})
 
@@ -254,6 +255,12 @@ def test_defaults_of_an_older_document_get_the_names_that_later_routers_read() -
         ({"envFromSecrets": ["keys"]}, []),
         ({"rbac": {"create": True}, "nameOverride": "x"}, []),
         ({"somethingNew": {"enabled": True}}, ["somethingNew"]),
+        ({"replicaCount": 1, "global": {"imageRegistry": "r", "imageTag": "t"}},
+         ["global.imageTag"]),
+        ({"replicaCount": 1, "router": {"new": 1, "skipProcessing": {"enabled": True, "by": "x"}}},
+         ["router.new", "router.skipProcessing.by"]),
+        ({"config": {"listeners": [{"name": "grpc", "port": 50051, "api_keys": ["sk-1"]}]}},
+         ["spec.config.listeners[0].api_keys"]),
         ({"config": {"listeners": [{"name": "grpc-50051", "port": 50051, "timeout": "300s"},
                                    {"name": "http-8080", "port": 8080, "timeout": "300s"}]}}, []),
         ({"config": {"listeners": [{"port": 8899, "api_keys": ["sk-1"], "models": ["m"]}]}},
@@ -270,6 +277,12 @@ def test_what_has_no_way_over_is_said_to_be_lost(values: dict[str, Any], lost: l
 
     assert migrated.lost == lost
     assert "sk-1" not in migrated.text()
+
+
+def test_a_namespace_of_the_chart_is_kept_unless_another_is_asked_for() -> None:
+    values = {"replicaCount": 1, "global": {"namespace": "theirs"}}
+    assert migrate(values, "r", None).resource["metadata"]["namespace"] == "theirs"
+    assert migrate(values, "r", "mine").resource["metadata"]["namespace"] == "mine"
 
 
 def test_a_port_of_the_newer_chart_is_that_of_the_service() -> None:

@@ -55,8 +55,9 @@ def test_another_kind_is_no_router(name: str) -> None:
 
 def test_durations_are_those_of_kubectl() -> None:
     assert [seconds("--since", text) for text in ("90s", "10m", "1h30m", "5")] == [90, 600, 5400, 5]
-    with pytest.raises(typer.Exit):
-        seconds("--since", "soon")
+    for text in ("soon", "", "-5s"):
+        with pytest.raises(typer.Exit):
+            seconds("--since", text)
 
 
 class Elsewhere:

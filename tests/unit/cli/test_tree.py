@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import resource
 from semantic_router_cli.tree import Backend, Node, State, View, tree
@@ -260,6 +261,18 @@ def test_what_holds_a_deletion_is_named() -> None:
     assert "takes it off" in root.remedy
     assert held.found == "held by finalizer kubernetes.io/pvc-protection"
     assert held.remedy == "It goes with the last pod that uses it"
+
+
+def test_who_waits_for_the_go_operator_that_is_gone_is_told_what_to_do() -> None:
+    """Its own finalizer, on a router that this operator has not taken over."""
+    named = {**resource(), "status": {"phase": "Running"}}
+    finalizers = [metadata.FORMER_FINALIZER]
+    leaving = {"deletionTimestamp": "2026-01-01T11:00:00Z", "finalizers": finalizers}
+    named["metadata"] = {**named["metadata"], **leaving}
+    root = tree(View(Router(named)), NOW)
+
+    assert root.found == f"held by finalizer {metadata.FORMER_FINALIZER}"
+    assert "docs/migration.md" in root.remedy
 
 
 def test_what_one_may_not_read_is_said_and_left_out() -> None:

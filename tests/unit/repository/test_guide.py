@@ -20,7 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
 from guide import CHECKOUT, PAGES, commands, name, routers
 
 TROUBLESHOOTING = CHECKOUT / "docs" / "troubleshooting.md"
-SECURITY = CHECKOUT / "SECURITY.md"
+PROMISES = (CHECKOUT / "SECURITY.md", CHECKOUT / "docs" / "threat-model.md")
 
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
@@ -97,8 +97,9 @@ def test_every_phase_and_condition_is_explained() -> None:
         assert f"\n| `{word}` | " in text, word
 
 
-def test_every_promise_of_security_names_tests_that_exist() -> None:
-    table = [line for line in SECURITY.read_text(encoding="utf-8").splitlines() if "::" in line]
+@pytest.mark.parametrize("page", PROMISES, ids=name)
+def test_every_promise_of_security_names_tests_that_exist(page: Path) -> None:
+    table = [line for line in page.read_text(encoding="utf-8").splitlines() if "::" in line]
     assert len(table) > 5
     for line in table:
         tests = TEST.findall(line)

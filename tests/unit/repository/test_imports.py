@@ -25,7 +25,9 @@ IMPURE = {
 IMPURE_CALLS = {"open", "input", "id", "hash"}
 
 # A part of what images/ansible-operator/Pipfile of operator-framework/ansible-operator-plugins has.
-BASE_IMAGE = {"ansible", "ansible_runner", "kubernetes", "requests", "urllib3", "yaml"}
+BASE_IMAGE = {
+    "ansible", "ansible_runner", "durationpy", "kubernetes", "requests", "urllib3", "yaml",
+}  # fmt: skip
 
 # From the bottom: a room knows those of the floors below, and its own. What is asked, what is
 # there, what shall be, whether it is right and what to say of it, and last who makes it so.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -71,7 +72,64 @@ def test_the_image_is_that_of_the_release() -> None:
     version = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["version"]
     (image,) = load("manager/kustomization.yaml")[0]["images"]
     assert image["newTag"] == f"v{version}"
-    assert image["newName"] in (CHECKOUT / "Makefile").read_text()
+
+
+# The Go operator's: whoever deploys this one must not get that one.
+OTHERS = ("semantic-router-operator", "operator")
+# What follows config/manager/kustomization.yaml, file by file, and in which words.
+NAMED = {
+    "Dockerfile": 'image.title="{name}"',
+    "config/default/kustomization.yaml": "app.kubernetes.io/name: {name}",
+    "config/namespaced/kustomization.yaml": "app.kubernetes.io/name: {name}",
+    "config/prometheus/kustomization.yaml": "app.kubernetes.io/name: {name}",
+    "config/prometheus/monitor.yaml": "app.kubernetes.io/name: {name}",
+    "config/openshift/catalog_source.yaml": "image: {image}-catalog:",
+    "config/openshift/subscription.yaml": "  name: {name}",
+    "docs/guide/air-gapped.md": "`{image}:v",
+    "bundle.Dockerfile": "package.v1={name}",
+}
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    (found,) = load("manager/kustomization.yaml")[0]["images"]
+    return str(found["newName"])
+
+
+@pytest.mark.parametrize("file", NAMED)
+def test_the_operators_own_name_is_everywhere_that_of_its_one_home(file: str, image: str) -> None:
+    words = NAMED[file].format(image=image, name=image.rpartition("/")[2])
+    assert words in (CHECKOUT / file).read_text(encoding="utf-8")
+
+
+def test_the_operators_image_is_no_other_operators(image: str) -> None:
+    assert image.rpartition("/")[2] not in OTHERS
+    told = [
+        found
+        for page in [*(CHECKOUT / "docs").rglob("*.md"), CHECKOUT / "CONTRIBUTING.md"]
+        for found in re.findall(r"IMG=\S*?([\w-]+)(?:-bundle)?:", page.read_text(encoding="utf-8"))
+    ]
+    assert told
+    assert set(told) == {image.rpartition("/")[2]}
+
+
+def test_the_deployment_starts_what_the_image_starts() -> None:
+    """It names it, so that another operator's image cannot start in its place."""
+    dockerfile = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    (entrypoint,) = re.findall(r"^ENTRYPOINT (.*)$", dockerfile, re.MULTILINE)
+    (container,) = load("manager/manager.yaml")[1]["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == json.loads(entrypoint)
+
+
+def test_deploy_without_an_image_says_what_to_build_and_applies_nothing() -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "deploy", "KUBECTL=/nowhere/kubectl"], cwd=CHECKOUT, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "make docker-build docker-push deploy IMG=" in done.stderr
+    assert "/nowhere" not in done.stderr
 
 
 @pytest.mark.parametrize("base", ["default", "namespaced"])

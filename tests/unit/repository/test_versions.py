@@ -34,6 +34,17 @@ def contracts() -> list[str]:
     return sorted((file.stem.partition("-")[2] for file in files), reverse=True)
 
 
+def node() -> str:
+    """What `make node` runs."""
+    parts = {
+        "kubelet": "k8s.io/kubernetes",
+        "containerd": "github.com/containerd/containerd/v2",
+        "coredns": "github.com/coredns/coredns",
+    }
+    said = (f"{part} {required(name, HACK / part / 'go.mod')}" for part, name in parts.items())
+    return ", ".join(said).replace("coredns", "CoreDNS")
+
+
 def wanted() -> str:
     """The table, row by row."""
     other = {
@@ -55,6 +66,12 @@ def wanted() -> str:
             "Kubernetes, other minors",
             ", ".join(other[minor] for minor in sorted(other, reverse=True)),
             "CRD, apply, refusals and samples, nightly: `make test-kubernetes-versions`",
+        ),
+        (
+            "A real node",
+            node(),
+            "rollouts, evictions, failures and changes of the gateway mode under load: "
+            "`make test-node`",
         ),
         ("OpenShift", "Routes and SCC rules", "on the same control plane, with OpenShift's CRDs"),
         (

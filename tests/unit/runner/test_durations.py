@@ -26,7 +26,9 @@ def test_go_duration_is_understood(text: str, expected: float) -> None:
     assert seconds(text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["", "10", "10 m", "m", "1d", "ten minutes", "1s,", "s1"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "10 m", "m", "1d", "1mm", "1h-3m", "ten minutes", "1s,", "s1"]
+)
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="write it like 30s, 10m"):
         seconds(text)

@@ -60,3 +60,12 @@ def test_a_client_that_stays_does_not_hold_a_pod_beyond_its_time(listener: socke
         begun = time.monotonic()
         assert ending(listener.getsockname()[1], 2).wait(timeout=10) == 0
         assert time.monotonic() - begun >= 1
+
+
+@pytest.mark.parametrize(("grace", "deadline"), [(60, 25), (180, 145), (30, 15), (5, 1)])
+def test_a_router_that_serves_alone_has_time_left_to_end_what_clients_keep_open(
+    grace: int, deadline: int
+) -> None:
+    spec = router(gateway={"mode": "router"}, terminationGracePeriodSeconds=grace).spec
+    given = router_drain(spec, pod_ports(spec))["preStop"]["exec"]["command"][-1]
+    assert given == str(deadline)

@@ -83,6 +83,16 @@ def test_the_gateway_never_lets_management_paths_through(path: str) -> None:
             assert not f"{path}/".startswith(f"{value}/")
 
 
+def test_a_gateway_shows_nobody_what_others_have_asked_of_a_router_0_3() -> None:
+    """An HTTPRoute that asks nobody takes the path, and no backend is behind it."""
+    older = routes(asking(endpoint("a"), image={"tag": "v0.3.0"}))
+    rule = older["my-router"]["spec"]["rules"][-1]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/router_replay"}}]
+    assert rule["backendRefs"] == []
+    later = routes(asking(endpoint("a"), image={"tag": "v0.4.0"}))
+    assert later["my-router"]["spec"]["rules"] == older["my-router"]["spec"]["rules"][:-1]
+
+
 def test_the_list_of_models_and_health_come_through() -> None:
     exact = {match["path"]["value"] for match in matches(routes(attached())["my-router"])}
     assert {"/health", "/ready", "/v1/models", "/api/v1/classify"} <= exact

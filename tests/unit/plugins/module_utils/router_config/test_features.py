@@ -228,8 +228,18 @@ def test_what_a_release_does_not_apply_to_named_models_is_told(
     router = make_router({"contract": contract, **ALL_ON}, toolsDb=TOOLS)
     told = {problem.field: problem for problem in problems(router, Facts())}
     fields = {f"spec.config.{name}.enabled" for name in ALL_ON}
-    assert set(told) == ({"spec.config.tools.enabled"} if contract == "0.3" else fields)
+    unguarded = {"spec.config.prompt_guard.enabled"}
+    assert set(told) == (fields - unguarded if contract == "0.3" else fields)
     assert not any(problem.blocking for problem in told.values())
+
+
+def test_a_cache_that_does_not_tell_models_apart_is_told(make_router: MakeRouter) -> None:
+    cache = {"response_cache": {"enabled": True}}
+    (problem,) = problems(make_router({"contract": "0.3", **cache}), Facts())
+    assert (problem.field, problem.blocking) == ("spec.config.response_cache.enabled", False)
+    assert "does not tell models apart" in problem.found
+    off = {"response_cache": {"enabled": False}}
+    assert problems(make_router({"contract": "0.3", **off}), Facts()) == []
 
 
 def test_a_cache_that_cannot_embed_is_told_and_not_asked(make_router: MakeRouter) -> None:

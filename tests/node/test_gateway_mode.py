@@ -1,0 +1,173 @@
+"""Envoy in the pod and a router that serves alone take turns, and no request is lost."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from e2e.semantic_router import SemanticRouter
+from eventually import eventually
+from node.cluster import GENERAL, SPECIAL, Cluster, router_spec
+
+ROUTER, ENVOY = "semantic-router", "envoy-proxy"
+CLIENT, KEY = "chatbot", "the-key-of-the-chatbot"
+# Of these 15 are for the nodes to hear of the pod's end, 30 for the router itself.
+GRACE_SECONDS = 50
+
+
+def alone_spec() -> dict[str, Any]:
+    return {
+        **router_spec(),
+        "image": {"tag": "latest"},
+        "gateway": {"mode": "router"},
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "service": {"inference": {"port": 8899}},
+    }
+
+
+@pytest.fixture(scope="module")
+def router(cluster: Cluster) -> SemanticRouter:
+    """Serves alone, with two pods."""
+    made = SemanticRouter(cluster.kubectl, cluster.namespace)
+    made.resource["spec"] = alone_spec()
+    made.apply()
+    cluster.wait_until_running(made)
+    return made
+
+
+def containers(cluster: Cluster, router: SemanticRouter) -> list[list[str]]:
+    return [
+        [container["name"] for container in pod["spec"]["containers"]]
+        for pod in cluster.pods(router)
+    ]
+
+
+def switch(cluster: Cluster, router: SemanticRouter, mode: str, log: Path) -> dict[str, Any]:
+    """Both pods are of that kind, and those of the other one have given their last answer."""
+    wanted = [[ROUTER]] * 2 if mode == "router" else [[ROUTER, ENVOY]] * 2
+    old = {pod["metadata"]["name"] for pod in cluster.pods(router)}
+
+    def are_replaced() -> bool:
+        everything = ("get", "pods", "-n", cluster.namespace, "-o", "name")
+        left = {name.removeprefix("pod/") for name in cluster.kubectl(*everything).split()}
+        assert not old & left, left
+        return containers(cluster, router) == wanted
+
+    with cluster.load(router, log, "patient") as seen:
+        router.spec["gateway"] = {"mode": mode}
+        router.apply()
+        eventually(are_replaced, 240, f"two pods of {mode}")
+        cluster.wait_until_running(router)
+    return seen
+
+
+def assert_nothing_was_lost(seen: dict[str, Any]) -> None:
+    assert not seen["failures"], seen
+    assert seen["answers"] > 20, seen
+    assert seen["streams"] > 2, seen
+    assert seen["slow"] > 4, seen
+    print(seen)
+
+
+def test_a_router_that_serves_alone_answers_as_one_behind_envoy_does(
+    cluster: Cluster, router: SemanticRouter
+) -> None:
+    assert containers(cluster, router) == [[ROUTER]] * 2
+    for port in (8080, 8899):
+        got = json.loads(cluster.run("ask.py", cluster.url(router, port)))
+        assert got["general"].startswith(f"{GENERAL} at {GENERAL}-")
+        assert got["special"].startswith(f"{SPECIAL} at {SPECIAL}-")
+        assert got["tools"] == ["get_weather"]
+        assert got["stream_seconds"] > 0.5
+
+
+def test_envoy_takes_over_from_the_router_and_nothing_is_lost(
+    cluster: Cluster, router: SemanticRouter, log: Path
+) -> None:
+    assert_nothing_was_lost(switch(cluster, router, "envoy", log))
+    assert router.get()["status"]["gatewayMode"] == "standalone"
+
+
+def test_the_router_takes_over_from_envoy_and_nothing_is_lost(
+    cluster: Cluster, router: SemanticRouter, log: Path
+) -> None:
+    assert_nothing_was_lost(switch(cluster, router, "router", log))
+    assert router.get()["status"]["gatewayMode"] == "router"
+
+
+def test_tls_keys_and_models_of_the_listener_are_those_of_the_spec(
+    cluster: Cluster, router: SemanticRouter, tmp_path: Path
+) -> None:
+    guarded = SemanticRouter(cluster.kubectl, cluster.namespace)
+    guarded.resource["metadata"]["name"] = "guarded"
+    spec = alone_spec()
+    guarded.resource["spec"] = {
+        **spec,
+        "replicas": 1,
+        "gateway": {"mode": "router", "tls": {"secretName": "listener"}},
+        "auth": {"apiKeys": [{"secretRef": {"name": "clients"}, "clients": [CLIENT]}]},
+        "config": {**spec["config"], "listeners": [{"name": "public", "models": [GENERAL]}]},
+    }
+    host = f"guarded.{cluster.namespace}.svc.cluster.local"
+    certificate, key = _certificate(host)
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(certificate)
+    cluster.apply(
+        _secret("listener", {"tls.crt": certificate, "tls.key": key}),
+        _secret("clients", {CLIENT: KEY.encode(), "not-named": b"another-key"}),
+    )
+    guarded.apply()
+    cluster.wait_until_running(guarded)
+
+    def status(model: str, key: str) -> str:
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+        given = ("-d", body, "-H", f"authorization: Bearer {key}")
+        command = ("curl", "--silent", "--show-error", "--cacert", str(ca), *given)
+        shown = ("--output", "/dev/null", "--write-out", "%{http_code}")
+        url = f"https://{host}:8080/v1/chat/completions"
+        return cluster.command(*command, *shown, url)
+
+    assert status(GENERAL, KEY) == "200"
+    assert status(GENERAL, "another-key") == "401"
+    assert status(SPECIAL, KEY) == "403"
+    guarded.delete()
+    eventually(lambda: not cluster.pods(guarded), 60, "its pods to go")
+
+
+def _secret(name: str, data: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+    }
+
+
+def _certificate(host: str) -> tuple[bytes, bytes]:
+    """Signed by itself, for that host."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "router")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(pem), private

@@ -1,0 +1,169 @@
+"""Nothing that anybody writes makes the operator or the plugin stumble: it is judged, or built.
+
+hypothesis makes the text. HYPOTHESIS_EXAMPLES makes more of it, for a run by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bad_input
+import pytest
+import schema_walk
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import yaml_text
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, duration
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.quantity import quantity
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schema_walk import Place
+from semantic_router_cli import files
+from wrapper_runner import durations, watches
+from wrapper_runner.problems import StartError
+
+OPTIONS = ("reconcilePeriod", "selector", "finalizer", "vars", "blacklist")
+SAMPLES = Path(__file__).parents[2] / "config" / "samples"
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
+
+examined = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize="HYPOTHESIS_EXAMPLES" not in os.environ, database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+
+# What breaks programs that take text for something else, and anything at all.
+TEXT = st.one_of(
+    st.sampled_from(
+        [
+            "", " ", "null", "~", "yes", "0x10", "1e999", "-1", "{{ 1 + 1 }}", "{% raw %}",
+            "${HOME}", "a\nb: c", "---\n", "\u2028", "\x7f", "\u202e", "'", '"', "%s",
+            "%START_TIME%", "../../x", "a" * 300, "!!python/object/apply:os.system [id]", "*alias",
+            "<<", "\ud7ff", "[::1]:80",
+        ]
+    ),
+    st.text(max_size=40),
+)  # fmt: skip
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**40), 2**63), st.floats(allow_nan=False), TEXT
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@cache
+def samples() -> list[dict[str, Any]]:
+    found = [
+        document
+        for file in sorted(SAMPLES.glob("vllm*.yaml"))
+        for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    ]
+    return [bad_input.good(), *(one for one in found if one["kind"] == "SemanticRouter")]
+
+
+def every_place(value: Any, place: Place = ()) -> list[Place]:
+    found = [place]
+    if isinstance(value, (dict, list)):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in inner:
+            found += every_place(item, (*place, key))
+    return found
+
+
+@contextmanager
+def refused_with(*errors: type[Exception], saying: str = ".") -> Iterator[None]:
+    """Either nothing is raised, or one of these with words for a person."""
+    try:
+        yield
+    except errors as error:
+        said = str(error)
+    else:
+        return
+    assert re.search(saying, said)
+
+
+@st.composite
+def damaged_routers(draw: st.DrawFn) -> dict[str, Any]:
+    """A sample in which some values are others."""
+    router = draw(st.sampled_from(samples()))
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.sampled_from(every_place(router["spec"])[1:] or [("replicas",)]))
+        router = schema_walk.written(router, ("spec", *place), draw(VALUES))
+    return router
+
+
+@examined
+@given(damaged_routers())
+def test_any_router_is_judged_or_built(router: dict[str, Any]) -> None:
+    problems = rules.check(Router(router), Facts())
+    assert all(problem.found and problem.remedy for problem in problems)
+    if not any(problem.blocking for problem in problems):
+        for manifest in registry.build(Router(router), Facts(), registry.CONCERNS):
+            assert yaml.safe_load(yaml_text(manifest)) == manifest
+
+
+@examined
+@given(damaged_routers())
+def test_what_an_api_server_lets_through_is_judged_or_built(router: dict[str, Any]) -> None:
+    """It fills in the defaults, and the operator then looks at the structure no more."""
+    if not crd.validate(router):
+        served = {**router, "spec": crd.with_defaults(router["spec"])}
+        problems = rules.check(Router(served), Facts())
+        if not any(problem.blocking for problem in problems):
+            with refused_with(RouterError):
+                registry.build(Router(served), Facts(), registry.CONCERNS)
+
+
+@examined
+@given(VALUES)
+def test_any_number_time_and_address_is_read_or_refused(value: Any) -> None:
+    duration.seconds(value)
+    quantity(value)
+    parsed(value)
+    with refused_with(ValueError, saying="write it like"):
+        durations.seconds(str(value))
+
+
+@examined
+@given(st.one_of(TEXT, VALUES.map(yaml.safe_dump), st.binary(max_size=60)))
+def test_any_file_of_the_plugin_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: str | bytes
+) -> None:
+    file = tmp_path_factory.mktemp("file") / "any.yaml"
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    file.write_bytes(raw)
+    with refused_with(files.FileError, saying=re.escape(str(file))):
+        assert all(isinstance(one, dict) for one in files.documents(str(file)))
+
+
+@examined
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"version": VALUES, "group": VALUES, "kind": VALUES, "playbook": VALUES},
+            optional=dict.fromkeys(
+                ("reconcilePeriod", "selector", "finalizer", "vars", "blacklist"), VALUES
+            ),
+        ),
+        max_size=2,
+    )
+)
+def test_any_watches_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, entries: list[Any]
+) -> None:
+    file = tmp_path_factory.mktemp("watches") / "watches.yaml"
+    file.write_text(yaml.safe_dump(entries), encoding="utf-8", errors="surrogatepass")
+    with refused_with(StartError, saying=re.escape(str(file))):
+        watches.load(file, {})
