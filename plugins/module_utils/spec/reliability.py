@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import seconds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
     Path,
     at,
     replaced,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import seconds
 
 _MODELS = ("config", "providers", "models")
 
