@@ -164,6 +164,29 @@ build-installer: $(READY) ## Write dist/install.yaml, one file for `kubectl appl
 	@$(KUSTOMIZE) default --image '$(IMG)' > dist/.install.yaml
 	@mv dist/.install.yaml dist/install.yaml
 
+.PHONY: release
+release: $(READY) ## Make every file of a release that takes no registry, into dist/ (IMG=..., TAG=v..., PINNED=1)
+	@PYTHONPATH=hack $(BIN)/python -m release --image '$(IMG)' --tag '$(TAG)' $(if $(PINNED),--pinned) \
+	  $(PARTS:%=--only %)
+
+.PHONY: changelog
+changelog: $(READY) ## Make the changelog of the release in galaxy.yml from the fragments, before its tag
+	$(BIN)/antsibull-changelog release
+
+.PHONY: chart
+chart: $(READY) ## The Helm chart alone, into dist/, generated from config/ (IMG=...)
+	@PYTHONPATH=hack $(BIN)/python -m release --image '$(IMG)' --only chart
+
+# For the release workflow, as its steps read it.
+.PHONY: print-release
+print-release:
+	@printf '%s\n' 'image=$(NAME)' 'name=$(notdir $(NAME))' 'version=$(VERSION)' \
+	  'base=$(shell sed -n 's/^FROM \([^ ]*\) AS .*/\1/p' Dockerfile)'
+
+.PHONY: pin-images
+pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml (takes docker)
+	@PYTHONPATH=hack $(BIN)/python -m release.pins
+
 ##@ Install into the cluster of KUBECONFIG
 
 # Built from the modules of hack/ as the control plane is, unless KUBECTL=kubectl asks for another.
@@ -218,13 +241,13 @@ WITH_ANSIBLE := tests/unit/plugins/{action,filter,modules,plugin_utils} tests/un
   tests/unit/runner/test_{companion,plugins}.py
 
 # The slowest first, for the pairs to come out even.
-LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-python
+LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-workflows lint-python
 SLOWER := unit-2.18 unit-2.21 lint-molecule
 CLUSTER := e2e-2.19 integration molecule e2e-2.18 e2e-2.21
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint
+lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint, actionlint
 	$(IN_PAIRS) --output-sync --keep-going $(LINT) lint-molecule
 
 .PHONY: test-fast
@@ -252,6 +275,9 @@ lint-types: $(READY)
 
 lint-docker: $(READY)
 	$(BIN)/hadolint --failure-threshold style Dockerfile
+
+lint-workflows: $(READY)
+	@actionlint="$$(PYTHONPATH=hack $(BIN)/python -m go_program actionlint)"; "$$actionlint"
 
 lint-yaml: $(READY)
 	$(BIN)/yamllint --strict .
