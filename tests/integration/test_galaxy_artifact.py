@@ -82,6 +82,11 @@ def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> 
         "roles/workload/tasks/main.yml",
         "plugins/action/apply.py",
     } <= set(members)
+    # What is installed stands in playbooks/files, and the changelog in one file.
+    assert {name.split("/")[1] for name in members if name.startswith("config/")} <= {
+        "crd", "prometheus", "samples",
+    }  # fmt: skip
+    assert not [name for name in members if name.startswith("changelogs/fragments/")]
     assert artifact.stat().st_size < LIMIT
     assert not [name for name in members if "__pycache__" in name or name.endswith(".pyc")]
 
