@@ -22,8 +22,9 @@ BIN := $(VENV)/bin
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
 # and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON)) \
-  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
+  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(GALAXY) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
 SCHEMA := requirements/schema.txt
+GALAXY := requirements/galaxy.txt
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml \
   warm/pyproject.toml
 stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
@@ -76,7 +77,7 @@ $(STAMPS):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(if $(filter $(ANSIBLE_2_21),$(@D)),$(NEWER_PYTHON),$(PYTHON)) -m venv --clear $(@D)
 	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
-	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA))
+	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA) --requirement $(GALAXY))
 	@$(if $(filter $(VENV),$(@D)),$(foreach one,$(OLDER_SCHEMAS),$(call older_schema,$(@D),$(one));))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
