@@ -22,8 +22,9 @@ BIN := $(VENV)/bin
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
 # and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON)) \
-  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
+  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(GALAXY) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
 SCHEMA := requirements/schema.txt
+GALAXY := requirements/galaxy.txt
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml \
   warm/pyproject.toml
 stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
@@ -76,7 +77,7 @@ $(STAMPS):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(if $(filter $(ANSIBLE_2_21),$(@D)),$(NEWER_PYTHON),$(PYTHON)) -m venv --clear $(@D)
 	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
-	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA))
+	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA) --requirement $(GALAXY))
 	@$(if $(filter $(VENV),$(@D)),$(foreach one,$(OLDER_SCHEMAS),$(call older_schema,$(@D),$(one));))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
@@ -173,6 +174,29 @@ build-installer: $(READY) ## Write dist/install.yaml, one file for `kubectl appl
 	@$(KUSTOMIZE) default --image '$(IMG)' > dist/.install.yaml
 	@mv dist/.install.yaml dist/install.yaml
 
+.PHONY: release
+release: $(READY) ## Make every file of a release that takes no registry, into dist/ (IMG=..., TAG=v..., PINNED=1)
+	@PYTHONPATH=hack $(BIN)/python -m release --image '$(IMG)' --tag '$(TAG)' $(if $(PINNED),--pinned) \
+	  $(PARTS:%=--only %)
+
+.PHONY: changelog
+changelog: $(READY) ## Make the changelog of the release in galaxy.yml from the fragments, before its tag
+	$(BIN)/antsibull-changelog release
+
+.PHONY: chart
+chart: $(READY) ## The Helm chart alone, into dist/, generated from config/ (IMG=...)
+	@PYTHONPATH=hack $(BIN)/python -m release --image '$(IMG)' --only chart
+
+# For the release workflow, as its steps read it.
+.PHONY: print-release
+print-release:
+	@printf '%s\n' 'image=$(NAME)' 'name=$(notdir $(NAME))' 'version=$(VERSION)' \
+	  'base=$(shell sed -n 's/^FROM \([^ ]*\) AS .*/\1/p' Dockerfile)'
+
+.PHONY: pin-images
+pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml (takes docker)
+	@PYTHONPATH=hack $(BIN)/python -m release.pins
+
 ##@ Install into the cluster of KUBECONFIG
 
 # Built from the modules of hack/ as the control plane is, unless KUBECTL=kubectl asks for another.
@@ -227,13 +251,13 @@ WITH_ANSIBLE := tests/unit/plugins/{action,filter,modules,plugin_utils} tests/un
   tests/unit/runner/test_{companion,plugins}.py
 
 # The slowest first, for the pairs to come out even.
-LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-python
+LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-workflows lint-python
 SLOWER := unit-2.18 unit-2.21 lint-molecule
 CLUSTER := e2e-2.19 integration node-short molecule e2e-2.18 e2e-2.21
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint
+lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint, actionlint
 	$(IN_PAIRS) --output-sync --keep-going $(LINT) lint-molecule
 
 .PHONY: test-fast
@@ -261,6 +285,9 @@ lint-types: $(READY)
 
 lint-docker: $(READY)
 	$(BIN)/hadolint --failure-threshold style Dockerfile
+
+lint-workflows: $(READY)
+	@actionlint="$$(PYTHONPATH=hack $(BIN)/python -m go_program actionlint)"; "$$actionlint"
 
 lint-yaml: $(READY)
 	$(BIN)/yamllint --strict .
