@@ -29,11 +29,12 @@ class ProxiedGround(Ground):
     def __init__(self, plane: ControlPlane, directory: Path, proxy: FaultProxy) -> None:
         super().__init__(plane, directory)
         self.proxy = proxy
-        self.access = {
+        by_proxy = {
             "KUBECONFIG": str(proxy.kubeconfig),
             "K8S_AUTH_KUBECONFIG": str(proxy.kubeconfig),
         }
-        self.operator = Operator(directory / "operator", {**plane.env, **self.access})
+        self.environment = {**plane.env, **by_proxy}
+        self.operator = Operator(directory / "operator", self.environment)
         self.runs = self.operator.directory / "runs"
         self.give_rights()
 

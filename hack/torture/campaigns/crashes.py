@@ -6,15 +6,16 @@ What it makes of it then is compared with what an operator that nobody disturbed
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torture.fault_proxy import Passing
-from torture.ground import MERGE, RefusedError, until
+from torture.ground import MERGE, START_DEADLINE, Operator, RefusedError, until
 from torture.outcome import Outcome
 from torture.proxied import (
     HEALED,
@@ -38,6 +39,15 @@ OWNED = (
     "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
 )
 INSTANCE = "?labelSelector=app.kubernetes.io/instance%3D" + NAME
+# Before which of its writes a leader stands still.
+LEADERS = (1, 3)
+LEADER = (
+    "--leader-elect",
+    "--leader-election-id=torture",
+    "--leader-election-namespace=default",
+    "--leader-elect-lease-duration=6s",
+    "--leader-elect-renew-deadline=4s",
+)
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
 
 
@@ -259,10 +269,65 @@ class _Campaign:
         elif self.objects(namespace) != self.undisturbed[scenario.name]:
             seen = f"{self.objects(namespace)}\n instead of {self.undisturbed[scenario.name]}"
             self.outcome.violated("as without a crash", what, seen)
-        self.slowest = max(self.slowest, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        self.slowest = max(self.slowest, seconds)
         self.outcome.operations += 1
+        print(f"crashes: {what}: right again after {seconds:.1f} s", file=sys.stderr)
         self.tidy(namespace)
         return True
+
+    def change_leader(self, number: int) -> None:
+        """The leader stands still before a write, another takes over, and then the write comes.
+
+        It is of a generation that is over: the new leader has to undo it, and the old one to end.
+        """
+        ground = self.ground
+        ground.operator.stop()
+        first, second = (
+            Operator(ground.operator.directory.parent / f"{name}-{number}", ground.environment)
+            for name in ("first", "second")
+        )
+        reached, late = threading.Event(), threading.Event()
+        writes = 0
+
+        def at(passing: Passing) -> bool:
+            nonlocal writes
+            ours = passing.is_write and not passing.dry_run and passing.resource != "leases"
+            writes += ours
+            if ours and writes == number and not reached.is_set():
+                reached.set()
+                late.wait(START_DEADLINE + 4 * HEALED)
+            return False
+
+        update, over = SCENARIOS[1], replace(SCENARIOS[1], name="leader", number=5)
+        what = f"change of the leader before write {number}"
+        try:
+            first.start(*LEADER)
+            namespace = self.prepare(update)
+            ground.proxy.before = at
+            update.deed(ground, namespace)
+            if not reached.wait(REACHED):
+                return
+            first.pause()
+            second.start(*LEADER)
+            _update(5)(ground, namespace)
+            if not until(lambda: self.is_right(over, namespace), HEALED):
+                self.outcome.violated("right with another leader", what, self.seen(over, namespace))
+            late.set()
+            first.resume()
+            started = time.monotonic()
+            if not until(lambda: first.ended and self.is_right(over, namespace), HEALED):
+                seen = f"ended: {first.ended}; {self.seen(over, namespace)}"
+                self.outcome.violated("a late write is undone", what, seen)
+            self.slowest = max(self.slowest, time.monotonic() - started)
+            self.outcome.operations += 1
+            self.tidy(namespace)
+        finally:
+            late.set()
+            ground.proxy.before = lambda _: False
+            first.kill()
+            second.stop()
+            ground.operator.start()
 
     def is_right(self, scenario: Scenario, namespace: str) -> bool:
         if scenario.number is None:
@@ -324,6 +389,9 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
                     campaign.remember(scenario)
                 if not campaign.crash(scenario, number, after):
                     over.add(scenario.name)
+        for number in LEADERS:
+            if campaign.outcome.operations < count and time.monotonic() < deadline:
+                campaign.change_leader(number)
         ground.operator.stop()
         outcome = campaign.outcome
         if ground.operator.tracebacks:
