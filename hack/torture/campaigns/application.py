@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,10 +26,14 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.examine import examine
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    AUTHORITIES,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane
+from control_plane.certificates import Authority
 
 from torture.ground import CHECKOUT, CRDS, Ground, RefusedError, router
 from torture.outcome import Outcome
@@ -36,6 +41,8 @@ from torture.outcome import Outcome
 NAMESPACE = "torture"
 SAMPLES = CHECKOUT / "config" / "samples"
 ENVOY = Path(sys.executable).parent / "envoy"
+BOOTSTRAP = "envoy.yaml"
+IN_POD = re.compile(rf"/etc/envoy-ca/[^\s\"']+|{re.escape(AUTHORITIES)}")
 # Some release's validator says more than whether the file is good.
 VALIDATE = {"0.3": ["validate", "--config"]}
 VALIDATE_LATER = ["config", "validate", "--config"]
@@ -47,8 +54,8 @@ for arguments in json.load(sys.stdin):
     result = CliRunner().invoke(main, arguments)
     print("RESULT", json.dumps([result.exit_code, result.output or repr(result.exception)]))
 """
-PART = ("config", "vllmEndpoints", "envoyListener", "toolsDb")
-# The others have fields of the same concern: whatever else a file is made of.
+# Of a sample, what the two files are made of.
+PART = ("config", "vllmEndpoints", "toolsDb", "envoy", "auth", "cors", "egressProxy")
 TEXTS = (
     *("", " ", "a", "Ä", "日本", "a b", "a.b", "a/b", "/", "*", "-", "true", "null", "0x10", "1e3"),
     *("{{ 7 * 7 }}", "%REQ(:path)%", "$PATH", "${HOME}", "a: b", "- a", "#", "'", '"', "\\", "\n"),
@@ -64,8 +71,7 @@ class Passed:
     """Files of one router for the validators."""
 
     what: str
-    envoy: str | None
-    config: str
+    files: dict[str, str]
     contract: str
 
 
@@ -120,9 +126,7 @@ class _Campaign:
             if item["kind"] == "ConfigMap"
             for name, text in item.get("data", {}).items()
         }
-        self.passed.append(
-            Passed(what, files.get("envoy.yaml"), files["config.yaml"], contract(made.spec))
-        )
+        self.passed.append(Passed(what, files, contract(made.spec)))
         return True
 
     def _other(self, value: Any) -> Any:
@@ -134,21 +138,27 @@ class _Campaign:
             return self.random.choice(TEXTS)
         return None
 
-    def ask_envoy(self, directory: Path) -> None:
+    def ask_envoy(self, directory: Path) -> int:
+        """How many files were shown to it."""
+        authority, _ = Authority.create().pair.write(directory, "authority")
+        asked = 0
         for passed in self.passed:
-            if passed.envoy is None:
+            if BOOTSTRAP not in passed.files:
                 continue
-            file = directory / "envoy.yaml"
-            file.write_text(passed.envoy, encoding="utf-8")
+            asked += 1
+            for name, text in passed.files.items():
+                # A pod's own file system is elsewhere, and has authorities.
+                text = IN_POD.sub(str(authority), text).replace("/etc/envoy/", f"{directory}/")
+                (directory / name).write_text(text, encoding="utf-8")
             answer = subprocess.run(
-                [ENVOY, "--mode", "validate", "--config-path", file],
+                [ENVOY, "--mode", "validate", "--config-path", directory / BOOTSTRAP],
                 capture_output=True,
                 text=True,
                 check=False,
             )
-            # Of a pod's own file system.
-            if answer.returncode and "Invalid path: /etc/" not in answer.stderr:
+            if answer.returncode:
                 self.outcome.violated("Envoy accepts it", passed.what, answer.stderr[-600:])
+        return asked
 
     def ask_routers(self, directory: Path) -> int:
         """How many files were shown to a validator: one process for each release."""
@@ -161,7 +171,7 @@ class _Campaign:
             commands = []
             for number, passed in enumerate(shown):
                 file = directory / f"{release}-{number}.yaml"
-                file.write_text(passed.config, encoding="utf-8")
+                file.write_text(passed.files["config.yaml"], encoding="utf-8")
                 commands.append([*VALIDATE.get(release, VALIDATE_LATER), str(file)])
             answer = subprocess.run(
                 [python, "-c", RUN_COMMANDS],
@@ -231,13 +241,13 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
         campaign.refused = campaign.reported = 0
         while campaign.outcome.operations < count and time.monotonic() < deadline:
             campaign.operate()
-        campaign.ask_envoy(Path(name))
+        by_envoy = campaign.ask_envoy(Path(name))
         asked = campaign.ask_routers(Path(name))
         campaign.outcome.numbers = {
             "samples": len(campaign.bases),
             "refused by the API server": campaign.refused,
             "refused by the operator": campaign.reported,
-            "shown to Envoy": sum(passed.envoy is not None for passed in campaign.passed),
+            "shown to Envoy": by_envoy,
             "shown to the router's validator": asked,
         }
         return campaign.outcome
