@@ -325,7 +325,8 @@ class _Campaign:
         finally:
             late.set()
             ground.proxy.before = lambda _: False
-            first.kill()
+            if not first.ended:
+                first.kill()
             second.stop()
             ground.operator.start()
 
