@@ -170,6 +170,14 @@ class ControlPlane:
         self._write_kubeconfig(path, self.url, user, pair)
         return path
 
+    def restart(self, name: str) -> None:
+        """Kills one program of a plane of this process, and starts it as it was."""
+        (found,) = (process for process in self._processes if process.name == name)
+        found.kill()
+        self._processes.remove(found)
+        started = self._launch(name, list(found.command))
+        self._wait("the API server to be ready", self._answers_ready, started)
+
     def stop(self) -> None:
         """Ends what was started, by pid, in order; harmless when nothing is left."""
         for names in STOP_ORDER:

@@ -128,6 +128,19 @@ class Operator:
             self._process.wait(STOP_DEADLINE)
             self._process = None
 
+    def pause(self) -> None:
+        """Neither it nor what it started does anything, and nobody is told."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
+    @property
+    def ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
     def stop(self) -> None:
         if self._process is None:
             return
