@@ -17,6 +17,7 @@ from control_plane.programs import MODULE, Progress, build, cached
 PACKAGES = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "helm": "helm.sh/helm/v4/cmd/helm",
+    "kube-score": "github.com/zegl/kube-score/cmd/kube-score",
 }
 
 
