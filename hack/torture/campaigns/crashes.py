@@ -287,16 +287,23 @@ class _Campaign:
             Operator(ground.operator.directory.parent / f"{name}-{number}", ground.environment)
             for name in ("first", "second")
         )
-        reached, late = threading.Event(), threading.Event()
+        reached, late, arrived = threading.Event(), threading.Event(), threading.Event()
         writes = 0
+        held: list[Passing] = []
 
         def at(passing: Passing) -> bool:
             nonlocal writes
             ours = passing.is_write and not passing.dry_run and passing.resource != "leases"
             writes += ours
             if ours and writes == number and not reached.is_set():
+                held.append(passing)
                 reached.set()
                 late.wait(START_DEADLINE + 4 * HEALED)
+            return False
+
+        def done(passing: Passing) -> bool:
+            if any(passing is item for item in held):
+                arrived.set()
             return False
 
         update, over = SCENARIOS[1], replace(SCENARIOS[1], name="leader", number=5)
@@ -304,7 +311,7 @@ class _Campaign:
         try:
             first.start(*LEADER)
             namespace = self.prepare(update)
-            ground.proxy.before = at
+            ground.proxy.before, ground.proxy.after = at, done
             update.deed(ground, namespace)
             if not reached.wait(REACHED):
                 return
@@ -314,6 +321,7 @@ class _Campaign:
             if not until(lambda: self.is_right(over, namespace), HEALED):
                 self.outcome.violated("right with another leader", what, self.seen(over, namespace))
             late.set()
+            arrived.wait(HEALED)
             first.resume()
             started = time.monotonic()
             if not until(lambda: first.ended and self.is_right(over, namespace), HEALED):
@@ -324,7 +332,7 @@ class _Campaign:
             self.tidy(namespace)
         finally:
             late.set()
-            ground.proxy.before = lambda _: False
+            ground.proxy.before = ground.proxy.after = lambda _: False
             if not first.ended:
                 first.kill()
             second.stop()
