@@ -1,7 +1,7 @@
 """`kubectl sr verify`: the files of a release held against their sums, signatures and provenance.
 
 Without a network: trust is in the roots of Sigstore that its library ships, and in the one workflow
-whose name the certificate of every signature has to bear. See docs/adr/0033-verify.md.
+whose name the certificate of every signature has to bear. See docs/adr/0030-verify.md.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class Resource:
     prune: False keeps an object that is no longer wanted until its SemanticRouter is deleted.
     optional: not every cluster serves it.
     accessory: the router serves as well without, and nothing leans on it. What is refused of it
-        holds up nothing else (docs/adr/0030-what-is-atomic.md).
+        holds up nothing else (docs/adr/0029-what-is-atomic.md).
     """
 
     api_version: str
