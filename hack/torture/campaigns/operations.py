@@ -1,7 +1,8 @@
 """Every leaf of the CRD with good and edge values, as a user edits a router.
 
 Of a batch of routers each gets one other field: S0 -> S1. What it has then must be what a new
-router with S1 has; back at S0 it must be what it was. A refused S1 must have changed nothing.
+router with S1 has; back at S0 it must be what it was. A refused S1 must have changed nothing, or
+all but the accessory that is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
+    RESOURCES,
+)
 
 from torture import objects
 from torture.ground import CHECKOUT, MERGE, Ground, Manifest, RefusedError, ground, router, until
@@ -27,6 +31,7 @@ CRD = CHECKOUT / "config" / "crd" / "bases" / "vllm.ai_semanticrouters.yaml"
 SAMPLE = CHECKOUT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_every_field.yaml"
 # Both make objects of their own in a cluster that has what they lead to.
 NOT_WITHOUT_MORE = frozenset({"openshift", "gateway", "extProc"})
+ACCESSORIES = tuple(f"{one.kind}/" for one in RESOURCES if one.accessory)
 STRINGS = ("", "a", "0", "a" * 63, "b" * 254, "Ä/ö", "{{ 7 * 7 }}", "null", "1Gi", "10s", "-1")
 INTEGERS = (-1, 0, 1, 2, 80, 65535, 65536, 2**31 - 1, 2**31)
 
@@ -180,9 +185,9 @@ def _judged(
     """Whether the operator has refused it; violations of what the two have and say."""
     edited, fresh = (after[name] for name in names)
     if not edited["applied"]:
-        for difference in objects.differences(before[names[0]]["objects"], edited["objects"]):
-            outcome.violated("a refused spec changes nothing", operation.what, difference)
-            break
+        changes = list(objects.differences(before[names[0]]["objects"], edited["objects"]))
+        if changes and list(objects.differences(_necessary(edited), _necessary(fresh))):
+            outcome.violated("a refused spec changes nothing", operation.what, changes[0])
         if edited["ready"] == "True" or not edited["said"]:
             outcome.violated("a refusal is told", operation.what, edited["said"])
         if fresh["applied"]:
@@ -205,6 +210,11 @@ def _as_before(where: Ground, name: str) -> Manifest:
     """S0 whole: a merge would keep what S1 has brought."""
     live = where.api("GET", where.router_path(NAMESPACE, name))
     return {**live, "spec": router(name)["spec"]}
+
+
+def _necessary(state: dict[str, Any]) -> dict[str, Any]:
+    found = _without_claims(state["objects"])
+    return {key: value for key, value in found.items() if not key.startswith(ACCESSORIES)}
 
 
 def _without_claims(found: dict[str, Any]) -> dict[str, Any]:
