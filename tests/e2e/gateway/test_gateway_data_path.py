@@ -253,15 +253,18 @@ def test_a_backend_that_cannot_prove_its_name_to_the_gateway_gets_nothing(
     manifest = json.loads(
         kubectl("get", "configmap", "llama-ca", "-n", shared_namespace, "-o", "json")
     )
+
+    def gets_nothing() -> bool:
+        before = len(llama.calls)
+        return data_path.chat(LLAMA).status == 503 and len(llama.calls) == before
+
     trust(router, Authority("another"))
     try:
-        eventually(lambda: data_path.chat(LLAMA).status == 503, 30, "the Gateway to trust another")
-        before = len(llama.calls)
-        assert data_path.chat(LLAMA).status == 503
-        assert len(llama.calls) == before
+        # The first refusals may be of connections from before, which break while Envoy takes over.
+        eventually(gets_nothing, 60, "the Gateway to trust another")
     finally:
         router.patch("configmap", "llama-ca", {"data": manifest["data"]})
-    eventually(lambda: data_path.chat(LLAMA).status == 200, 30, "the Gateway to trust it again")
+    eventually(lambda: data_path.chat(LLAMA).status == 200, 60, "the Gateway to trust it again")
 
 
 def test_a_model_without_an_endpoint_fails_alone(data_path: DataPath) -> None:
