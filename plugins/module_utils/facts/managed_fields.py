@@ -12,6 +12,7 @@ item whose key was edited (a port's number), a container, the node's network.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -34,6 +35,9 @@ _SOLE_OF: dict[str, tuple[str, ...] | None] = {
     "PersistentVolumeClaim": None,
     "Route": None,
 }
+# The variable by which Stakater's Reloader replaces pods when a Secret has changed. Who takes it away
+# replaces them once more.
+_RELOADED = re.compile(r'k:{"name":"STAKATER_\w+"}')
 
 
 def applied(manifest: Manifest) -> list[dict[str, Any]]:
@@ -135,14 +139,27 @@ def _beyond(owned: Fields, value: Any) -> Fields:
     """The members of a set of fields that a value has not."""
     found: Fields = {}
     for key, children in owned.items():
-        if key == ".":
+        if key == "." or _RELOADED.fullmatch(key):
             continue
         is_there, part = _part(key, value)
         if not is_there:
-            found[key] = children
+            if not children:
+                found[key] = {}
+            elif kept := _unmarked(children):
+                found[key] = kept
         elif beyond := _beyond(children, part):
             found[key] = beyond
     return found
+
+
+def _unmarked(owned: Fields) -> Fields:
+    """Without a reloader's marks; {} when there is nothing else."""
+    kept = {
+        key: _unmarked(children)
+        for key, children in owned.items()
+        if not _RELOADED.fullmatch(key) and (not children or _unmarked(children))
+    }
+    return kept if kept.keys() != {"."} or kept == owned else {}
 
 
 def _part(key: str, value: Any) -> tuple[bool, Any]:

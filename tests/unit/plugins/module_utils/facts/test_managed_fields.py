@@ -171,6 +171,20 @@ def test_of_a_deployment_only_the_pods_are_ours_alone() -> None:
     assert added(wanted, live(more, kind="Deployment")) == {"f:spec": pods}
 
 
+def test_the_mark_of_a_reloader_stays_and_another_variable_does_not() -> None:
+    container = 'k:{"name":"semantic-router"}'
+    mark, other = 'k:{"name":"STAKATER_KEYS_SECRET"}', 'k:{"name":"HTTPS_PROXY"}'
+
+    def owned(*variables: str) -> dict[str, Any]:
+        env = {"f:env": {variable: {"f:value": {}} for variable in variables}}
+        return {"f:template": {"f:spec": {"f:containers": {container: env}}}}
+
+    pods = {"containers": [{"name": "semantic-router"}]}
+    wanted = {**SERVICE, "kind": "Deployment", "spec": {"template": {"spec": pods}}}
+    there = live(entry(owned(mark, other)), kind="Deployment")
+    assert added(wanted, there) == {"f:spec": owned(other)}
+
+
 def test_of_a_claim_and_a_route_nothing_is_ours_alone() -> None:
     for kind in ("PersistentVolumeClaim", "Route"):
         there = live(entry({"f:volumeName": {}, "f:host": {}}), kind=kind)
