@@ -35,8 +35,8 @@ _SOLE_OF: dict[str, tuple[str, ...] | None] = {
     "PersistentVolumeClaim": None,
     "Route": None,
 }
-# The variable by which Stakater's Reloader replaces pods when a Secret has changed. Who takes it away
-# replaces them once more.
+# The variable by which Stakater's Reloader replaces pods when a Secret has changed. Who takes it
+# away replaces them once more.
 _RELOADED = re.compile(r'k:{"name":"STAKATER_\w+"}')
 
 
