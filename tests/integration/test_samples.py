@@ -165,6 +165,11 @@ def histories(
     for kind, name in needed:
         if kind == "InferenceService":
             kubectl("patch", kind, name, here, "--subresource=status", "--type=merge", "-p", ready)
+    # What a device plugin tells of its node, for the sample that wants a GPU.
+    device = {"amd.com/gpu": "8"}
+    has_it = json.dumps({"status": {"capacity": device, "allocatable": device}})
+    for node in kubectl("get", "nodes", "--output=name").split():
+        kubectl("patch", node, "--subresource=status", "--type=merge", "-p", has_it)
     reconcile(routers)
     for router in routers:
         kubectl("rollout", "status", f"deployment/{router.name}", here, "--timeout=120s")
