@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import operator
 import os
 import signal
 import subprocess
@@ -194,6 +196,8 @@ def test_neither_side_keeps_a_descriptor(caller: Caller, tmp_path: Path, waiting
     def descriptors() -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{caller.template()}/fd"))
 
+    # What other tests have left to the collector is not ours, and may go at any time.
+    gc.collect()
     before = descriptors()
     for _ in range(10):
         assert caller.finish(PLAYBOOK, ["--version"], tmp_path)[0] == 0
@@ -202,7 +206,11 @@ def test_neither_side_keeps_a_descriptor(caller: Caller, tmp_path: Path, waiting
         handed, reading = caller.hand_over(PLAYBOOK, list(ARGUMENTS), tmp_path)
         handed.end()
         os.close(reading)
-    eventually(lambda: descriptors() == before, 10, "both to have what they had")
+    eventually(
+        lambda: all(map(operator.le, descriptors(), before)),
+        10,
+        "both to have no more than they had",
+    )
 
 
 @pytest.mark.parametrize(
