@@ -7,7 +7,7 @@ vertices in columns. How it looks is the page's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 
 from semantic_router_cli.live import Host, Live, Model, Traffic
 from semantic_router_cli.tree import Backend, Node, State, View, glance, tree, worst
+
+
+# Their vertex has their name, or they are sentences.
+_FOR_THEMSELVES = ("SemanticRouter", "backend", "condition", "event", "status")
 
 
 class Column(StrEnum):
@@ -50,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Vertex:
-    """counts: since the routers began; None where nobody counts."""
+    """counts: since the programs began that count; None where nobody does."""
 
     id: str
     column: Column
@@ -64,12 +68,11 @@ class Vertex:
 
 @dataclass(frozen=True)
 class Edge:
-    """requests: that Envoy has sent this way; None where nobody counts."""
+    """state: of what it leads to."""
 
     source: str
     target: str
     state: State
-    requests: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _notes(nodes: Iterable[Node]) -> tuple[Note, ...]:
         Note(
             node.state,
             node.reason,
-            node.found or (node.said if node.kind in ("condition", "event", "status") else ""),
+            _subject(node) + (node.found or node.said),
             node.where,
             node.remedy,
         )
@@ -165,6 +168,11 @@ def _notes(nodes: Iterable[Node]) -> tuple[Note, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _subject(node: Node) -> str:
+    """Of what hangs on the router and is said beside it."""
+    return f"{node.kind} {node.name}: " if node.kind not in _FOR_THEMSELVES else ""
+
+
 def _answers(live: Live) -> bool:
     return any(not pod.why for pod in live.pods)
 
@@ -173,20 +181,24 @@ def _decisions(live: Live, known: dict[str, Vertex]) -> list[Vertex]:
     found = []
     for name in _names_of_decisions(live):
         below = [known[model.name] for model in live.models if name in model.decisions]
-        states = {vertex.state for vertex in below}
-        state, note = State.OK, None
-        if states == {State.BROKEN}:
-            state = State.BROKEN
-            note = Note(state, "", "no model of it takes requests", "", "Look at its models")
-        elif states & {State.BROKEN, State.WARNING}:
-            state = State.WARNING
-            note = Note(state, "", "a model of it is not well", "", "Look at its models")
-        elif State.UNKNOWN in states:
-            state = State.UNKNOWN
-        said = f"{len(below)} model{'' if len(below) == 1 else 's'}"
+        note = _of_those(below, "model")
+        state = note.state if note else State.OK
+        said = f"{len(below)} models" if len(below) > 1 else ""
         notes = (note,) if note else ()
         found.append(Vertex(f"decision/{name}", Column.DECISION, name, state, said, notes))
     return found
+
+
+def _of_those(below: Sequence[Vertex], noun: str) -> Note | None:
+    """What is to be said against something because of what it leads to."""
+    wrong = [vertex for vertex in below if vertex.state in (State.BROKEN, State.WARNING)]
+    if not wrong:
+        is_known = all(vertex.state is not State.UNKNOWN for vertex in below)
+        return None if is_known else Note(State.UNKNOWN, "", "nobody says whether it is well")
+    remedy = f"See {noun} {', '.join(vertex.name for vertex in wrong)}"
+    if all(vertex.state is State.BROKEN for vertex in below):
+        return Note(State.BROKEN, "", "it leads nowhere", "", remedy)
+    return Note(State.WARNING, "", "not all behind it is well", "", remedy)
 
 
 def _model(model: Model, live: Live, view: View, backends: Sequence[Vertex]) -> Vertex:
@@ -208,26 +220,24 @@ def _model(model: Model, live: Live, view: View, backends: Sequence[Vertex]) -> 
 
 def _trouble(model: Model, live: Live, own: Sequence[Vertex]) -> Note | None:
     if live.has_envoy and _answers(live):
-        return _as_envoy_sees(model)
-    states = {vertex.state for vertex in own}
-    if states == {State.BROKEN}:
-        return Note(State.BROKEN, "", "no backend of it is well", "", "Look at its backends")
-    if states & {State.BROKEN, State.WARNING}:
-        return Note(State.WARNING, "", "a backend of it is not well", "", "Look at its backends")
+        return _as_envoy_sees(model, own)
+    behind = _of_those(own, "backend")
+    if behind:
+        return behind
     if not live.has_envoy:
-        # Its way is somebody else's, and not seen from here.
+        # Its way is somebody else's.
         return None if own else Note(State.UNKNOWN, "", "the way to it is not seen from here")
-    return Note(State.UNKNOWN, "", "no pod says how its Envoy has it", "", "Look at the pods")
+    return Note(State.UNKNOWN, "", "no pod says how its Envoy has it", "", "See the router's pods")
 
 
-def _as_envoy_sees(model: Model) -> Note | None:
-    remedy = "Look at its backends"
+def _as_envoy_sees(model: Model, own: Sequence[Vertex]) -> Note | None:
+    wrong = [vertex.name for vertex in own if vertex.state is not State.OK]
+    remedy = f"See backend {', '.join(wrong)}" if wrong else ""
     if not model.routed:
         remedy = "Name it in an entry, or take it out of the decisions"
-        return Note(
-            State.BROKEN, "", "Envoy has no route to it", "spec.vllmEndpoints", remedy
-        )  # fmt: skip
+        return Note(State.BROKEN, "", "Envoy has no route to it", "spec.vllmEndpoints", remedy)
     if not model.hosts:
+        remedy = remedy or "Wait: Envoy looks again within seconds"
         return Note(State.BROKEN, "", "Envoy has no address for it", "", remedy)
     if not model.healthy:
         return Note(State.BROKEN, "", "no address of it gets requests", "", remedy)
@@ -251,12 +261,13 @@ def _backends(root: Node, view: View, live: Live) -> list[Vertex]:
         state = worst([node, *(Node("", "", _state_of(host)) for host in own)])
         notes = [*_notes([node]), *_of_hosts(own)]
         parts = tuple(map(_address, own))
-        found.append(Vertex(key, Column.BACKEND, node.name, state, node.said, tuple(notes), parts))
+        vertex = Vertex(key, Column.BACKEND, node.name, state, node.said, tuple(notes), parts)
+        found.append(replace(vertex, counts=_sum(own)))
     for key, own in hosts.items():
         state = worst([Node("", "", _state_of(host)) for host in own])
-        name = own[0].address
-        said = "an address that Envoy has"
-        found.append(Vertex(key, Column.BACKEND, name, state, said, tuple(_of_hosts(own))))
+        said, notes = "an address that Envoy has", _of_hosts(own)
+        vertex = Vertex(key, Column.BACKEND, own[0].address, state, said, tuple(notes))
+        found.append(replace(vertex, counts=_sum(own)))
     return found
 
 
@@ -269,8 +280,18 @@ def _state_of(host: Host) -> State:
 
 
 def _address(host: Host) -> Part:
-    counted = f"{host.requests} requests" + (f", {host.errors} errors" if host.errors else "")
+    counted = f"{host.requests:,} requests" + (f", {host.errors:,} errors" if host.errors else "")
     return Part(host.address, _state_of(host), f"{counted} · {host.why}" if host.why else counted)
+
+
+def _sum(hosts: Sequence[Host]) -> Traffic | None:
+    if not hosts:
+        return None
+    return Traffic(
+        requests=sum(host.requests for host in hosts),
+        errors=sum(host.errors for host in hosts),
+        in_flight=sum(host.active for host in hosts),
+    )
 
 
 def _of_hosts(hosts: Sequence[Host]) -> list[Note]:
@@ -328,10 +349,8 @@ def _from_decisions(live: Live, found: Sequence[Vertex]) -> list[Edge]:
 
 def _to_backends(live: Live, view: View, backends: Sequence[Vertex]) -> list[Edge]:
     states = {vertex.id: vertex.state for vertex in backends}
-    edges = []
-    for model in live.models:
-        for key in _behind(model, view, live):
-            own = [host for host in model.hosts if _backend_of(host, view) == key]
-            sent = sum(host.requests for host in own) if own else None
-            edges.append(Edge(f"model/{model.name}", key, states[key], sent))
-    return edges
+    return [
+        Edge(f"model/{model.name}", key, states[key])
+        for model in live.models
+        for key in _behind(model, view, live)
+    ]

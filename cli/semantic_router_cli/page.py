@@ -54,6 +54,8 @@ _HEADERS = {
 _ROUTERS_KEPT_OPEN = 3
 # Several tabs ask for the same at about the same time.
 _FRESH_SECONDS = 1.0
+# How soon it notices that it shall end.
+_POLL_SECONDS = 0.1
 
 
 class Source(Protocol):
@@ -125,7 +127,7 @@ def serving(source: Source, port: int = 0) -> Iterator[str]:
     server = ThreadingHTTPServer((LOOPBACK, port), _handler(source, token))
     # A browser that keeps a connection open does not keep the program running.
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[_POLL_SECONDS], daemon=True)
     thread.start()
     try:
         yield f"http://{LOOPBACK}:{server.server_port}/{token}/"

@@ -160,7 +160,8 @@ function showMap() {
   keepOneTabStop();
   keyed($("ways"), picture.edges, keyOfEdge, way, (path, edge) => {
     set(path, "data-state", edge.state);
-    path.classList.toggle("flows", (rates.get(keyOfEdge(edge)) || 0) > 0);
+    // Who counts by model does not count by way: something comes out here, and goes in there.
+    path.classList.toggle("flows", rates.get(edge.source) > 0 && rates.get(edge.target) > 0);
   });
   draw();
   trace(traced);
@@ -172,7 +173,6 @@ const keyOfEdge = (edge) => `${edge.source} > ${edge.target}`;
 function ratesOf(found) {
   const now = { at: performance.now(), counts: new Map() };
   for (const vertex of found.vertices) if (vertex.counts) now.counts.set(vertex.id, vertex.counts.requests);
-  for (const edge of found.edges) if (edge.requests !== null) now.counts.set(keyOfEdge(edge), edge.requests);
   const rates = new Map();
   for (const [id, count] of now.counts) {
     const past = before && before.counts.get(id);
@@ -219,13 +219,14 @@ function optional(element, text) {
 
 function counted(counts) {
   if (!counts) return "";
-  const words = [`${number.format(counts.requests)} requests`];
-  if (counts.errors) words.push(`${number.format(counts.errors)} errors`);
-  if (counts.timed) words.push(duration(counts.seconds / counts.timed));
+  const words = [amount(counts.requests, "request")];
+  if (counts.errors) words.push(amount(counts.errors, "error"));
+  if (counts.timed) words.push(`${duration(counts.seconds / counts.timed)} each`);
   if (counts.in_flight) words.push(`${number.format(counts.in_flight)} now`);
-  return words.join(" · ");
+  return words.map((word) => word.replaceAll(" ", "\u00a0")).join(" · ");
 }
 
+const amount = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 const duration = (seconds) => (seconds >= 1 ? `${seconds.toFixed(1)} s` : `${Math.round(1000 * seconds)} ms`);
 
 const emptyNote = () =>
@@ -235,7 +236,10 @@ function fillNote(element, note) {
   set(element, "data-state", note.state);
   optional(element.querySelector("b"), note.reason);
   optional(element.querySelector(".found"), note.found);
-  put(element.querySelector("code"), note.where);
+  const code = element.querySelector("code");
+  if (code.textContent !== note.where) {
+    code.replaceChildren(...note.where.split(/(?<=\.)/).flatMap((part) => [part, make("wbr")]));
+  }
   put(element.querySelector("span"), `${note.where && note.remedy ? ": " : ""}${note.remedy}`);
   element.querySelector(".remedy").hidden = !note.where && !note.remedy;
 }

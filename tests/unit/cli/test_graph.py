@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,7 +85,9 @@ def test_an_address_is_part_of_the_entry_by_whose_name_envoy_knows_it() -> None:
     (part,) = vertex(found, "backend/qwen").parts
     assert (part.name, part.said) == ("10.0.0.1:8000", "5 requests")
     assert vertex(found, "model/qwen-maths").said == "adapter of qwen"
-    assert Edge("model/qwen-maths", "backend/qwen", State.OK, 5) in found.edges
+    assert Edge("model/qwen-maths", "backend/qwen", State.OK) in found.edges
+    # Once, however many models are behind it.
+    assert vertex(found, "backend/qwen").counts == Traffic(requests=5)
 
 
 def test_an_address_of_no_entry_stands_for_itself() -> None:
@@ -112,8 +115,8 @@ def test_whatever_is_broken_says_what_to_do() -> None:
         for key in ("model/qwen", "decision/maths", "router"):
             assert vertex(found, key).state is State.BROKEN, key
         for key in ("model/qwen", "decision/maths"):
-            assert all(note.remedy for note in vertex(found, key).notes)
-            assert vertex(found, key).notes
+            (note,) = vertex(found, key).notes
+            assert note.remedy, key
 
 
 def test_a_backend_that_is_missing_names_field_and_remedy() -> None:
@@ -122,6 +125,19 @@ def test_a_backend_that_is_missing_names_field_and_remedy() -> None:
     assert note.reason == "ServiceNotFound"
     assert note.where.startswith("spec.vllmEndpoints[0]")
     assert note.remedy
+
+
+def test_a_decision_names_the_model_and_the_model_the_backend_that_is_not_well() -> None:
+    found = picture(model("qwen"), backends=[backend(ready=False)])
+    assert vertex(found, "decision/maths").notes[0].remedy == "See model qwen"
+    assert vertex(found, "model/qwen").notes[0].remedy == "See backend qwen"
+
+
+def test_a_model_that_was_left_one_way_of_two_is_no_broken_one() -> None:
+    lost, well = backend(ready=False), backend()
+    other = Backend(replace(well.endpoint, name="other"), "service", 1)
+    found = picture(model("qwen"), has_envoy=False, backends=[lost, other])
+    assert vertex(found, "model/qwen").state is State.WARNING
 
 
 def test_nothing_is_claimed_where_no_pod_answers() -> None:
