@@ -18,7 +18,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from semantic_router_cli.live import Host, Live, Model, Traffic
 from semantic_router_cli.tree import Backend, Node, State, View, glance, tree, worst
 
-
 # Their vertex has their name, or they are sentences.
 _FOR_THEMSELVES = ("SemanticRouter", "backend", "condition", "event", "status")
 

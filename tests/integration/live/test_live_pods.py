@@ -228,6 +228,8 @@ def test_routes_are_what_envoy_and_router_have_now(plugin: Plugin, site: Site) -
     assert models[LARGE]["hosts"] == []
     (host,) = models[SMALL]["hosts"]
     assert (host["address"], host["why"]) == (f"127.0.0.2:{site.small.port}", "")
+    # By which the page knows the entry of the spec that it is of.
+    assert host["name"] == "small.models.svc"
     assert MATHS in models[ADAPTER]["decisions"]
     (pod,) = said["pods"]
     assert (pod["name"], pod["config"]) == (POD, said["wanted"])
