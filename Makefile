@@ -22,8 +22,9 @@ BIN := $(VENV)/bin
 # What an environment is made from. The hash is in the stamp's name, so that another pin makes the environment anew
 # and another checkout, or another comment, of the same pins does not.
 pins = requirements/$(or $(patsubst .venv-%,%,$(filter .venv-%,$(1))),dev).txt $(if $(findstring router,$(1)),,$(COMMON)) \
-  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
+  $(if $(filter $(VENV),$(1)),$(SCHEMA) $(GALAXY) $(OLDER_SCHEMAS:%=requirements/router-%.txt))
 SCHEMA := requirements/schema.txt
+GALAXY := requirements/galaxy.txt
 COMMON := requirements/runtime.txt requirements/test.txt runner/pyproject.toml cli/pyproject.toml \
   warm/pyproject.toml
 stamp = $(1)/.made-from-$(shell sed 's/ *\#.*//; /^$$/d' $(call pins,$(1)) <(echo '$(CURDIR)') | git hash-object --stdin)
@@ -76,7 +77,7 @@ $(STAMPS):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	@$(if $(filter $(ANSIBLE_2_21),$(@D)),$(NEWER_PYTHON),$(PYTHON)) -m venv --clear $(@D)
 	@$(call pip_install,$(@D)) --requirement $(firstword $(call pins,$(@D)))
-	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA))
+	@$(if $(filter $(VENV),$(@D)),$(call pip_install,$(@D)) --no-deps --requirement $(SCHEMA) --requirement $(GALAXY))
 	@$(if $(filter $(VENV),$(@D)),$(foreach one,$(OLDER_SCHEMAS),$(call older_schema,$(@D),$(one));))
 	@$(if $(findstring router,$(@D)),,$(call link_collection,$(@D)))
 	@touch $@
@@ -104,6 +105,10 @@ control-plane: $(READY) ## Build the local control plane (cached outside the tre
 .PHONY: docs
 docs: lint-docs ## Build the documentation into build/site, warnings as errors
 	@echo "open build/site/index.html"
+
+.PHONY: look
+look: docs ## Look at every page in Chromium, wide and narrow (PICTURES=directory keeps what it saw)
+	@$(BIN)/python hack/site_look.py build/site $(if $(PICTURES),--pictures $(PICTURES))
 
 .PHONY: golden
 golden: $(READY) ## Rewrite the golden files; read the diff before you commit it
@@ -169,6 +174,29 @@ build-installer: $(READY) ## Write dist/install.yaml, one file for `kubectl appl
 	@$(KUSTOMIZE) default --image '$(IMG)' > dist/.install.yaml
 	@mv dist/.install.yaml dist/install.yaml
 
+.PHONY: release
+release: $(READY) ## Make every file of a release that takes no registry, into dist/ (IMG=..., TAG=v..., PINNED=1)
+	@PYTHONPATH=hack $(BIN)/python -m release --image '$(IMG)' --tag '$(TAG)' $(if $(PINNED),--pinned) \
+	  $(PARTS:%=--only %)
+
+.PHONY: changelog
+changelog: $(READY) ## Make the changelog of the release in galaxy.yml from the fragments, before its tag
+	$(BIN)/antsibull-changelog release
+
+.PHONY: chart
+chart: $(READY) ## The Helm chart alone, into dist/, generated from config/ (IMG=...)
+	@PYTHONPATH=hack $(BIN)/python -m release --image '$(IMG)' --only chart
+
+# For the release workflow, as its steps read it.
+.PHONY: print-release
+print-release:
+	@printf '%s\n' 'image=$(NAME)' 'name=$(notdir $(NAME))' 'version=$(VERSION)' \
+	  'base=$(shell sed -n 's/^FROM \([^ ]*\) AS .*/\1/p' Dockerfile)'
+
+.PHONY: pin-images
+pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml (takes docker)
+	@PYTHONPATH=hack $(BIN)/python -m release.pins
+
 ##@ Install into the cluster of KUBECONFIG
 
 # Built from the modules of hack/ as the control plane is, unless KUBECTL=kubectl asks for another.
@@ -223,13 +251,13 @@ WITH_ANSIBLE := tests/unit/plugins/{action,filter,modules,plugin_utils} tests/un
   tests/unit/runner/test_{companion,plugins}.py
 
 # The slowest first, for the pairs to come out even.
-LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-python
+LINT := lint-ansible lint-types lint-docs lint-yaml lint-docker lint-workflows lint-python
 SLOWER := unit-2.18 unit-2.21 lint-molecule
-CLUSTER := e2e-2.19 integration molecule e2e-2.18 e2e-2.21
+CLUSTER := e2e-2.19 integration node-short molecule e2e-2.18 e2e-2.21
 SANITY := sanity-2.19 sanity-2.18
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint
+lint: $(READY) ## ruff, mypy --strict, yamllint, ansible-lint, mkdocs, hadolint, actionlint
 	$(IN_PAIRS) --output-sync --keep-going $(LINT) lint-molecule
 
 .PHONY: test-fast
@@ -257,6 +285,9 @@ lint-types: $(READY)
 
 lint-docker: $(READY)
 	$(BIN)/hadolint --failure-threshold style Dockerfile
+
+lint-workflows: $(READY)
+	@actionlint="$$(PYTHONPATH=hack $(BIN)/python -m go_program actionlint)"; "$$actionlint"
 
 lint-yaml: $(READY)
 	$(BIN)/yamllint --strict .
@@ -309,11 +340,17 @@ e2e-2.21: $(READY_2_21)
 	@$(if $(NEWER_PYTHON),$(ANSIBLE_2_21)/bin/pytest tests/integration/test_render.py \
 	  $(WARM_OR_COLD) tests/e2e/test_lifecycle.py $(SAY),$(SKIPPED_2_21))
 
-# Not part of `test`: it takes root and the machine's namespaces, which many have not.
+# As root, in namespaces of the machine's; where that cannot be, all there is to it is a line that says why.
+ON_A_NODE = PYTHONPATH=hack $(BIN)/python -m real_node rehearse $(SAY) || { (( $$? == 3 )) && exit 0; exit 1; }; \
+  for package in control_plane real_node; do PYTHONPATH=hack $(BIN)/python -m $$package build $(SAY); done; \
+  $(BIN)/pytest --timeout 1200 tests/node $(1) $(SAY)
+
 .PHONY: test-node
-test-node: $(READY) ## The operator and a router as pods of a real node; says why, and ends, where none can run
-	@PYTHONPATH=hack $(BIN)/python -m real_node status --state .node || exit 0; \
-	  $(BIN)/pytest tests/node
+test-node: $(READY) ## The operator and routers as pods of a real node, long ones too
+	@$(call ON_A_NODE,)
+
+node-short: $(READY)
+	@$(call ON_A_NODE,-m "not long")
 
 # In build/, since molecule's own choice goes by the name of the checkout's directory, which another one may have.
 MOLECULE = PATH="$(CURDIR)/$(BIN):$$PATH" MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/build/molecule" \
@@ -339,6 +376,11 @@ test-kubernetes-versions: $(READY) ## The CRD, apply and refusals on API servers
 	  KUBEBUILDER_ASSETS="$$assets" $(BIN)/pytest tests/integration/test_{crd,apply,bad_input,samples}.py \
 	    2>&1 | sed --unbuffered "s/^/kubernetes $$minor: /"; \
 	done
+
+.PHONY: torture
+torture: $(READY) ## Campaigns against the operator on a real API server (SEED=1 COUNT=200 TIME=600 CAMPAIGNS="field_flips")
+	@PYTHONPATH=hack:runner nice $(BIN)/python -m torture $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) \
+	  $(if $(TIME),--time $(TIME)) --report build/torture.json $(CAMPAIGNS)
 
 .PHONY: newest-router
 newest-router: $(READY) ## Show every golden document and sample to the newest vllm-sr on PyPI, and say what broke

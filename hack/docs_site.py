@@ -5,35 +5,86 @@ MkDocs calls the functions whose names start with ``on_``.
 
 from __future__ import annotations
 
-import json
+import importlib
 import re
-from collections.abc import Iterator
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from mkdocs.structure.files import File
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = CHECKOUT / "docs"
-CRD = CHECKOUT / "config" / "crd" / "bases" / "vllm.ai_semanticrouters.yaml"
-REFERENCE = "reference.md"
+GENERATOR = CHECKOUT / "config" / "crd" / "generate.py"
+SAMPLE = CHECKOUT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_every_field.yaml"
+KUBERNETES = re.compile(r"^\s*k8s\.io/kubernetes v(\d+\.\d+)", re.MULTILINE)
+
+# MkDocs loads a hook by its path, and knows nothing of what is beside it.
+sys.path.append(str(Path(__file__).parent))
+import crd_reference  # noqa: E402
 
 LINK = re.compile(r"(\]\()([^)\s#:]+)")
-HEAD = "| Field | Type | Default | Constraints | Description |\n|---|---|---|---|---|"
-Schema = dict[str, Any]
 
 
 def on_config(config: Any) -> Any:
-    """Adds every decision to the navigation; each names itself in its first line."""
+    """Adds every field and every decision to the navigation; decisions name themselves in their
+    first line."""
     decisions = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.glob("adr/*.md"))
+    for entry in config.nav:
+        if crd_reference.INDEX in entry.values():
+            (title,) = entry
+            entry[title] = [crd_reference.INDEX, *(_entry(page) for page in reference())]
     config.nav.append({"Decisions": decisions})
     return config
 
 
+def _entry(page: crd_reference.Page) -> dict[str, Any]:
+    below = [page.source, *(_entry(child) for child in page.below)]
+    return {page.title: below if page.below else page.source}
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Adds the pages of the CRD reference."""
+    todo = list(reference())
+    for page in todo:
+        todo += page.below
+        made = File.generated(config, page.source, content=page.text)
+        made.edit_uri = "../../config/crd/semanticrouter.yaml"
+        files.append(made)
+    return files
+
+
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """The page, its links to files outside docs/ leading to the repository."""
-    tables = reference(CRD.read_text("utf-8")) if page.file.src_uri == REFERENCE else ""
-    return outward(markdown, page.file.src_uri, config.repo_url) + tables
+    if page.file.src_uri == crd_reference.INDEX:
+        markdown += writer().index(properties())
+    return outward(markdown, page.file.src_uri, config.repo_url)
+
+
+@cache
+def reference() -> tuple[crd_reference.Page, ...]:
+    """The pages of all fields."""
+    return tuple(writer().pages(properties()))
+
+
+@cache
+def writer() -> crd_reference.Writer:
+    """It quotes the sample that has every field, and links to the Kubernetes that is tested."""
+    found = KUBERNETES.search((CHECKOUT / "hack" / "go.mod").read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError("hack/go.mod pins no k8s.io/kubernetes")
+    return crd_reference.Writer(SAMPLE.read_text(encoding="utf-8").split("\n---\n"), found[1])
+
+
+@cache
+def properties() -> dict[str, Any]:
+    """The CRD's schema as its source has it: with the names of Kubernetes' types."""
+    sys.path.append(str(GENERATOR.parent))
+    generator = importlib.import_module(GENERATOR.stem)
+    version = generator.definition()["spec"]["versions"][0]
+    known: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]
+    return known
 
 
 def outward(markdown: str, page: str, repository: str) -> str:
@@ -47,84 +98,3 @@ def outward(markdown: str, page: str, repository: str) -> str:
         return f"{match[1]}{repository}/{'tree' if target.is_dir() else 'blob'}/main/{place}"
 
     return LINK.sub(led, markdown)
-
-
-def reference(crd: str) -> str:
-    """Tables of every field of the CRD: one chapter per field below spec and status."""
-    loaded = yaml.load(crd, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    root = loaded["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-    lines = [""]
-    for part in ("spec", "status"):
-        lines += ["", f"## {part}", "", root[part].get("description", ""), ""]
-        lines += [f"- {message}" for message in _rules(root[part])]
-        for name, node in root[part]["properties"].items():
-            required = name in root[part].get("required", [])
-            rows = list(_rows(f"{part}.{name}", node, required))
-            lines += ["", f"### {part}.{name}", "", HEAD, *rows]
-    return "\n".join(lines) + "\n"
-
-
-def _rows(path: str, node: Schema, required: bool) -> Iterator[str]:
-    cells = (
-        f"`{path}`",
-        _type(node),
-        f"`{json.dumps(node['default'])}`" if "default" in node else "",
-        "<br>".join(_constraints(node, required)),
-        _text(node.get("description", "")),
-    )
-    yield f"| {' | '.join(cells)} |"
-    yield from _children(path, node)
-
-
-def _children(path: str, node: Schema) -> Iterator[str]:
-    for name, child in node.get("properties", {}).items():
-        yield from _rows(f"{path}.{name}", child, name in node.get("required", []))
-    if "items" in node:
-        yield from _children(f"{path}[]", node["items"])
-    if isinstance(node.get("additionalProperties"), dict):
-        yield from _children(f"{path}.{{}}", node["additionalProperties"])
-
-
-def _type(node: Schema) -> str:
-    if node.get("x-kubernetes-int-or-string"):
-        return "integer or string"
-    if "items" in node:
-        return f"list of {_type(node['items'])}"
-    if isinstance(node.get("additionalProperties"), dict):
-        return f"map of {_type(node['additionalProperties'])}"
-    if "type" not in node:
-        return "any"
-    return str(node.get("format") or node["type"])
-
-
-def _constraints(node: Schema, required: bool) -> Iterator[str]:
-    if required:
-        yield "required"
-    if "enum" in node:
-        yield "one of " + ", ".join(f"`{value or json.dumps(value)}`" for value in node["enum"])
-    for key, words in (
-        ("minimum", "at least {}"),
-        ("maximum", "at most {}"),
-        ("minLength", "at least {} characters"),
-        ("maxLength", "at most {} characters"),
-        ("maxItems", "at most {} entries"),
-    ):
-        if key in node:
-            yield words.format(node[key])
-    if "pattern" in node:
-        yield f"matches `{node['pattern']}`"
-    if node.get("x-kubernetes-list-map-keys"):
-        yield f"unique by {', '.join(node['x-kubernetes-list-map-keys'])}"
-    yield from _rules(node)
-    if "items" in node:
-        yield from (f"each: {said}" for said in _constraints(node["items"], required=False))
-
-
-def _rules(node: Schema) -> Iterator[str]:
-    yield from (_text(rule["message"]) for rule in node.get("x-kubernetes-validations", []))
-
-
-def _text(text: str) -> str:
-    """Text for a cell of a table."""
-    escaped = text.replace("|", "&#124;").replace("<", "&lt;").replace("{", "&#123;")
-    return " ".join(escaped.split())

@@ -26,7 +26,7 @@ BIN = Path(sys.executable).parent
 PREFIX = "/opt/semantic-router-operator"
 BASE = "quay.io/operator-framework/ansible-operator:v1.42.3"
 # What RUN finds on PATH there, as far as it is used: ubi-minimal's, Python and Ansible. No pip.
-PROGRAMS = ("ansible-galaxy", "chmod", "python3", "rm", "sh")
+PROGRAMS = ("ansible-galaxy", "chmod", "python3", "sh")
 # The checkout is linked into this Python's site-packages, and must not be taken for the collection.
 ONLY_THE_IMAGE = {
     "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
@@ -45,6 +45,7 @@ def build(root: Path) -> Image:
     with tempfile.TemporaryDirectory(prefix="programs-") as programs:
         image = Image(root, _programs(Path(programs)))
         image.build(CHECKOUT / "Dockerfile")
+        shutil.rmtree(image.stages)
     root.chmod(0o755)
     return image
 
@@ -53,8 +54,10 @@ class Image:
     """What the Dockerfile makes, with PREFIX elsewhere; `_copy` and `_run` are its lines."""
 
     def __init__(self, root: Path, programs: Path) -> None:
-        self.root = root
+        self.root = self._final = root
         self.programs = programs
+        # Stages before the last one, each in a directory of its own beside the image's.
+        self.stages = root.with_name(f"{root.name}.stages")
         self.environment: dict[str, str] = {}
         self.entrypoint: list[str] = []
         self.user = ""
@@ -83,7 +86,10 @@ class Image:
     def _there(self, text: str) -> str:
         return text.replace(str(self.root), PREFIX)
 
-    def _from(self, image: str) -> None:
+    def _from(self, arguments: str) -> None:
+        image, _, stage = arguments.partition(" AS ")
+        self.root = self.stages / stage if stage else self._final
+        self.root.mkdir(parents=True, exist_ok=True)
         if image != BASE:
             raise ImageError(
                 f"The base image is {image} now: look what it brings, and name it here"
@@ -106,6 +112,9 @@ class Image:
         self.directory = directory
 
     def _copy(self, arguments: str) -> None:
+        if arguments.startswith("--from="):
+            self._copy_from_a_stage(*shlex.split(arguments.removeprefix("--from=")))
+            return
         *sources, target = shlex.split(arguments)
         destination = Path(self.here(target))
         for source in (CHECKOUT / name for name in sources):
@@ -119,6 +128,10 @@ class Image:
             # As from the checkout of somebody with an umask of 077.
             for path in copied:
                 path.chmod(path.stat().st_mode & ~0o077)
+
+    def _copy_from_a_stage(self, stage: str, source: str, target: str) -> None:
+        there = Path(source.replace(PREFIX, str(self.stages / stage)))
+        shutil.copytree(there, self.here(target), dirs_exist_ok=True, symlinks=True)
 
     def _run(self, command: str) -> None:
         if "--requirements-file" in command:
@@ -143,11 +156,13 @@ class Image:
             raise ImageError(f"RUN {command}: {done.stdout}{done.stderr}")
 
     def _from_the_ansible_package(self) -> None:
-        wanted = yaml.safe_load((self.root / "requirements.yml").read_text())["collections"]
+        wanted = yaml.safe_load((self.root / "build" / "requirements.yml").read_text())[
+            "collections"
+        ]
         for name in (collection["name"] for collection in wanted):
             part = Path("ansible_collections", *name.split("."))
             there = Path(sysconfig.get_path("purelib")) / part
-            shutil.copytree(there, Path(self.environment["ANSIBLE_COLLECTIONS_PATH"]) / part)
+            shutil.copytree(there, self.root / "collections" / part)
 
     def _entrypoint(self, arguments: str) -> None:
         self.entrypoint = json.loads(self.here(arguments))

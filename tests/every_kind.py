@@ -48,6 +48,12 @@ _BODIES: dict[str, Manifest] = {
     },
     "Ingress": {"spec": {"defaultBackend": {"service": {"name": NAME, "port": {"number": 80}}}}},
     "HTTPRoute": {"spec": {"parentRefs": [{"name": "public"}]}},
+    "BackendTLSPolicy": {
+        "spec": {
+            "targetRefs": [{"group": "", "kind": "Service", "name": NAME}],
+            "validation": {"hostname": "models.example.com", "wellKnownCACertificates": "System"},
+        }
+    },
 }
 
 
@@ -68,4 +74,4 @@ def _object(resource: Resource, namespace: str) -> Manifest:
 
 def is_stand_in(resource: Resource) -> bool:
     """Its object asks for nothing that its real API knows."""
-    return resource.optional and resource.kind != "HTTPRoute"
+    return resource.optional and resource.kind not in _BODIES

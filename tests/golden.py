@@ -27,7 +27,7 @@ BASE_MANIFESTS = MANIFESTS / f"{BASE}.kubernetes.yaml"
 NEWER = dict(pairwise(sorted(CONTRACTS)))
 
 # A text of the sources that objects hold as it is. It is read there.
-SCRIPT = Path(auth.__file__).with_name("auth.lua")
+SCRIPTS = [Path(auth.__file__).with_name(name) for name in ("auth.lua", "failover.lua")]
 
 # A Grafana dashboard, which its own test reads.
 DASHBOARD = re.compile(r"^(  semantic-router-\S+\.json: \|\n)((?:    .*\n)+)", re.MULTILINE)
@@ -48,13 +48,14 @@ def stored(file: Path) -> str:
 
 
 def abridged(manifests: str) -> str:
-    """The manifests with digests in place of auth.lua, and of what Grafana alone reads."""
-    script = SCRIPT.read_text(encoding="utf-8")
-    first, _, _ = script.partition("\n")
-    if found := re.search(rf"^( *){re.escape(first)}$", manifests, re.MULTILINE):
-        digest = hashlib.sha256(script.encode()).hexdigest()
-        line = f"{found[1]}-- {SCRIPT.name}, sha256 {digest}\n"
-        manifests = manifests.replace(indent(script, found[1]), line)
+    """The manifests with digests in place of scripts, and of what Grafana alone reads."""
+    for file in SCRIPTS:
+        script = file.read_text(encoding="utf-8")
+        first, _, _ = script.partition("\n")
+        if found := re.search(rf"^( *){re.escape(first)}$", manifests, re.MULTILINE):
+            digest = hashlib.sha256(script.encode()).hexdigest()
+            line = f"{found[1]}-- {file.name}, sha256 {digest}\n"
+            manifests = manifests.replace(indent(script, found[1]), line)
     return DASHBOARD.sub(_dashboard, manifests)
 
 

@@ -32,7 +32,6 @@ _GUARDS = ("jailbreak", "pii")
 # Envoy writes a line when the request is over, but not at once.
 _LOG_SECONDS = 3.0
 _LOG_PAUSE = 0.25
-_RECENT = {"sinceSeconds": "60"}
 
 
 @dataclass(frozen=True)
@@ -99,17 +98,19 @@ def ask(
     if answer is None:
         return Trace("", Timing(whole), request=request, pod=pod, error="no answer came")
     said = {name.lower(): value for name, value in answer.headers.items()}
-    lines = _told(cluster, pod, request)
+    lines = _told(cluster, pod, request, whole)
     return trace(router, request, pod, answer.status, said, answer.data, lines, whole)
 
 
-def _told(cluster: Cluster, pod: str, request: str) -> list[Mapping[str, Any]]:
+def _told(cluster: Cluster, pod: str, request: str, whole: int) -> list[Mapping[str, Any]]:
     """What router and Envoy log of the request; without Envoy's line when it does not come."""
     sources = log.containers_of(cluster, pod)
+    # Whatever was said since it was sent, by a clock that may be another.
+    recent = {"sinceSeconds": str(whole // 1000 + 30)}
     until = time.monotonic() + _LOG_SECONDS
     while True:
         try:
-            found = [_json(line.text) for line in log.lines(cluster, sources, _RECENT, request)]
+            found = [_json(line.text) for line in log.lines(cluster, sources, recent, request)]
         except RouterError:
             # One may ask without the right to read logs.
             return []

@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -512,3 +513,33 @@ def migrate(
             (display.error if problem.blocking else display.remark)(str(problem))
     blocking = [p for item in migrated for p in item.problems() if p.blocking]
     raise typer.Exit(NO if blocking or any(item.lost for item in migrated) else 0)
+
+
+@app.command("verify", rich_help_panel=CHECK)
+def verify(
+    directory: Annotated[
+        Path, typer.Argument(help="Where the files of a release are.", exists=True, file_okay=False)
+    ],
+    tag: Annotated[str, typer.Option("--tag", help="Which release it has to be, v0.1.0 say.")],
+    trusted_root: Annotated[
+        Path | None,
+        typer.Option(help="Sigstore's roots in a file, for who keeps them.", exists=True),
+    ] = None,
+) -> None:
+    """Hold the files of a release against their sums, signatures and provenance; asks nobody.
+
+    Takes Sigstore's library: pip install 'semantic-router-cli[verify]'.
+    """
+    from semantic_router_cli import verification
+
+    try:
+        signatures = verification.Sigstore(tag, trusted_root)
+    except ImportError:
+        typer.echo("Error: verify takes pip install 'semantic-router-cli[verify]'", err=True)
+        raise typer.Exit(UNUSABLE) from None
+    wrong = list(verification.problems(directory, signatures))
+    for problem in wrong:
+        typer.echo(f"{problem.file}: {problem.why}")
+    if wrong:
+        raise typer.Exit(NO)
+    typer.echo(f"{directory} is release {tag}, as {verification.identity(tag)} signed it.")

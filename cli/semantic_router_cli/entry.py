@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from semantic_router_cli import collection
@@ -28,6 +29,8 @@ def main() -> None:
     # Only now: the commands import the collection.
     from semantic_router_cli import commands, display, observation
 
+    # Otherwise a kubectl that was started for a port or a request would outlive the plugin.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     display.take_any_terminal()
     # Not the file's name: kubectl takes dashes for spaces.
     observation.app(prog_name=commands.PROGRAM)

@@ -62,6 +62,7 @@ class Reach:
         """local: the pod's ports, and what leads to them on loopback here."""
         self._local = local
         # Whose certificate it is does not matter: kubectl has chosen the pod, and leads there.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._http = urllib3.PoolManager(retries=False, timeout=seconds, cert_reqs="CERT_NONE")
 
     def ask(

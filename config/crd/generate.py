@@ -1,4 +1,4 @@
-"""Composes bases/vllm.ai_semanticrouters.yaml from semanticrouter.yaml and core-v1.json.
+"""Composes bases/vllm.ai_semanticrouters.yaml from semanticrouter.yaml and core types.
 
 schema.json is the CRD's schema once more, for the operator: JSON is loaded in 2 ms, YAML in 50. It
 also has the defaults inside list items, which the CRD has not: GitOps tools compare a list as a
@@ -25,10 +25,12 @@ import yaml
 HERE = Path(__file__).parent
 SOURCE = HERE / "semanticrouter.yaml"
 CORE = HERE / "core-v1.json"
+BRIEFLY = HERE / "briefly.yaml"
 CRD = HERE / "bases" / "vllm.ai_semanticrouters.yaml"
 SCHEMA = HERE / "schema.json"
 
 CORE_PREFIX = "io.k8s.api.core.v1."
+TYPE = "x-core-type"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 QUANTITY_PATTERN = (
@@ -107,7 +109,8 @@ def extract(swagger: Schema, names: list[str]) -> Schema:
 
 
 def structural(schema: Schema, core: Schema) -> Schema:
-    """A definition of the swagger file as a CRD wants it: no references, no unknown keys."""
+    """A definition of the swagger file as a CRD wants it: no references, no unknown keys. What has
+    a type names it, for the documentation."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         described = {key: value for key, value in schema.items() if key == "description"}
@@ -115,7 +118,7 @@ def structural(schema: Schema, core: Schema) -> Schema:
             return {**described, **EITHER, "pattern": QUANTITY_PATTERN}
         if name == INT_OR_STRING:
             return {**described, **EITHER}
-        return {**structural(core[name], core), **described}
+        return {**structural(core[name], core), **described, TYPE: name}
     result = {key: value for key, value in schema.items() if key not in NOT_IN_CRDS}
     if "properties" in result:
         result["properties"] = {
@@ -128,28 +131,33 @@ def structural(schema: Schema, core: Schema) -> Schema:
     return result
 
 
-def brief(schema: Schema) -> Schema:
-    """A schema whose fields are described, and what is below them not."""
+def brief(core: Schema, kept: str, words: Schema) -> Schema:
+    """The type ``kept``, and all that is in it with short words for every field."""
+    found = {kept: core[kept]}
+    todo = referenced(core[kept])
+    while todo:
+        name = todo.pop()
+        if name in core and name not in found:
+            found[name] = dict(core[name])
+            if "properties" in core[name]:
+                found[name]["properties"] = _worded(name, core[name]["properties"], words)
+            todo += referenced(found[name])
+    return found
+
+
+def _worded(name: str, properties: Schema, words: Schema) -> Schema:
+    said = dict(words.get(name.rpartition(".")[2], {}))
+    partial = said.pop("$only", False)
+    if not said:
+        raise ValueError(f"{BRIEFLY.name}, {name}: nobody has them")
+    unknown = set(said) - set(properties) if partial else set(said) ^ set(properties)
+    if unknown:
+        raise ValueError(f"{BRIEFLY.name}, {name}: {', '.join(sorted(unknown))}")
     return {
-        **schema,
-        "properties": {
-            name: {**undescribed(value), "description": value["description"]}
-            for name, value in schema["properties"].items()
-        },
+        field: {**schema, "description": said[field]}
+        for field, schema in properties.items()
+        if field in said
     }
-
-
-def undescribed(schema: Schema) -> Schema:
-    """A schema without any description."""
-    result = {key: value for key, value in schema.items() if key != "description"}
-    if "properties" in result:
-        result["properties"] = {
-            name: undescribed(value) for name, value in result["properties"].items()
-        }
-    for key in ("items", "additionalProperties"):
-        if isinstance(result.get(key), dict):
-            result[key] = undescribed(result[key])
-    return result
 
 
 def opened(schema: Any) -> Any:
@@ -163,22 +171,34 @@ def opened(schema: Any) -> Any:
     return {**inner, **KEEPS_UNKNOWN} if is_object else inner
 
 
-def composed(schema: Any, core: Schema) -> Any:
+def composed(schema: Any, core: Schema, words: Schema) -> Any:
     """The source with its abbreviations written out; keys beside `$core` win."""
     if isinstance(schema, list):
-        return [composed(value, core) for value in schema]
+        return [composed(value, core, words) for value in schema]
     if not isinstance(schema, dict):
         return schema
     for key, value in schema.items():
         if value is None:
             raise ValueError(f"{key!r} has no value: quote the text with a comma before it")
-    own = {key: composed(value, core) for key, value in schema.items() if key[0] != "$"}
+    own = {key: composed(value, core, words) for key, value in schema.items() if key[0] != "$"}
     if "$core" in schema:
-        known = structural(core[CORE_PREFIX + schema["$core"]], core)
-        for name in schema.get("$without", []):
-            del known["properties"][name]
-        own = {**(brief(known) if "$brief" in schema else known), **own}
+        name = CORE_PREFIX + schema["$core"]
+        taken = {**core[name], "properties": dict(core[name]["properties"])}
+        for field in schema.get("$without", []):
+            del taken["properties"][field]
+        if "$brief" in schema:
+            core = brief({**core, name: taken}, name, words)
+        own = {**structural(taken, core), **own, TYPE: name}
     return opened(own) if "$open" in schema else own
+
+
+def untyped(schema: Any) -> Any:
+    """A schema without the names of Kubernetes' types."""
+    if isinstance(schema, list):
+        return [untyped(value) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: untyped(value) for key, value in schema.items() if key != TYPE}
 
 
 def without_item_defaults(schema: Any, in_item: bool = False) -> Any:
@@ -209,11 +229,19 @@ def _keyless(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key not in ours}
 
 
-def generated() -> dict[Path, str]:
-    """The text of each file."""
+def definition() -> Schema:
+    """The CRD with all that the source says: defaults in items, names of Kubernetes' types."""
     source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     del source["definitions"]
-    crd = composed(source, json.loads(CORE.read_text(encoding="utf-8")))
+    core = json.loads(CORE.read_text(encoding="utf-8"))
+    words = yaml.safe_load(BRIEFLY.read_text(encoding="utf-8"))
+    crd: Schema = composed(source, core, words)
+    return crd
+
+
+def generated() -> dict[Path, str]:
+    """The text of each file."""
+    crd = untyped(definition())
     version = crd["spec"]["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
     version["schema"] = {"openAPIV3Schema": without_item_defaults(schema)}

@@ -95,10 +95,10 @@ def _audit(root: Path) -> list[str]:
     ]
 
 
-def kube_controller_manager(programs: Programs, root: Path, *, endpoint_slices: bool) -> list[str]:
+def kube_controller_manager(
+    programs: Programs, root: Path, *, endpoint_slices: bool, heartbeats: bool
+) -> list[str]:
     off = [
-        # Nodes without heartbeats are dead to it.
-        "node-lifecycle-controller",
         # There are no disks to attach, no cloud and no metrics to look at every few seconds.
         "persistentvolume-attach-detach-controller",
         "persistentvolume-expander-controller",
@@ -107,6 +107,9 @@ def kube_controller_manager(programs: Programs, root: Path, *, endpoint_slices: 
         "cloud-node-lifecycle-controller",
         "horizontal-pod-autoscaler-controller",
     ]
+    if not heartbeats:
+        # Nodes without them are dead to it.
+        off.append("node-lifecycle-controller")
     if not endpoint_slices:
         off += ["endpointslice-controller", "endpoints-controller"]
     return [

@@ -170,6 +170,14 @@ class ControlPlane:
         self._write_kubeconfig(path, self.url, user, pair)
         return path
 
+    def restart(self, name: str) -> None:
+        """Kills one program of a plane of this process, and starts it as it was."""
+        (found,) = (process for process in self._processes if process.name == name)
+        found.kill()
+        self._processes.remove(found)
+        started = self._launch(name, list(found.command))
+        self._wait("the API server to be ready", self._answers_ready, started)
+
     def stop(self) -> None:
         """Ends what was started, by pid, in order; harmless when nothing is left."""
         for names in STOP_ORDER:
@@ -237,7 +245,9 @@ class ControlPlane:
         server = self._launch("kube-apiserver", command)
         self._wait("the API server to be ready", self._answers_ready, server)
         self._install_crds(crds)
-        command = components.kube_controller_manager(found, root, endpoint_slices=endpoint_slices)
+        command = components.kube_controller_manager(
+            found, root, endpoint_slices=endpoint_slices, heartbeats=not self._is_simulated
+        )
         manager = self._launch("kube-controller-manager", command)
         self._launch("kube-scheduler", components.kube_scheduler(found, root))
         if self._is_simulated:

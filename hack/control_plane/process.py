@@ -29,6 +29,7 @@ class Process:
     pid: int
     root: Path
     child: subprocess.Popen[bytes] | None = None
+    command: Sequence[str] = ()
 
     @classmethod
     def start(cls, name: str, command: Sequence[str], root: Path, *, detached: bool) -> Process:
@@ -44,7 +45,7 @@ class Process:
                 start_new_session=True,
             )
         (root / "run" / f"{name}.pid").write_text(f"{child.pid}\n")
-        return cls(name, child.pid, root, child)
+        return cls(name, child.pid, root, child, command)
 
     @classmethod
     def recorded(cls, root: Path) -> list[Process]:
@@ -67,6 +68,12 @@ class Process:
     def terminate(self) -> None:
         if self.alive:
             os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """By KILL: as when it is out of memory."""
+        if self.alive:
+            os.kill(self.pid, signal.SIGKILL)
+        self.wait_stopped()
 
     def wait_stopped(self) -> None:
         if not self._gone_within(STOP_DEADLINE):

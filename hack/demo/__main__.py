@@ -6,18 +6,28 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import real_node
 import yaml
 from control_plane import ControlPlane, ControlPlaneError, Kubectl, KubectlError
 from control_plane.process import Process
+from real_node import Node, images, programs
+
+from demo import questions
+from demo.beside import Beside
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".demo"
-SAMPLE = ROOT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_my-router.yaml"
+ROUTER = Path(__file__).with_name("my-router.yaml")
 CRDS = sorted([*ROOT.glob("config/crd/bases/*.yaml"), *ROOT.glob("tests/crds/*.yaml")])
 NAME = "my-router"
 KINDS = "deployment,service,configmap,persistentvolumeclaim,serviceaccount,poddisruptionbudget"
@@ -31,23 +41,52 @@ def say(text: str) -> None:
     print(f"\033[1m==>\033[0m {text}" if sys.stdout.isatty() else f"==> {text}", flush=True)
 
 
-def up(state: Path) -> None:
-    """Starts what is not running, applies the document's example and waits until it is Ready."""
-    plane = ControlPlane.attach(state, say)
-    if plane.ready:
-        say(f"control plane: up already at {plane.url}")
-    else:
-        # One that is left knows a control plane which is no more.
-        stop_operator(state)
-        say("install the SemanticRouter CRD, and a stand-in for KServe's")
-        plane = ControlPlane.start_detached(state, crds=CRDS, progress=say)
+def up(state: Path, *, simulated: bool) -> None:
+    """Starts what is not running, applies the router, waits until it is Ready and asks it."""
+    started = time.monotonic()
+    plane, node = start_cluster(state, simulated=simulated)
     kubectl = Kubectl(plane.kubectl, plane.env)
     start_operator(plane)
     create_backends(kubectl)
-    say(f"apply {SAMPLE.relative_to(ROOT)}, the example of the user's document")
-    kubectl("apply", "-f", str(SAMPLE))
+    say(f"apply {ROUTER.relative_to(ROOT)}: two models behind one name")
+    kubectl("apply", "-f", str(ROUTER))
     follow(kubectl, state)
     show(kubectl, state)
+    with listening(kubectl, state, is_real=node is not None) as port:
+        answers = questions.ask_all(port)
+    print(questions.table(questions.QUESTIONS, answers))
+    print()
+    show_status(plane)
+    say(f"all of it took {time.monotonic() - started:.0f} s")
+    show_way_on(state, is_real=node is not None)
+
+
+def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node | None]:
+    """With a real node where the machine lets one run; simulated ones otherwise."""
+    plane, node = ControlPlane.attach(state, say), Node.attach(state, say)
+    if plane.ready:
+        say(f"control plane: up already at {plane.url}")
+        return plane, node if node.alive else None
+    # One that is left knows a control plane which is no more.
+    stop_operator(state)
+    why_not = ["It was asked for."] if simulated else why_no_node(state)
+    if why_not:
+        say(f"nodes are simulated. {' '.join(why_not)}")
+        say("install the SemanticRouter CRD, and a stand-in for KServe's")
+        return ControlPlane.start_detached(state, crds=CRDS, progress=say), None
+    with tempfile.TemporaryDirectory(prefix="demo-") as directory, ThreadPoolExecutor() as pool:
+        archives = pool.submit(images.for_routers, Path(directory), say)
+        node = Node.start_detached(state, crds=CRDS, progress=say)
+        for archive in archives.result():
+            node.import_image(archive)
+    return node.plane, node
+
+
+def why_no_node(state: Path) -> list[str]:
+    reasons = [*real_node.missing(state), *programs.missing_for_a_build()]
+    if not reasons and os.environ.get("KUBEBUILDER_ASSETS") and not programs.are_built():
+        return ["KUBEBUILDER_ASSETS spares a build, and a node takes one: make node."]
+    return reasons
 
 
 def operator_process(state: Path) -> Process | None:
@@ -148,23 +187,83 @@ def show(kubectl: Kubectl, state: Path) -> None:
     print(kubectl("get", KINDS, "-l", selector))
     show_routes(kubectl)
     show_durations(state)
-    print("Pods are simulated by kwok: nothing answers requests here. Look around with\n")
+
+
+@contextmanager
+def listening(kubectl: Kubectl, state: Path, *, is_real: bool) -> Iterator[int]:
+    """A port of this machine where the router answers."""
+    if not is_real:
+        say("Envoy runs beside the cluster, on the files that the operator rendered")
+        yield Beside(state).start(kubectl, NAME, dict(backends(kubectl)))
+        return
+    say(f"kubectl port-forward service/{NAME} :8080")
+    command = [str(kubectl.path), "port-forward", f"service/{NAME}", ":8080"]
+    environment = {**os.environ, "KUBECONFIG": str(state / "kubeconfig")}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        line = process.stdout.readline() if process.stdout else ""
+        try:
+            if "Forwarding from" not in line:
+                raise ControlPlaneError(f"kubectl port-forward: {line}")
+            yield int(line.split(" -> ")[0].rpartition(":")[2])
+        finally:
+            process.terminate()
+
+
+def show_status(plane: ControlPlane) -> None:
+    print(f"$ kubectl sr status {NAME}")
+    program = Path(sys.executable).parent / "kubectl-sr"
+    answer = subprocess.run(
+        [str(program), "status", NAME],
+        env={**os.environ, **plane.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    print(answer.stdout, flush=True)
+
+
+def show_way_on(state: Path, *, is_real: bool) -> None:
+    if is_real:
+        print("The pods are real, and router and models are stand-ins. Look around with\n")
+    else:
+        print("The pods are simulated, and router and models are stand-ins. Look around with\n")
     print("  export KUBECONFIG=.demo/kubeconfig PATH=$PWD/.demo/bin:$PATH")
     print(f"  kubectl describe semanticrouter {NAME}")
+    if is_real:
+        print(f"  kubectl logs deployment/{NAME} -c envoy-proxy")
+    else:
+        log = Beside(state).log("envoy")
+        print(f"  tail -f {os.path.relpath(log)}    # Envoy's access log")
     print(f"  kubectl get configmap {NAME}-config -o yaml")
     print("  kubectl explain semanticrouter.spec.vllmEndpoints")
     print("  make demo-stop    # ends everything that the demo started")
 
 
 def show_routes(kubectl: Kubectl) -> None:
-    config_map = json.loads(kubectl("get", "configmap", f"{NAME}-config", "-o", "json"))
-    config = yaml.safe_load(config_map["data"]["config.yaml"])
+    config = rendered(kubectl)
     print("The router's config routes")
     for model in config["providers"]["models"]:
         for backend in model.get("backend_refs", []):
             target = backend.get("endpoint") or backend.get("base_url")
             print(f"  {model['name']} -> {target} (weight {backend.get('weight', 1)})")
     print()
+
+
+def backends(kubectl: Kubectl) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Host -> who serves there, and which model."""
+    for model in rendered(kubectl)["providers"]["models"]:
+        for backend in model["backend_refs"]:
+            host = backend["endpoint"].rpartition(":")[0]
+            yield host, (host.partition(".")[0], model["name"])
+
+
+def rendered(kubectl: Kubectl) -> dict[str, Any]:
+    config_map = json.loads(kubectl("get", "configmap", f"{NAME}-config", "-o", "json"))
+    config: dict[str, Any] = yaml.safe_load(config_map["data"]["config.yaml"])
+    return config
 
 
 def show_durations(state: Path) -> None:
@@ -185,12 +284,15 @@ def durations(state: Path) -> list[str]:
 
 
 def down(state: Path) -> None:
-    """Ends the operator and the control plane of the demo, and removes its directory."""
+    """Ends all that the demo started, and removes its directory."""
     stop_operator(state)
-    plane = ControlPlane.attach(state, say)
-    running = ", ".join(plane.processes)
-    plane.stop()
-    say(f"ended {running}" if running else "the demo is not running")
+    beside = Beside(state).stop()
+    node, plane = Node.attach(state, say), ControlPlane.attach(state, say)
+    running = [*(["the node"] if node.alive else []), *plane.processes]
+    running += ["Envoy and the stand-ins"] if beside else []
+    # The node's plane is the same one.
+    node.stop()
+    say(f"ended {', '.join(running)}" if running else "the demo is not running")
     shutil.rmtree(state, ignore_errors=True)
 
 
@@ -198,9 +300,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("command", choices=["up", "down"])
     parser.add_argument("--state", type=Path, default=STATE, help="where all of it is kept")
+    parser.add_argument("--simulated", action="store_true", help="no real node, even if one can be")
     arguments = parser.parse_args()
     try:
-        {"up": up, "down": down}[arguments.command](arguments.state)
+        if arguments.command == "up":
+            up(arguments.state, simulated=arguments.simulated)
+        else:
+            down(arguments.state)
     except KeyboardInterrupt:
         say("stopped half-way; `make demo` goes on, `make demo-stop` ends what is running")
         return INTERRUPTED

@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
 )
+from release.pins import by_digest
 
 Manifest = dict[str, Any]
 Files = dict[str, str]
@@ -59,12 +60,16 @@ def installer_files(default: Sequence[Manifest], namespaced: Sequence[Manifest])
 
 
 def bundle_files(
-    manifests: Sequence[Manifest], namespaced: Sequence[Manifest], version: str, icon: bytes
+    manifests: Sequence[Manifest],
+    namespaced: Sequence[Manifest],
+    version: str,
+    icon: bytes,
+    pins: Mapping[str, str | None],
 ) -> Files:
     """The files of bundle/ and bundle.Dockerfile, by their paths.
 
     manifests: those of config/manifests. namespaced: those of config/namespaced, whose Role says
-    which of the operator's rights are wanted only where it watches.
+    which of the operator's rights are wanted only where it watches. pins: digests of images.
     """
     base = _one(manifests, "ClusterServiceVersion")
     crd = _one(manifests, "CustomResourceDefinition")
@@ -72,6 +77,8 @@ def bundle_files(
     samples = [item for item in manifests if item["kind"] == crd["spec"]["names"]["kind"]]
     scorecard = _one(manifests, "Configuration")
     csv = _service_version(base, crd, deployment, version)
+    for related in csv["spec"]["relatedImages"]:
+        related["image"] = by_digest(related["image"], pins)
     csv["metadata"]["annotations"]["alm-examples"] = json.dumps(samples, indent=2)
     csv["metadata"]["annotations"]["containerImage"] = _containers(deployment)[0]["image"]
     csv["spec"]["icon"] = [

@@ -1,16 +1,20 @@
-"""`python -m real_node build|up|down|status|run`: the node from a terminal."""
+"""`python -m real_node build|up|down|status|rehearse|run`: the node from a terminal."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from control_plane import ControlPlaneError
 
 from real_node import Node, NodeError, missing, programs
+
+# Neither the code of an exception nor that of a wrong command line.
+NOT_RUN = 3
 
 
 def say(text: str) -> None:
@@ -47,8 +51,18 @@ def status(arguments: argparse.Namespace) -> None:
     say(f"up at {node.plane.url}" if node.alive else "a node can run here; none is up")
 
 
+def rehearse(_: argparse.Namespace) -> None:
+    """Where the tests have their nodes."""
+    reasons = [*missing(Path(tempfile.gettempdir())), *programs.missing_for_a_build()]
+    if reasons:
+        say("not run, because no node can run here. " + " ".join(reasons))
+        sys.exit(NOT_RUN)
+
+
 def run(arguments: argparse.Namespace) -> None:
-    command = Node.attach(arguments.state, say).command(*arguments.command)
+    # What stands for "all that follows" is left in by some releases of Python.
+    wanted = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    command = Node.attach(arguments.state, say).command(*wanted)
     os.execvp(command[0], command)  # noqa: S606 becoming that program is the point
 
 
@@ -60,11 +74,12 @@ def main() -> int:
         (up, "start a node with a control plane and leave it running; nothing happens if it is up"),
         (down, "end what `up` started in this directory, and nothing else"),
         (status, "say whether a node is up, can run, or what is missing for one"),
+        (rehearse, "end with an error, and one line that says why, where no test can have a node"),
         (run, "run a program in the node's namespaces, where Services have their names"),
     ):
         command = commands.add_parser(function.__name__, help=text, description=text)
         command.set_defaults(function=function)
-        if function is not build:
+        if function not in (build, rehearse):
             command.add_argument("--state", type=Path, required=True, metavar="DIR")
         if function is up:
             command.add_argument("--crd", type=Path, action="append", default=[], metavar="FILE")

@@ -11,7 +11,7 @@ import yaml
 from control_plane.components import POD_NETWORK
 
 from real_node.layout import CONTAINERD_STATE, DNS_ADDRESS, NAME, PODS, SOCKET, Layout
-from real_node.prerequisites import program
+from real_node.prerequisites import enforces_policies, program
 
 PAUSE_IMAGE = "localhost/pause:1"
 DNS_IMAGE = "localhost/coredns:1"
@@ -82,7 +82,16 @@ def commands(layout: Layout) -> Mapping[str, Sequence[str]]:
             str(layout.programs / "kube-proxy"),
             f"--config={layout.proxy_config}",
         ],
+        **({"netpol": _policy_engine(layout)} if enforces_policies() else {}),
     }
+
+
+def _policy_engine(layout: Layout) -> Sequence[str]:
+    return [
+        str(layout.programs / "netpol"),
+        f"--kubeconfig={layout.kubeconfig}",
+        f"--hostname-override={NAME}",
+    ]
 
 
 def _kubelet(layout: Layout, authority: Path) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,25 +77,16 @@ exec "$@"
 """
 
 
-@dataclass(frozen=True)
-class Images:
-    """Archives, ready to be imported."""
-
-    router: Path
-    routers: tuple[Path, ...]
-    envoy: Path
-    model: Path
-    operator: Path
-
-    def all(self) -> Sequence[Path]:
-        return (*self.routers, self.envoy, self.model, self.operator)
-
-
 @contextmanager
-def built(progress: Progress, *, engine: str = "embedded") -> Iterator[Images]:
-    """All of them, in a directory that goes at the end. engine: that of the operator's image."""
+def built(progress: Progress, *, engine: str = "embedded") -> Iterator[Sequence[Path]]:
+    """Archives, in a directory that goes at the end. engine: that of the operator's image."""
     with tempfile.TemporaryDirectory(prefix="images-") as directory:
         yield _Build(Path(directory).resolve(), progress).images(engine)
+
+
+def for_routers(directory: Path, progress: Progress) -> Sequence[Path]:
+    """Archives of what routers' pods and models start, and of no operator."""
+    return _Build(directory.resolve(), progress).images("")
 
 
 class _Build:
@@ -106,27 +96,22 @@ class _Build:
         self._root = root
         self._progress = progress
 
-    def images(self, engine: str) -> Images:
+    def images(self, engine: str) -> Sequence[Path]:
         self._progress("images: stand-in base from this machine's own files")
-        parts = {
-            "stand-ins": self._stand_ins(),
-            "envoy": self._envoy(),
-            "packages": self._packages(engine),
-        }
-        self._progress("images: the operator's, by the lines of the Dockerfile")
-        operator, config = self._operator()
+        parts = {"stand-ins": self._stand_ins(), "envoy": self._envoy()}
+        if engine:
+            parts["packages"] = self._packages(engine)
+            self._progress("images: the operator's, by the lines of the Dockerfile")
+            parts["operator"], config = self._operator()
         bottom = self._root / "base"
         base.lay_out(bottom)
-        base.add_libraries(bottom, [*parts.values(), operator])
+        base.add_libraries(bottom, [*parts.values()])
         layers = {
-            name: self._layer(directory)
-            for name, directory in {**parts, "base": bottom, "operator": operator}.items()
+            name: self._layer(directory) for name, directory in {**parts, "base": bottom}.items()
         }
-        routers = tuple(self._router(tag, layers) for tag in ROUTERS)
-        images = Images(
-            router=routers[-1],
-            routers=routers,
-            envoy=self._write(
+        made = [*(self._router(tag, layers) for tag in ROUTERS)]
+        made.append(
+            self._write(
                 "envoy-image",
                 [envoy_name()],
                 [layers["base"], layers["envoy"]],
@@ -134,22 +119,21 @@ class _Build:
                     "Entrypoint": ["/docker-entrypoint.sh"],
                     "Cmd": ["envoy", "-c", "/etc/envoy/envoy.yaml"],
                 },
-            ),
-            model=self._write(
+            )
+        )
+        made.append(
+            self._write(
                 "model-image",
                 [MODEL],
                 [layers["base"], layers["stand-ins"]],
                 {"Entrypoint": ["/usr/bin/python3", "-m", "stand_ins.model"], "User": "1000"},
-            ),
-            operator=self._write(
-                "operator-image",
-                [operator_name()],
-                [layers["base"], layers["packages"], layers["operator"]],
-                config,
-            ),
+            )
         )
+        if engine:
+            above = [layers["base"], layers["packages"], layers["operator"]]
+            made.append(self._write("operator-image", [operator_name()], above, config))
         self._progress("images: done")
-        return images
+        return made
 
     def _stand_ins(self) -> Path:
         directory = self._root / "stand-ins"

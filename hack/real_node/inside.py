@@ -34,8 +34,9 @@ def main(layout: Layout) -> None:
     _wait("containerd to listen", SOCKET.exists)
     _wait("the kubeconfig", layout.kubeconfig.exists)
     _use_dns_of_the_cluster(layout)
-    for name in ("kubelet", "kube-proxy"):
-        _start(name, commands[name], layout, running)
+    for name in commands:
+        if name != "containerd":
+            _start(name, commands[name], layout, running)
     _reap(running)
 
 
@@ -89,6 +90,7 @@ def _start(name: str, command: Sequence[str], layout: Layout, running: dict[int,
             start_new_session=True,
         )
     running[child.pid] = name
+    (layout.pids / name).write_text(str(child.pid))
 
 
 def _reap(running: dict[int, str]) -> None:

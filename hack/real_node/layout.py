@@ -84,5 +84,10 @@ class Layout:
         return self.root / "volumes"
 
     @property
+    def pids(self) -> Path:
+        """A file for each of its programs, with the pid that it has in there."""
+        return self.root / "pids"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"

@@ -110,9 +110,29 @@ class Node:
         entered = [nsenter, f"--target={pid}", "--mount", "--net", "--pid", f"--wd={Path.cwd()}"]
         return [*entered, "--", *arguments]
 
+    def send(self, name: str, program: str) -> None:
+        """A signal to one of the node's own programs: send("STOP", "kubelet")."""
+        if self._layout is None:
+            raise NodeError(f"No node is up in {self.state_dir}.")
+        pid = (self._layout.pids / program).read_text()
+        self.run("kill", f"-{name}", pid)
+
+    def run(self, *arguments: str) -> str:
+        """What a program in the node's namespaces prints; NodeError with its words if it fails."""
+        answer = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, check=False
+        )
+        if answer.returncode != 0:
+            raise NodeError(f"{' '.join(arguments)}: {answer.stdout}{answer.stderr}".strip())
+        return answer.stdout
+
     def import_image(self, archive: Path) -> None:
         """An OCI archive, under the names that it has in it."""
         self._ctr("images", "import", "--local", str(archive))
+
+    def name_image(self, image: str, another: str) -> None:
+        """As a second release of it."""
+        self._ctr("images", "tag", "--force", image, another)
 
     def images(self) -> set[str]:
         return set(self._ctr("images", "list", "--quiet").split())
@@ -174,7 +194,7 @@ class Node:
     def _lay_out(self, layout: Layout) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(mode=0o700)
-        for name in ("logs", "run"):
+        for name in ("logs", "run", "pids"):
             (self._root / name).mkdir()
         self._layout = layout
         (self._root / "layout.json").write_text(inside.encode(layout))

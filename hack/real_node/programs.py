@@ -6,11 +6,13 @@ They are kept beside the control plane's, keyed by everything that decides what 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from control_plane import ControlPlaneError
 from control_plane.modules import module_directory
 from control_plane.programs import (
     BUILD_FLAGS,
@@ -18,10 +20,13 @@ from control_plane.programs import (
     Progress,
     build,
     cache_root,
+    estimating,
     file_lock,
     go_version,
     version_flags,
 )
+
+from real_node.prerequisites import existing, gib
 
 _CONTAINERD = ("containerd", "github.com/containerd/containerd/v2")
 _CNI = ("cni", "github.com/containernetworking/plugins")
@@ -39,14 +44,20 @@ _OTHERS = {
 _OURS = {
     "pause": (MODULE, "./pause"),
     "coredns": (MODULE / "coredns", "."),
+    "netpol": (MODULE / "netpol", "."),
     "kubelet": (MODULE / "kubelet", "k8s.io/kubernetes/cmd/kubelet"),
     "kube-proxy": (MODULE / "kubelet", "k8s.io/kubernetes/cmd/kube-proxy"),
 }
+# What each takes on two cores, when the control plane has been built and nothing else of this has.
+_SECONDS = {"containerd": 90, "coredns": 90, "kubelet": 70, "kube-proxy": 45, "netpol": 50}
+_QUICK = 5
 # The programs that debug and profile btrfs, zfs and devmapper volumes are a third of containerd.
 _TAGS = "no_btrfs no_zfs no_devmapper no_tracing"
+# The programs, and what the compiler keeps of them and of the modules.
+BUILD_BYTES = 6 * 2**30
 _SOURCES = (
-    *(f"{name}/go.sum" for name in ("containerd", "cni", "coredns", "kubelet")),
-    *(f"{name}/main.go" for name in ("coredns", "pause")),
+    *(f"{name}/go.sum" for name in ("containerd", "cni", "coredns", "kubelet", "netpol")),
+    *(f"{name}/main.go" for name in ("coredns", "netpol", "pause")),
 )
 
 
@@ -69,6 +80,30 @@ def names() -> Iterator[str]:
     yield from _OURS
 
 
+def are_built() -> bool:
+    """False, too, where there is no Go: by its version the cache goes."""
+    try:
+        return not _missing(Programs(_cache_directory()))
+    except ControlPlaneError:
+        return False
+
+
+def missing_for_a_build() -> list[str]:
+    """Sentences; [] where all programs are there, or can be built."""
+    try:
+        found = Programs(_cache_directory())
+    except ControlPlaneError as error:
+        return [str(error)]
+    directory = existing(found.directory)
+    free = shutil.disk_usage(directory).free
+    if _missing(found) and free < BUILD_BYTES:
+        return [
+            f"{gib(BUILD_BYTES)} of disk are needed for a build, and {gib(free)} are free at "
+            f"{directory}: make room."
+        ]
+    return []
+
+
 def ensure(progress: Progress) -> Programs:
     """All of them; six minutes once on two cores, when the control plane has been built before."""
     found = Programs(_cache_directory())
@@ -84,7 +119,9 @@ def ensure(progress: Progress) -> Programs:
                 "(once; about six minutes on two cores)"
             )
         for number, name in enumerate(missing, start=1):
-            _build(name, found.path(name), f"[{number}/{len(missing)}] {name}", progress)
+            later = sum(_SECONDS.get(each, _QUICK) for each in missing[number:])
+            label = f"[{number}/{len(missing)}] {name}"
+            _build(name, found.path(name), label, later, progress)
     return found
 
 
@@ -92,10 +129,8 @@ def _missing(found: Programs) -> list[str]:
     return [name for name in names() if not found.path(name).is_file()]
 
 
-def _build(name: str, program: Path, label: str, progress: Progress) -> None:
-    def said(text: str) -> None:
-        progress(f"{label}: {text}")
-
+def _build(name: str, program: Path, label: str, later: float, progress: Progress) -> None:
+    said = estimating(progress, label, _SECONDS.get(name, _QUICK), later)
     started = time.monotonic()
     if name in _OTHERS:
         (pins, module), package = _OTHERS[name]

@@ -20,6 +20,8 @@ from typing import Any
 
 # After this, vLLM's server closes a connection that nothing comes on.
 KEEP_ALIVE_SECONDS = 5
+# A pod has a host's name of its own; what shares one is told who it is.
+NAME = os.environ.get("STAND_IN_NAME") or socket.gethostname()
 _SECONDS = re.compile(r"SECONDS=([0-9.]+)")
 
 
@@ -55,7 +57,7 @@ def _message(asked: dict[str, Any]) -> dict[str, Any]:
         call = {"id": "call_0", "type": "function", "function": function}
         return {"role": "assistant", "content": None, "tool_calls": [call]}
     said = asked["messages"][-1]["content"]
-    return {"role": "assistant", "content": f"{asked['model']} at {socket.gethostname()}: {said}"}
+    return {"role": "assistant", "content": f"{asked['model']} at {NAME}: {said}"}
 
 
 def _finish(asked: dict[str, Any]) -> str:

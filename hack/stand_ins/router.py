@@ -248,7 +248,7 @@ def _load_models(state: State) -> None:
     started = time.monotonic()
     try:
         MODELS.mkdir(exist_ok=True)
-        (MODELS / ".downloading").write_text("")
+        (MODELS / ".downloading").write_text("of gigabytes, a little")
         (MODELS / ".downloading").unlink()
     except OSError as error:
         state.enter("failed", str(error))

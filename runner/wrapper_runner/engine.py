@@ -115,7 +115,7 @@ class Controller:
         ]
 
     def _itself_changed(self, change: Change) -> None:
-        if concerns_itself(change, self._watch.annotations_matter):
+        if concerns_itself(change, self._watch.annotations_matter, self._watch.status_manager):
             self._queue.add(change.now.key)
 
     def _dependent_changed(self, change: Change) -> None:

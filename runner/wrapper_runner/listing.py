@@ -29,7 +29,11 @@ class Owner:
 
 @dataclass(frozen=True)
 class Seen:
-    """An object as far as it matters here. `annotations` is a digest."""
+    """An object as far as it matters here.
+
+    annotations: a digest. status: who has written which part of it: manager, time, and a digest of
+    the fields.
+    """
 
     key: Key
     uid: str
@@ -38,6 +42,7 @@ class Seen:
     deleting: bool
     annotations: str
     owners: tuple[Owner, ...]
+    status: tuple[tuple[str, str, str], ...] = ()
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Seen:
@@ -50,6 +55,7 @@ class Seen:
             deleting="deletionTimestamp" in metadata,
             annotations=_digest(annotations),
             owners=(*_referenced(metadata), *_annotated(annotations)),
+            status=tuple(_status_writers(metadata)),
         )
 
 
@@ -107,14 +113,33 @@ class Listing:
         return Change(News.MODIFIED, seen, before)
 
 
-def concerns_itself(change: Change, annotations_matter: bool) -> bool:
-    """Whether news of a watched object calls for a run: not if only its status or labels moved."""
+def concerns_itself(change: Change, annotations_matter: bool, status_manager: str = "") -> bool:
+    """Whether news of a watched object calls for a run: not if only its labels moved, or its status
+    by the hand of `status_manager`; "" = whoever wrote it.
+    """
     before, now = change.before, change.now
     if change.news is not News.MODIFIED or before is None:
         return True
     return (
         (before.uid, before.generation, before.deleting) != (now.uid, now.generation, now.deleting)
-    ) or (annotations_matter and before.annotations != now.annotations)
+    ) or (
+        (annotations_matter and before.annotations != now.annotations)
+        or (bool(status_manager) and _is_status_meddled_with(before, now, status_manager))
+    )
+
+
+def _is_status_meddled_with(before: Seen, now: Seen, manager: str) -> bool:
+    """Somebody else has written to it, or fields that the manager has written are gone.
+
+    Who takes a field over, or away, leaves the time of the entry that loses it as it was.
+    """
+    if any(writer != manager for writer, *_ in set(now.status) - set(before.status)):
+        return True
+    was, is_now = (
+        {entry[1:] for entry in seen.status if entry[0] == manager} for seen in (before, now)
+    )
+    times = {time for time, _ in is_now}
+    return any(time in times or not is_now for time, _ in was - is_now)
 
 
 def owners_concerned(change: Change, group: str, kind: str) -> set[Key]:
@@ -142,8 +167,15 @@ def _annotated(annotations: Mapping[str, str]) -> Iterable[Owner]:
         yield Owner(group, kind, Key(namespace, name))
 
 
-def _digest(annotations: Mapping[str, str]) -> str:
-    if not annotations:
+def _status_writers(metadata: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    for entry in metadata.get("managedFields") or ():
+        if entry.get("subresource") == "status":
+            fields = _digest(entry.get("fieldsV1") or {})
+            yield entry.get("manager", ""), entry.get("time", ""), fields
+
+
+def _digest(found: Mapping[str, Any]) -> str:
+    if not found:
         return ""
-    text = json.dumps(annotations, sort_keys=True)
+    text = json.dumps(found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,9 +1,9 @@
 """watches.yaml: what to watch, what to run for it, and how often.
 
 The same file drives the stock ansible-operator, which silently ignores keys that it does not know:
-that makes room for `dependents`, `batch`, `watchedPeriod` and `formerFinalizers`, the keys that are
-ours, and is also why a misspelt key is an error here instead of a setting that quietly has no
-effect.
+that makes room for `dependents`, `batch`, `watchedPeriod`, `formerFinalizers` and `statusManager`,
+the keys that are ours, and is also why a misspelt key is an error here instead of a setting that
+quietly has no effect.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _WATCH_KEYS = {
     *("reconcilePeriod", "manageStatus", "watchDependentResources", "watchClusterScopedResources"),
     *("snakeCaseParameters", "watchAnnotationsChanges", "markUnsafe", "blacklist", "finalizer"),
     *("selector", "dependents", "batch", "watchedPeriod", "formerFinalizers"),
+    "statusManager",
 }
 _FINALIZER_KEYS = {"name", "playbook", "role", "vars"}
 _KIND_KEYS = {"group", "version", "kind"}
@@ -67,6 +68,7 @@ class Watch:
     dependents: the kinds whose changes wake up their owner.
     batch: how many objects may share a run, each a host of its play.
     former_finalizers: of operators that are gone; an object that is being deleted is freed of them.
+    status_manager: under whose name runs write the status; anybody else's write calls for a run.
     """
 
     kind: Kind
@@ -84,6 +86,7 @@ class Watch:
     cluster_scoped_dependents: bool = False
     batch: int = 1
     former_finalizers: tuple[str, ...] = ()
+    status_manager: str = ""
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> list[Watch]:
@@ -150,6 +153,7 @@ class _Entry:
             cluster_scoped_dependents=self._typed("watchClusterScopedResources", bool, False),
             batch=self._batch(),
             former_finalizers=self._names("formerFinalizers"),
+            status_manager=self._typed("statusManager", str, ""),
         )
 
     def _refuse_what_only_the_stock_engine_does(self) -> None:

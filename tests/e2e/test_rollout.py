@@ -87,8 +87,8 @@ def test_a_restart_by_hand_and_what_reloaders_add_stay(
     kubectl("rollout", "restart", f"deployment/{router.name}", "-n", router.namespace)
     restarted = "kubectl.kubernetes.io/restartedAt"
     moment = template(router)["metadata"]["annotations"][restarted]
-    # As a reloader does: its mark on the Deployment, and a variable of its own in the container.
-    added = {"name": "RELOADED", "value": "1"}
+    # As Reloader does: its mark on the Deployment, and a variable of its own in the container.
+    added = {"name": "STAKATER_KEYS_SECRET", "value": "1"}
     patch = {"spec": {"template": {"spec": {"containers": [
         {"name": "semantic-router", "env": [added]}
     ]}}}}  # fmt: skip

@@ -15,6 +15,7 @@ import promtool
 import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.alerts import RUNBOOK
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
     prometheus_rule,
 )
@@ -75,7 +76,8 @@ def promtools_test(case: dict[str, Any], healthy: dict[str, str]) -> dict[str, A
 
 def _alert_tests(item: dict[str, Any]) -> list[dict[str, Any]]:
     """Not yet a minute before its time, and then in these words."""
-    expected = [{"exp_labels": item["labels"], "exp_annotations": item["annotations"]}]
+    said = {**item["annotations"], "runbook_url": f"{RUNBOOK}#{item['alert'].lower()}"}
+    expected = [{"exp_labels": item["labels"], "exp_annotations": said}]
     early = f"{int(item['after'].removesuffix('m')) - 1}m"
     name = item["alert"]
     return [

@@ -509,17 +509,45 @@ def test_a_selector_that_cannot_change_says_so_and_how_to_go_on(applied: Cluster
     assert f"delete Deployment {NAME}" in problem.remedy
 
 
-def test_an_edited_service_is_blamed_and_not_the_router(applied: Cluster) -> None:
-    renamed = {"name": "renamed", "port": 50051, "targetPort": "grpc"}
-    taken = {"name": "grpc", "port": 9999}
-    edit = json.dumps({"spec": {"ports": [renamed, taken]}})
-    applied.kubectl("patch", "service", NAME, "--type=merge", f"--patch={edit}")
-    (problem,) = applied.apply(applied.objects()).problems
-    assert (problem.reason, problem.field, problem.retry) == ("ApplyRefused", "", True)
-    assert problem.found.startswith(f"Service {NAME}, as it is now, does not go with")
-    assert "Duplicate value" in problem.found
-    applied.kubectl("delete", "service", NAME)
-    assert settled(applied) == {"created", "unchanged"}
+def test_an_edited_key_of_a_list_is_put_right(applied: Cluster) -> None:
+    """Server-side apply alone keeps both entries, and the API server refuses two of one name."""
+    before = applied.read("service")["spec"]["ports"]
+    edit = [{"op": "replace", "path": "/spec/ports/0/port", "value": 9999}]
+    applied.kubectl("patch", "service", NAME, "--type=json", f"--patch={json.dumps(edit)}")
+    assert settled(applied) == {"changed", "unchanged"}
+    assert applied.read("service")["spec"]["ports"] == before
+    assert settled(applied) == {"unchanged"}
+
+
+# Where, and what somebody adds there.
+_ADDED: list[tuple[str, str, Any]] = [
+    ("deployment", "/spec/template/spec/hostNetwork", True),
+    ("deployment", "/spec/template/spec/hostPID", True),
+    ("deployment", "/spec/template/spec/containers/-", {"name": "guest", "image": "example/it"}),
+    ("deployment", "/spec/template/spec/volumes/-", {"name": "n", "hostPath": {"path": "/"}}),
+    ("deployment", "/spec/template/spec/containers/0/env/-", {"name": "ADDED", "value": "1"}),
+    ("deployment", "/spec/template/spec/containers/0/securityContext/runAsUser", 0),
+    ("service", "/spec/externalIPs", ["192.0.2.7"]),
+    ("service", "/spec/ports/-", {"name": "more", "port": 7777}),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "value"), _ADDED, ids=[entry[1] for entry in _ADDED])
+def test_what_others_add_to_pods_and_services_is_undone(
+    applied: Cluster, kind: str, path: str, value: Any
+) -> None:
+    before = applied.read(kind)["spec"]
+    edit = json.dumps([{"op": "add", "path": path, "value": value}])
+    applied.kubectl("patch", kind, NAME, "--type=json", f"--patch={edit}")
+    assert applied.read(kind)["spec"] != before
+    told = good(applied.apply(applied.objects(), check_mode=True))
+    assert {name for name, action in told.items() if action == "changed"} == {
+        f"{kind.capitalize()} {NAME}"
+    }
+    assert applied.read(kind)["spec"] != before, "check mode has written"
+    assert settled(applied) == {"changed", "unchanged"}
+    assert applied.read(kind)["spec"] == before
+    assert settled(applied) == {"unchanged"}
 
 
 def test_check_mode_tells_what_would_happen_and_does_nothing(applied: Cluster) -> None:

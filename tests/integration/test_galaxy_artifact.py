@@ -82,8 +82,38 @@ def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> 
         "roles/workload/tasks/main.yml",
         "plugins/action/apply.py",
     } <= set(members)
+    # What is installed stands in playbooks/files, and the changelog in one file.
+    assert {name.split("/")[1] for name in members if name.startswith("config/")} <= {
+        "crd", "prometheus", "samples",
+    }  # fmt: skip
+    assert not [name for name in members if name.startswith("changelogs/fragments/")]
     assert artifact.stat().st_size < LIMIT
     assert not [name for name in members if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_galaxys_importer_takes_it(artifact: Path, tmp_path: Path) -> None:
+    """What Galaxy runs on an upload, less the linters, which `make lint` runs on more."""
+    pytest.importorskip("galaxy_importer", reason="only .venv has it")
+    configuration = tmp_path / "galaxy-importer.cfg"
+    off = ("RUN_FLAKE8", "RUN_ANSIBLE_DOC", "RUN_ANSIBLE_LINT", "REQUIRE_V1_OR_GREATER")
+    lines = ["[galaxy-importer]", *(f"{name} = False" for name in off), "CHECK_CHANGELOG = True"]
+    configuration.write_text("\n".join(lines))
+    done = subprocess.run(
+        [sys.executable, "-m", "galaxy_importer.main", str(artifact)],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "GALAXY_IMPORTER_CONFIG": str(configuration),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert "Importer processing completed successfully" in said, said[-2000:]
+    assert not [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line]
 
 
 def test_the_installed_collection_renders_as_the_checkout_does(

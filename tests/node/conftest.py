@@ -45,7 +45,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     with capture.global_and_fixture_disabled(), images.built(say, engine=engine) as archives:
         started = Node.start(directory, crds=crd_files(), progress=say)
         try:
-            for archive in archives.all():
+            for archive in archives:
                 started.import_image(archive)
             say("images imported")
         except BaseException:
@@ -65,7 +65,8 @@ def control_plane(node: Node) -> ControlPlane:
 def operator(node: Node, kubectl: Kubectl) -> str:
     """config/default as it is, Available; the namespace."""
     manifests = kustomize.build(node.plane.kubectl, "default")
-    kubectl("apply", "--server-side", "--filename=-", stdin=manifests)
+    # On a node of somebody else's an earlier run may have changed the Deployment.
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
     kubectl("rollout", "status", f"deployment/{OPERATOR}", f"-n={OPERATOR_NAMESPACE}", READY,
             timeout=200)  # fmt: skip
     return OPERATOR_NAMESPACE

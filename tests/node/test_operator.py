@@ -36,6 +36,8 @@ def test_its_log_has_no_error(operator: str, kubectl: Kubectl) -> None:
     assert "Starting workers" in log
     assert not [line for line in log.splitlines() if '"level":"error"' in line]
     assert "Traceback" not in log
+    # What the document has administrators look for.
+    assert "Detected standard Kubernetes platform" in log
 
 
 def test_its_root_is_read_only_and_only_its_two_volumes_can_be_written_to(

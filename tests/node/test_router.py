@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import urllib.request
 
 from e2e.semantic_router import SemanticRouter
@@ -111,3 +114,32 @@ def test_a_router_runs_under_any_user_with_a_root_that_is_read_only(
     assert json.loads(cluster.run("ask.py", cluster.url(other)))["tools"] == ["get_weather"]
     other.delete()
     eventually(lambda: not cluster.pods(other), 60, "its pods to go")
+
+
+def test_the_documents_commands_for_logs_and_metrics_show_them(
+    cluster: Cluster, router: SemanticRouter
+) -> None:
+    """`kubectl logs -f deployment/my-router`, and curl after `port-forward svc/my-router 9190`."""
+    follow = [str(cluster.kubectl.path), "logs", "-f", f"deployment/{router.name}"]
+    with subprocess.Popen(
+        [*follow, "-n", cluster.namespace],
+        env={**os.environ, **cluster.node.plane.env},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # What has been said before comes first, and then it waits for more.
+        assert process.stdout is not None
+        assert any("startup_complete" in line for line in process.stdout)
+        assert process.poll() is None
+        process.terminate()
+    with cluster.forwarded(f"svc/{router.name}", 9190) as port:
+        url = f"http://localhost:{port}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert "# TYPE llm_model_requests_total counter" in answer.read().decode()
+
+
+def test_describe_shows_what_a_kubelet_did(cluster: Cluster, router: SemanticRouter) -> None:
+    """`kubectl describe pod`, of the document's troubleshooting."""
+    (pod, *_) = cluster.pods(router)
+    shown = cluster.kubectl("describe", "pod", pod["metadata"]["name"], "-n", cluster.namespace)
+    assert re.search(r"Normal +Started .* kubelet ", shown), shown

@@ -55,5 +55,6 @@ def test_router_envoy_and_gateway_have_the_same_default_model(
     reference = {"existingRef": {"name": "public", "namespace": "default"}, "extProc": True}
     attached = router(contract, given, gateway=reference)
     assert of_the_document(attached, contract) == default
-    last = gateway.model_rules(attached, facts(attached, "kubernetes"))[-1]
+    *_, models = gateway.http_routes(attached, facts(attached, "kubernetes"))
+    last = models["spec"]["rules"][-1]
     assert [ref["name"] for ref in last["backendRefs"]] == [f"vllm-{model}"]

@@ -86,6 +86,7 @@ WITHOUT_EFFECT = {
 # Fields, as patterns, that no refusal names, and why.
 NOT_NAMED = {
     r"spec\.monitoring\.serviceMonitor\.enabled": "spec.service.metrics.enabled is its switch too",
+    r"spec\.accelerator\.type": "image and device are of spec.image and spec.resources too",
     r"spec\.vllmEndpoints\[\]\.backend\.type": "with another type the rest of backend is another",
 }
 

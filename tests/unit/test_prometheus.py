@@ -109,3 +109,19 @@ def test_the_operators_metrics_are_found() -> None:
 def test_the_leases_name_is_the_operators() -> None:
     manager = (CHECKOUT / "config/manager/manager.yaml").read_text(encoding="utf-8")
     assert f"--leader-election-id={LEASE}" in manager
+
+
+def test_the_operators_dashboard_begins_with_numbers_that_are_red_where_alerts_fire() -> None:
+    panels = json.loads((PROMETHEUS / "dashboard" / "operator.json").read_text())["panels"]
+    stats = [panel for panel in panels if panel["type"] == "stat"]
+    (group,) = read("rules.yaml")["spec"]["groups"]
+    alerts = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    limits = {
+        panel["title"]: panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"]
+        for panel in stats
+    }
+    assert {panel["gridPos"]["y"] for panel in stats} == {0}
+    for title, alert in (("Failures in 15 minutes", "Failures"), ("Waiting", "Backlog")):
+        assert limits[title] == float(alerts[f"SemanticRouterOperator{alert}"].rsplit("> ", 1)[1])
+    assert all(panel["description"].endswith(".") for panel in panels)
+    assert len({panel["id"] for panel in panels}) == len(panels)

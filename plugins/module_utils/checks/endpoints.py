@@ -19,6 +19,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     backend_tls,
     hosted,
+    reliability,
+    traffic_policy,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_host_name,
@@ -26,8 +28,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name
     is_subdomain,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.duration import seconds
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import field_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+    serves_alone,
+    wants_ext_proc,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
@@ -150,15 +155,20 @@ _CHECKS: dict[str, Callable[[Any, str], Problems]] = {
 _ONE_TYPE_EACH = ("name", "selector", "pickerScheme")
 
 
+_NO_ROUTE = "the Gateway asks backends, by routes that are not the operator's"
+_ROUTE = "Set spec.gateway.extProc, remove it and give the Gateway a policy, or run standalone"
+
+
 def _tls(spec: Spec) -> Problems:
     for index, entry in enumerate(spec.get("vllmEndpoints") or []):
         backend, path = entry["backend"], f"spec.vllmEndpoints[{index}].backend"
         if not backend_tls.is_wanted(entry):
             continue
-        if is_gateway_mode(spec):
-            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
-            remedy = "Remove it and give the Gateway a BackendTLSPolicy, or run standalone"
-            yield invalid(f"{path}.tls", found, remedy)
+        if is_gateway_mode(spec) and not wants_ext_proc(spec):
+            yield invalid(f"{path}.tls", _NO_ROUTE, _ROUTE)
+        if is_gateway_mode(spec) and backend_kinds.kind_of(entry).type == backend_kinds.TYPE_POOL:
+            found = "a Gateway asks an endpoint picker in its own way"
+            yield invalid(f"{path}.tls", found, "Remove it, or run standalone")
         stated = {
             "service.scheme": (backend.get("service") or {}).get("scheme"),
             "pickerScheme": backend.get("pickerScheme"),
@@ -199,15 +209,54 @@ def _traffic_policies(spec: Spec) -> Problems:
         if other != policy:
             found = f"{name} has another one, and both serve {entry['model']}"
             yield invalid(path, found, "Keep it at one of them, or make them the same")
-        if is_gateway_mode(spec):
-            found = "behind a Gateway it is the Gateway that asks backends, and nothing tells it"
-            remedy = "Remove it and give the Gateway a policy of its own, or run standalone"
-            yield invalid(path, found, remedy)
+        if is_gateway_mode(spec) and not wants_ext_proc(spec):
+            yield invalid(path, _NO_ROUTE, _ROUTE)
         yield from _no_time(policy, path)
         balancer = policy.get("loadBalancer") or {}
         if balancer.get("slowStart") and balancer["type"] == "Random":
             found = "type is Random, which knows no shares"
             yield invalid(f"{path}.loadBalancer.slowStart", found, "Remove one of them")
+
+
+def _failovers(spec: Spec) -> Problems:
+    entries = spec.get("vllmEndpoints") or []
+    models = {entry["model"] for entry in hosted.model_entries(spec)}
+    for index, entry in enumerate(entries):
+        other = traffic_policy.failover_model(entry.get("trafficPolicy") or {})
+        path = f"spec.vllmEndpoints[{index}].trafficPolicy.failover"
+        if not other:
+            continue
+        if other == entry["model"]:
+            found = f"{other} is the model itself, whose endpoints are all tried anyway"
+            yield invalid(f"{path}.model", found, "Name another model, or remove it")
+        elif other not in models:
+            found = f'no entry of spec.vllmEndpoints serves a model "{other}"'
+            yield invalid(f"{path}.model", found, "Add the entry, or name one of the models there")
+        if is_gateway_mode(spec):
+            found = "a Gateway cannot make a request for one model a request for another"
+            yield invalid(path, found, "Remove it, or run standalone")
+        if backend_kinds.kind_of(entry).type == backend_kinds.TYPE_POOL:
+            found = "an endpoint picker alone says where the requests of an InferencePool go"
+            yield invalid(path, found, "Remove it")
+
+
+def _reliability(spec: Spec) -> Problems:
+    """The same in the words of the router's own document."""
+    if serves_alone(spec):
+        return
+    policies = {
+        entry["model"]: f"spec.vllmEndpoints[{index}].trafficPolicy"
+        for index, entry in enumerate(spec.get("vllmEndpoints") or [])
+        if entry.get("trafficPolicy")
+    }
+    for path, model, block in reliability.by_model(spec):
+        if is_gateway_mode(spec) and not wants_ext_proc(spec):
+            yield invalid(field_path(path), _NO_ROUTE, _ROUTE)
+        if model in policies:
+            found = f"{policies[model]} says it of {model} too"
+            yield invalid(field_path(path), found, "Keep one of them")
+        for key, found, remedy in reliability.problems(block):
+            yield invalid(field_path((*path, key)), found, remedy)
 
 
 # What may last for no time; it then has no limit.
@@ -244,10 +293,6 @@ def _pools(spec: Spec) -> Problems:
         if backend_kinds.kind_of(entry).type != backend_kinds.TYPE_POOL:
             continue
         path = f"spec.vllmEndpoints[{index}]"
-        if is_gateway_mode(spec):
-            found = "a Gateway asks an endpoint picker before the router has chosen the model"
-            remedy = "Run standalone, or name a Service of the pool's pods (type service)"
-            yield invalid(f"{path}.backend.type", found, remedy)
         if models.count(entry["model"]) > 1:
             found = (
                 f"{entry['model']} has other endpoints, which an endpoint picker knows nothing of"
@@ -262,6 +307,8 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _backends,
     _tls,
     _traffic_policies,
+    _failovers,
+    _reliability,
     _unread,
     _hosted,
     _pools,

@@ -23,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
     networking,
     openshift,
     scaling,
+    sizes,
     storage,
     workload,
 )
@@ -50,6 +51,8 @@ def check(router: Router, facts: Facts) -> list[Problem]:
         mistakes = crd.validate(router.resource)
         if mistakes:
             return mistakes
+    if oversized := list(sizes.hopeless(router.spec)):
+        return [*_name(router), *oversized]
     problems = [*_name(router), *(found for rule in RULES for found in rule(router.spec))]
     known = {problem.field for problem in problems}
     others = router_config.problems(router, facts)

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import Problems
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
+    Problems,
+    Spec,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
     CONFIG_MAP_LIMIT_BYTES,
     size_of,
@@ -14,6 +18,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _GROWS_WITH = {"envoy.yaml": "spec.vllmEndpoints", "tools_db.json": "spec.toolsDb"}
+
+
+def hopeless(spec: Spec) -> Problems:
+    """What is too large however it is written, before anybody spends seconds on writing it."""
+    tools = spec.get("toolsDb")
+    size = size_of(json.dumps(tools, separators=(",", ":"), ensure_ascii=False)) if tools else 0
+    if size > CONFIG_MAP_LIMIT_BYTES:
+        yield invalid(
+            "spec.toolsDb",
+            f"it has {size:,} bytes, and a ConfigMap has room for {CONFIG_MAP_LIMIT_BYTES:,}",
+            "Spread it over several SemanticRouters",
+        )
 
 
 def check(manifests: Iterable[Manifest]) -> Problems:

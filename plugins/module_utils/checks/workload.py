@@ -16,7 +16,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     object_name_problems,
     source_problems,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import accelerator
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_subdomain
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import field_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
     serves_alone,
@@ -79,6 +81,15 @@ def _service_account(spec: Spec) -> Problems:
     yield from object_name_problems(
         name, "spec.serviceAccount.name", "a ServiceAccount", is_subdomain
     )
+
+
+def _accelerator(spec: Spec) -> Problems:
+    device = accelerator.device(spec)
+    for section in ("limits", "requests"):
+        if device and device in (spec["resources"].get(section) or {}):
+            found = f"spec.accelerator asks for {device} too"
+            field = field_path(("resources", section, device))
+            yield invalid(field, found, "Keep one of them")
 
 
 def _resources(spec: Spec) -> Problems:
@@ -195,6 +206,7 @@ def _scheduling(spec: Spec) -> Problems:
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _images,
     _service_account,
+    _accelerator,
     _resources,
     _environment,
     _arguments,

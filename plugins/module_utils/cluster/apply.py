@@ -32,7 +32,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Facts,
+    managed_fields,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
     applied,
 )
@@ -119,7 +122,7 @@ def apply(
     facts: Facts | None = None,
     known: list[Manifest] | None = None,
 ) -> ApplyResult:
-    """Write what differs and nothing else; nothing at all if any object is refused.
+    """Write what differs and nothing else; nothing if any object but an accessory is refused.
 
     What is there already is rehearsed first. The first objects of a new router are just made, which
     costs half as much; when one of them is refused, the others are deleted again.
@@ -148,7 +151,7 @@ def apply(
         rehearsed = requests.rehearsed(desired, live, not (check_mode or dry_run))
         steps = [step for step in rehearsed if not step.problems]
         problems = _problems(rehearsed)
-        if any(problem.blocking for problem in problems):
+        if any(_holds_up_others(step) for step in rehearsed):
             settled = [step for step in steps if step.action == UNCHANGED]
             return _result(settled, [], problems, diff, live)
         unwanted = pruning.unwanted(live, desired, router) if prune else []
@@ -283,6 +286,8 @@ class _Requests:
             # First: what the former operator adds beside ours leaves ours untouched.
             if takeover.is_due(step.live, self._router):
                 return self._taken_over(step, step.live, may_write)
+            if managed_fields.added(step.desired, step.live):
+                return self._taken_back(step, step.live, may_write)
             if compare.is_untouched(step.desired, step.live):
                 return step
         rehearsed = self._dry_run(step)
@@ -299,7 +304,19 @@ class _Requests:
             made = self._patch(takeover.as_new(step.desired), {"dryRun": "All"})
         except ApiError as error:
             return self._failed(step, error)
-        return replace(step, after=takeover.foreseen(step.desired, live, made, self._router))
+        former = managed_fields.inherited(live, self._router)
+        return replace(step, after=takeover.foreseen(step.desired, live, made, former))
+
+    def _taken_back(self, step: _Step, live: Manifest, may_write: bool) -> _Step:
+        try:
+            if may_write:
+                taken = takeover.take_back(self._client, step.desired, live)
+                return self._dry_run(replace(step, live=taken))
+            made = self._patch(takeover.as_new(step.desired), {"dryRun": "All"})
+        except ApiError as error:
+            return self._failed(step, error)
+        surplus = managed_fields.added(step.desired, live)
+        return replace(step, after=takeover.foreseen(step.desired, live, made, [surplus]))
 
     def _dry_run(self, step: _Step) -> _Step:
         try:
@@ -394,6 +411,11 @@ def _was_unseen(step: _Step) -> bool:
 
 def _problems(steps: Iterable[_Step]) -> list[Problem]:
     return [problem for step in steps for problem in step.problems]
+
+
+def _holds_up_others(step: _Step) -> bool:
+    is_accessory = resources.resource_of(step.desired).accessory
+    return not is_accessory and any(problem.blocking for problem in step.problems)
 
 
 def _rank(step: _Step) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import fields
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import managed_fields
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
     applied,
 )
@@ -39,10 +40,12 @@ def stamped(manifest: Manifest, router: Router, with_owner: bool = True) -> Mani
 
 
 def is_untouched(desired: Manifest, live: Manifest) -> bool:
-    """We have applied exactly this, and nobody has changed any of it since."""
+    """We have applied exactly this, and nobody has changed any of it since, or added to it where
+    nobody else has a say."""
     if not is_what_was_applied(desired, live):
         return False
-    return any(fields.covers(owned, desired) for owned in applied(live))
+    is_whole = any(fields.covers(owned, desired) for owned in applied(live))
+    return is_whole and managed_fields.is_exact(desired, live)
 
 
 def is_what_was_applied(desired: Manifest, live: Manifest) -> bool:

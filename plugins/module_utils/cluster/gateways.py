@@ -10,6 +10,9 @@ from typing import TypeVar
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import gateways
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway_backends import (
+    wants_verification,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     GatewayReading,
 )
@@ -47,7 +50,16 @@ def read_gateway(reads: Reads, router: Router, backend_namespaces: list[str]) ->
         class_denied=class_denied,
         namespace_labels=_labels(reads, router, gateway),
         grants=_grants(reads, backend_namespaces),
+        verifies=_verifies(reads, router) if wants_verification(router.spec) else None,
     )
+
+
+def _verifies(reads: Reads, router: Router) -> bool:
+    """Older releases of the Gateway API have the group's version without this kind of it."""
+    nowhere: list[Manifest] | None = None
+    path = f"{_API}/namespaces/{router.namespace}/backendtlspolicies"
+    found, denied = _asked(lambda: reads.own_named(path, router.name), nowhere)
+    return found is not None or bool(denied)
 
 
 def _namesakes(reads: Reads, name: str, denied: str) -> list[str]:

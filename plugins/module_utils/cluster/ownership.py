@@ -96,10 +96,20 @@ def _foreign(live: Manifest, router: Router, controller: dict[str, Any] | None) 
         owner = "belongs to an earlier SemanticRouter of this name and is about to be collected"
     else:
         owner = f"is controlled by {controller.get('kind')} {controller.get('name')}"
+    found = f"{described(live)} exists already in namespace {router.namespace} and {owner}"
+    if live["kind"] == "ServiceAccount" and (router.spec.get("serviceAccount") or {}).get("name"):
+        return Problem(
+            reason="Conflict",
+            field="spec.serviceAccount.name",
+            found=found,
+            remedy="To use that one, set spec.serviceAccount.create to false, or choose a name "
+            "that nobody has",
+            retry=True,
+        )
     return Problem(
         reason="Conflict",
         field="metadata.name",
-        found=f"{described(live)} exists already in namespace {router.namespace} and {owner}",
+        found=found,
         remedy="Rename or remove that object, or give the SemanticRouter another name",
         retry=True,
     )

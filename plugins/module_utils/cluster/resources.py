@@ -17,6 +17,8 @@ class Resource:
     rank: objects are written in ascending order, so that what a pod needs is there before it.
     prune: False keeps an object that is no longer wanted until its SemanticRouter is deleted.
     optional: not every cluster serves it.
+    accessory: the router serves as well without, and nothing leans on it. What is refused of it
+        holds up nothing else (docs/adr/0029-what-is-atomic.md).
     """
 
     api_version: str
@@ -26,6 +28,7 @@ class Resource:
     namespaced: bool = True
     prune: bool = True
     optional: bool = False
+    accessory: bool = False
 
 
 RESOURCES = (
@@ -36,7 +39,7 @@ RESOURCES = (
     Resource("v1", "Service", "services", rank=20),
     Resource(str(apis.ROUTE), "Route", "routes", rank=20, optional=True),
     # Before the pods that it covers.
-    Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", rank=20),
+    Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", rank=20, accessory=True),
     # Before the HTTPRoute of the models, which is never there without what asks the router.
     Resource(
         str(apis.ENVOY_GATEWAY),
@@ -52,6 +55,9 @@ RESOURCES = (
         rank=20,
         optional=True,
     ),
+    # Before a request can go there unverified.
+    Resource(str(apis.GATEWAY), "BackendTLSPolicy", "backendtlspolicies", rank=20, optional=True),
+    Resource(str(apis.ISTIO), "DestinationRule", "destinationrules", rank=20, optional=True),
     Resource(str(apis.ISTIO), "EnvoyFilter", "envoyfilters", rank=20, optional=True),
     Resource(str(apis.KGATEWAY), "GatewayExtension", "gatewayextensions", rank=20, optional=True),
     Resource(str(apis.KGATEWAY), "TrafficPolicy", "trafficpolicies", rank=20, optional=True),
@@ -83,11 +89,25 @@ RESOURCES = (
     Resource("apps/v1", "Deployment", "deployments", rank=30),
     # After the Deployment, which first has to let go of its number of pods.
     Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", rank=40),
-    Resource("networking.k8s.io/v1", "Ingress", "ingresses", rank=40),
+    Resource("networking.k8s.io/v1", "Ingress", "ingresses", rank=40, accessory=True),
     Resource(str(apis.GATEWAY), "HTTPRoute", "httproutes", rank=40, optional=True),
     # Who watches comes last: an alert must not speak of what is not there yet.
-    Resource(str(apis.MONITORING), "ServiceMonitor", "servicemonitors", rank=50, optional=True),
-    Resource(str(apis.MONITORING), "PrometheusRule", "prometheusrules", rank=50, optional=True),
+    Resource(
+        str(apis.MONITORING),
+        "ServiceMonitor",
+        "servicemonitors",
+        rank=50,
+        optional=True,
+        accessory=True,
+    ),
+    Resource(
+        str(apis.MONITORING),
+        "PrometheusRule",
+        "prometheusrules",
+        rank=50,
+        optional=True,
+        accessory=True,
+    ),
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}

@@ -32,6 +32,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Facts,
+    gateway_backends,
     gateways,
     references,
 )
@@ -184,7 +185,7 @@ def read_workload(
     route_name = router.name if wants.route(router.spec) else ""
     route = own.controlled(str(apis.ROUTE), "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
-    policies = gateways.policies(router, facts)
+    policies = [*gateways.policies(router, facts), *gateway_backends.policies(router, facts)]
     return Workload(
         deployment,
         claim,

@@ -7,7 +7,7 @@ Which fields those are is ``facts/managed_fields.py``; the whole story is docs/m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
@@ -45,9 +45,22 @@ def is_due(live: Manifest, router: Router) -> bool:
 
 def take_over(client: Client, live: Manifest, router: Router) -> Manifest:
     """Give its fields to us. No value changes, and no pod: the apply that comes next does that."""
+    return _given_over(client, live, lambda now: managed_fields.taken_over(now, router))
+
+
+def take_back(client: Client, desired: Manifest, live: Manifest) -> Manifest:
+    """Likewise with what anybody has added where nobody else has a say."""
+    return _given_over(client, live, lambda now: managed_fields.taken_back(desired, now))
+
+
+def _given_over(
+    client: Client,
+    live: Manifest,
+    entries_of: Callable[[Manifest], list[managed_fields.Entry] | None],
+) -> Manifest:
     path = resources.path(live)
     for _ in range(_ATTEMPTS):
-        entries = managed_fields.taken_over(live, router)
+        entries = entries_of(live)
         if entries is None:
             return live
         version = live["metadata"]["resourceVersion"]
@@ -72,12 +85,14 @@ def as_new(desired: Manifest) -> Manifest:
     return {**desired, "metadata": {**desired["metadata"], "name": f"takeover-{digest}"}}
 
 
-def foreseen(desired: Manifest, live: Manifest, made: Manifest, router: Router) -> Manifest:
+def foreseen(
+    desired: Manifest, live: Manifest, made: Manifest, former: Sequence[managed_fields.Fields]
+) -> Manifest:
     """What the object will be after it is taken over. made: the API server's answer to as_new().
 
-    What neither asks for is kept: the address of a Service, the number of an autoscaler.
+    former: the fields that go. What neither asks for is kept: the address of a Service, the number
+    of an autoscaler.
     """
-    former = managed_fields.inherited(live, router)
 
     def with_others(new: Mapping[str, Any], *path: str) -> dict[str, Any]:
         asked = _at(desired, path)

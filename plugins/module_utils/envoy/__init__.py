@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import egress
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import (
+    egress,
+    failover,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import issuer_clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import clusters
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.listener import listeners
@@ -40,8 +43,21 @@ def bootstrap(router: Router, facts: Facts) -> dict[str, Any]:
         },
         "static_resources": {
             "listeners": [*listeners(router, facts, ports), *egress.relays(router, facts)],
-            "clusters": [*clusters(router, facts, ports), *issuer_clusters(router)],
+            "clusters": [
+                *clusters(router, facts, ports),
+                *failover.clusters(router, facts),
+                *issuer_clusters(router),
+            ],
         },
-        **egress.bootstrap_extensions(router, facts),
+        **_bootstrap_extensions(router, facts),
         "overload_manager": overload_manager(router.spec),
     }
+
+
+def _bootstrap_extensions(router: Router, facts: Facts) -> dict[str, Any]:
+    """What Envoy needs to have listeners that only it reaches."""
+    if not egress.relays(router, facts) and not failover.targets(router, facts):
+        return {}
+    config = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
+    name = "envoy.bootstrap.internal_listener"
+    return {"bootstrap_extensions": [{"name": name, "typed_config": {"@type": config}}]}

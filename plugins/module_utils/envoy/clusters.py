@@ -70,7 +70,7 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
         *(
             {
                 **_loopback_cluster(each.cluster, ports.grpc, protocol("http2_protocol_options")),
-                "circuit_breakers": _circuit_breakers(max_requests=each.at_once(router.spec)),
+                "circuit_breakers": circuit_breakers(max_requests=each.at_once(router.spec)),
             }
             for each in COUNTED
         ),
@@ -134,7 +134,7 @@ def _picked_cluster(model: str) -> Cluster:
         "lb_policy": "CLUSTER_PROVIDED",
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-        "circuit_breakers": _circuit_breakers(),
+        "circuit_breakers": circuit_breakers(),
         **_backend_protocol(),
         "original_dst_lb_config": {"metadata_key": picker.DESTINATION},
     }
@@ -165,7 +165,7 @@ def _model_cluster(
         **({"type": "STATIC"} if is_relayed else dns()),
         "connect_timeout": connect,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-        "circuit_breakers": _circuit_breakers(**retry_budget(policy)),
+        "circuit_breakers": circuit_breakers(**retry_budget(policy)),
         **_backend_protocol(),
         **load_balancing(policy),
         "common_lb_config": {
@@ -243,6 +243,14 @@ def _loopback_cluster(name: str, port: int, spoken: dict[str, Any]) -> Cluster:
     return _cluster_of_one(name, {"type": "STATIC"}, one_address(name, "127.0.0.1", port), spoken)
 
 
+def inside_cluster(name: str, listener: str) -> Cluster:
+    """The way to a listener in Envoy's own process."""
+    address = {"envoy_internal_address": {"server_listener_name": listener}}
+    endpoints = [{"endpoint": {"address": address}}]
+    where = {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]}
+    return _cluster_of_one(name, {"type": "STATIC"}, where, _backend_protocol())
+
+
 def _cluster_of_one(
     name: str, found: dict[str, Any], where: dict[str, Any], spoken: dict[str, Any]
 ) -> Cluster:
@@ -252,7 +260,7 @@ def _cluster_of_one(
         **found,
         "connect_timeout": CONNECT_TIMEOUT,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-        "circuit_breakers": _circuit_breakers(),
+        "circuit_breakers": circuit_breakers(),
         **spoken,
         "load_assignment": where,
     }
@@ -284,7 +292,7 @@ def protocol(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _circuit_breakers(max_requests: int = MAX_CONNECTIONS, **budget: Any) -> dict[str, Any]:
+def circuit_breakers(max_requests: int = MAX_CONNECTIONS, **budget: Any) -> dict[str, Any]:
     return {
         "thresholds": [
             {

@@ -21,7 +21,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 PROXY = "egress-proxy"
 
-_INTERNAL_LISTENER = "envoy.bootstrap.internal_listener"
 _TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
 
@@ -35,16 +34,6 @@ def address(endpoint: Endpoint, position: int) -> dict[str, Any]:
     """Where a connection to an endpoint begins. position: tells two of one host apart."""
     relay = {"server_listener_name": _relay(endpoint), "endpoint_id": str(position)}
     return {"envoy_internal_address": relay}
-
-
-def bootstrap_extensions(router: Router, facts: Facts) -> dict[str, Any]:
-    """What Envoy needs to have such listeners."""
-    if not list(_relayed(router, facts)):
-        return {}
-    config = "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"
-    return {
-        "bootstrap_extensions": [{"name": _INTERNAL_LISTENER, "typed_config": {"@type": config}}]
-    }
 
 
 def relays(router: Router, facts: Facts) -> list[dict[str, Any]]:

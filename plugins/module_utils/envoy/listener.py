@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import auth, cors, picker
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import (
+    auth,
+    cors,
+    failover,
+    picker,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     ROUTER_EXT_PROC,
 )
@@ -15,9 +20,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_r
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.routes import (
     EXT_PROC,
+    HEADER_LOOPER_MODEL,
     JSON_TO_METADATA,
     METADATA,
     METADATA_MODEL,
+    failover_virtual_host,
     looper_virtual_host,
     told_virtual_host,
     virtual_host,
@@ -78,6 +85,7 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
         # what no client may say, so they have a way in that no client can reach.
         _listener({"address": "127.0.0.1"}, ports.looper, looper),
         *_key_sets(router),
+        *_failovers(router, facts, pickers),
         # The router's API stays on 127.0.0.1; the operator asks for the hash of what is active.
         _listener(_every(any_address(router.spec)), ports.told, _told()),
     ]
@@ -86,6 +94,20 @@ def listeners(router: Router, facts: Facts, ports: PodPorts) -> list[Listener]:
 def _every(address: str) -> dict[str, Any]:
     # With this, :: takes IPv4 as well.
     return {"address": address, **({"ipv4_compat": True} if address == "::" else {})}
+
+
+def _failovers(router: Router, facts: Facts, pickers: list[dict[str, Any]]) -> list[Listener]:
+    """Where what one model cannot answer is asked of another: a way that begins in Envoy."""
+    built = []
+    for model, other in failover.targets(router, facts).items():
+        rewriting = failover.rewriting(
+            facts, model, other, [*INTERNAL_HEADERS, HEADER_LOOPER_MODEL]
+        )
+        host = failover_virtual_host(router, facts, other)
+        manager = _http_connection_manager("failover", host, router, pickers, rewriting)
+        where = {"name": failover.listener_name(model), "internal_listener": {}}
+        built.append(_listener_at(where, manager))
+    return built
 
 
 def _key_sets(router: Router) -> list[Listener]:
@@ -103,7 +125,7 @@ def _key_sets(router: Router) -> list[Listener]:
         },
         "http_filters": [_router_filter()],
     }
-    return [_listener_at(auth.KEY_SETS_PIPE, manager)]
+    return [_listener_at({"address": auth.KEY_SETS_PIPE}, manager)]
 
 
 def _told() -> dict[str, Any]:
@@ -122,13 +144,14 @@ def _told() -> dict[str, Any]:
 
 
 def _listener(address: dict[str, Any], port: int, manager: dict[str, Any]) -> Listener:
-    return _listener_at({"socket_address": {**address, "port_value": port}}, manager)
+    at = {"socket_address": {**address, "port_value": port}}
+    return _listener_at({"address": at}, manager)
 
 
-def _listener_at(address: dict[str, Any], manager: dict[str, Any]) -> Listener:
+def _listener_at(where: dict[str, Any], manager: dict[str, Any]) -> Listener:
     return {
         "name": manager["stat_prefix"],
-        "address": address,
+        **where,
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "filter_chains": [
             {

@@ -12,7 +12,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import cors, picker
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy import (
+    cors,
+    failover,
+    picker,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import (
     HEADER_REFUSED,
     without_auth,
@@ -32,6 +36,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.local_r
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.overload import (
     COUNTED,
     LARGE,
+    MEDIUM,
     Counted,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.traffic_policy import (
@@ -68,7 +73,7 @@ _EXT_PROC_PER_ROUTE = (
 JSON_TO_METADATA = "envoy.filters.http.json_to_metadata"
 
 # Where the router names the model of a request of its own; x-selected-model it may leave out there.
-_HEADER_LOOPER_MODEL = "x-vsr-selected-model"
+HEADER_LOOPER_MODEL = "x-vsr-selected-model"
 # What it says to itself there.
 _LOOPER_HEADERS = (
     "x-vsr-internal-auth",
@@ -148,11 +153,11 @@ def virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
 def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
     """Routes for what the router asks models itself. It is asked here too, as it wants to be."""
     routes = _virtual_host(
-        *_selected_model_routes(router, facts, _HEADER_LOOPER_MODEL),
+        *_selected_model_routes(router, facts, HEADER_LOOPER_MODEL),
         # What has been sent by nobody but the router, which then names the model.
         {"name": "unknown model", "match": {"prefix": "/"}, **_refused_after_the_body()},
     )
-    model = _header(HEADER_SELECTED_MODEL, f"%REQ({_HEADER_LOOPER_MODEL.upper()})%")
+    model = _header(HEADER_SELECTED_MODEL, f"%REQ({HEADER_LOOPER_MODEL.upper()})%")
     return {
         **routes,
         # For the access log and for an answer that names the model.
@@ -161,6 +166,17 @@ def looper_virtual_host(router: Router, facts: Facts) -> dict[str, Any]:
         "request_headers_to_remove": [*_LOOPER_HEADERS],
         **_per_filter(picker.unasked(facts)),
     }
+
+
+def failover_virtual_host(router: Router, facts: Facts, model: str) -> dict[str, Any]:
+    """Routes for what is asked of this model in another's place, once the router has been asked."""
+    routes = _virtual_host(
+        *_selected_model_routes(router, facts, HEADER_SELECTED_MODEL, only=model),
+        {"name": "unknown model", "match": {"prefix": "/"}, **_refused_after_the_body()},
+    )
+    # Counted once already, where the client's request came in: what is large has one copy.
+    limit = {"request_body_buffer_limit": MEDIUM.limit}
+    return {**routes, **limit, **_per_filter(picker.unasked(facts))}
 
 
 def told_virtual_host() -> dict[str, Any]:
@@ -192,9 +208,15 @@ def _virtual_host(*routes: Route) -> dict[str, Any]:
     }
 
 
-def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Route]:
-    """By what only the router can have said. Any path: it may have rewritten it for the backend."""
+def _selected_model_routes(
+    router: Router, facts: Facts, header: str, only: str = ""
+) -> list[Route]:
+    """By what only the router can have said. Any path: it may have rewritten it for the backend.
+
+    only: the one model that there is a route to, and none fails over to yet another.
+    """
     grouped = by_model(facts.endpoints)
+    failing_over = {} if only else failover.targets(router, facts)
     known = [
         {
             "name": name,
@@ -202,10 +224,14 @@ def _selected_model_routes(router: Router, facts: Facts, header: str) -> list[Ro
                 "prefix": "/",
                 "headers": [{"name": header, "string_match": {"exact": name}}],
             },
-            "route": _to_model(model, grouped, router),
+            "route": {
+                **_to_model(model, grouped, router),
+                **(_failing_over(model, grouped, router) if model in failing_over else {}),
+            },
             **_per_filter(_picked(model, grouped)),
         }
         for name, model in served_by(router.spec).items()
+        if only in ("", model)
     ]
     unknown = {
         "name": "unknown model",
@@ -464,6 +490,15 @@ def _to_model(model: str, grouped: dict[str, list[Endpoint]], router: Router) ->
         # Unasked, no limit on a whole answer; silence ends it (stream_idle_timeout).
         "timeout": answer_timeout(router.spec),
         **of_route(traffic_policy.by_model(router.spec).get(model, {})),
+    }
+
+
+def _failing_over(model: str, grouped: dict[str, list[Endpoint]], router: Router) -> dict[str, Any]:
+    tried = of_route(traffic_policy.by_model(router.spec)[model]).get("retry_policy")
+    endpoints = len(usable_endpoints(grouped[model]))
+    return {
+        "cluster": failover.cluster_name(model),
+        "retry_policy": failover.retries(tried or retry_policy(), endpoints),
     }
 
 

@@ -12,12 +12,17 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.traffic_policy import (
     TrafficPolicy,
     duration,
+    failover_model,
 )
 
 _FAILURES_IN_A_ROW = 5
 _EJECTION_TIME = "10s"
 _TRIES = 3
+_UNWORKED = "connect-failure,refused-stream"
+# Envoy's own.
+_BACK_OFF = "0.025s"
 _LEAST_RETRIES = 3
+_ALL_BUT_ONE = 99
 
 _LOAD_BALANCERS = {
     "LeastRequest": ("LEAST_REQUEST", "least_request_lb_config"),
@@ -28,11 +33,9 @@ _LOAD_BALANCERS = {
 
 def load_balancing(policy: TrafficPolicy) -> dict[str, Any]:
     """Which of the addresses of an endpoint is asked."""
-    wanted = policy.get("loadBalancer")
-    if wanted is None:
-        # Endpoints share by weight either way, and most have one address.
-        return {"lb_policy": "LEAST_REQUEST" if policy else "ROUND_ROBIN"}
-    kind, config = _LOAD_BALANCERS[wanted["type"]]
+    wanted = policy.get("loadBalancer") or {}
+    # In turns, as many long answers may gather at one address as another has short ones.
+    kind, config = _LOAD_BALANCERS[wanted.get("type", "LeastRequest")]
     window = duration(wanted, "slowStart")
     if not window or not config:
         return {"lb_policy": kind}
@@ -56,8 +59,10 @@ def outlier_detection(policy: TrafficPolicy) -> dict[str, Any]:
         # Times the number of ejections, so that one which comes and goes has less and less to lose.
         "base_ejection_time": duration(passive, "baseEjectionTime", _EJECTION_TIME),
         "max_ejection_time": "120s",
-        # Of the whole cluster: all but one.
-        "max_ejection_percent": 99,
+        # Of the whole cluster: all but one, unless another model answers in the place of all.
+        "max_ejection_percent": 100
+        if failover_model(policy)
+        else passive.get("maxEjectionPercent", _ALL_BUT_ONE),
     }
 
 
@@ -84,11 +89,12 @@ def health_checks(policy: TrafficPolicy) -> dict[str, Any]:
 
 def retry_budget(policy: TrafficPolicy) -> dict[str, Any]:
     """How many requests are tried again at a time."""
-    percent = _section(policy, "retry").get("budgetPercent")
+    retry = _section(policy, "retry")
+    percent = retry.get("budgetPercent")
     if not percent:
         return {}
-    budget = {"budget_percent": {"value": percent}, "min_retry_concurrency": _LEAST_RETRIES}
-    return {"retry_budget": budget}
+    least = retry.get("budgetLeast", _LEAST_RETRIES)
+    return {"retry_budget": {"budget_percent": {"value": percent}, "min_retry_concurrency": least}}
 
 
 def of_route(policy: TrafficPolicy) -> dict[str, Any]:
@@ -101,11 +107,28 @@ def of_route(policy: TrafficPolicy) -> dict[str, Any]:
     first_byte = duration(timeouts, "firstByte")
     retries = {}
     if first_byte or "retry" in policy:
-        tries = _section(policy, "retry").get("numRetries", _TRIES)
+        wanted = _section(policy, "retry")
         # Whatever its name says, Envoy lets go of it when an answer has begun.
         limit = {"per_try_timeout": first_byte} if first_byte else {}
-        retries = {"retry_policy": {**retry_policy(tries), **limit}}
+        tried = retry_policy(wanted.get("numRetries", _TRIES))
+        retries = {"retry_policy": {**tried, **_of_reliability(wanted), **limit}}
     return {**{name: value for name, value in durations.items() if value}, **retries}
+
+
+def _of_reliability(retry: Mapping[str, Any]) -> dict[str, Any]:
+    """What only the router's own document can say."""
+    codes, base = retry.get("statusCodes"), duration(retry, "backOffBase")
+    reasons = retry.get("on") or (_UNWORKED if codes else "")
+    if codes and "retriable-status-codes" not in reasons:
+        reasons = f"{reasons},retriable-status-codes"
+    most = duration(retry, "backOffMax")
+    # The longest wait belongs to the first, and is ten times as long unasked.
+    wait = {"base_interval": base or _BACK_OFF, **({"max_interval": most} if most else {})}
+    return {
+        **({"retry_on": reasons.replace(" ", "")} if reasons else {}),
+        **({"retriable_status_codes": codes} if codes else {}),
+        **({"retry_back_off": wait} if base or most else {}),
+    }
 
 
 def retry_policy(tries: int = _TRIES) -> dict[str, Any]:
@@ -113,7 +136,7 @@ def retry_policy(tries: int = _TRIES) -> dict[str, Any]:
     return {
         # Only what no backend works on: a completion is not free to repeat. One that says 503 does
         # not work on it.
-        "retry_on": "connect-failure,refused-stream,retriable-status-codes",
+        "retry_on": f"{_UNWORKED},retriable-status-codes",
         "retriable_status_codes": [503],
         "num_retries": tries,
         "retry_host_predicate": [

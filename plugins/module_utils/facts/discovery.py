@@ -15,7 +15,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_OPENSHIFT,
     Facts,
     Rollout,
+    gateway_backends,
     gateways,
+    key_sets,
     live_scaling,
     verification,
 )
@@ -99,7 +101,8 @@ class Reading:
     autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
     missing_secrets: fields that name a Secret which is not there, as far as one may look.
-    authorities: ConfigMaps with CAs of backends, as far as they may be read and are there.
+    authorities: ConfigMaps with CAs of backends and with public keys of issuers, as far as they may
+        be read and are there.
     """
 
     groups: list[Manifest]
@@ -223,7 +226,9 @@ def problems(router: Router, reading: Reading, found: Facts) -> list[Problem]:
         *_monitoring_problems(router, reading),
         *(_secret_missing(router, where) for where in reading.missing_secrets),
         *gateways.problems(router, found),
+        *gateway_backends.problems(router, found),
         *verification.problems(router, found, reading.authorities),
+        *key_sets.problems(router, reading.authorities),
     ]
 
 

@@ -8,12 +8,17 @@ wait for it: so nothing of this blocks, but for what spec.auth asks of a Gateway
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, auth
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    auth,
+    traffic_policy,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.apis import Api
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
@@ -27,9 +32,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     health_route_name,
     models_route_name,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import names_by_model
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models import (
+    default_model,
+    names_by_model,
+    served_by,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.traffic_policy import (
+    TrafficPolicy,
+)
 
 # What one HTTPRoute, and one rule of it, may have in the oldest Gateway API that has v1.
 RULES_LIMIT = 16
@@ -59,9 +71,10 @@ _OF_WHOLE_GATEWAYS = {
 LABEL_GATEWAY_NAME = f"{apis.GATEWAY.group}/gateway-name"
 
 # Controller -> the kind of policy for spec.auth and spec.cors ("" = it is told nothing of them),
-# and the kinds that have the router asked. Istio writes no verdict.
+# and the kinds that have the router asked. Istio writes no verdict. How backends are asked is
+# gateway_backends.py's.
 _VERDICTS = {
-    CONTROLLER_ENVOY_GATEWAY: ("SecurityPolicy", ("EnvoyExtensionPolicy", "BackendTrafficPolicy")),
+    CONTROLLER_ENVOY_GATEWAY: ("SecurityPolicy", ("EnvoyExtensionPolicy",)),
     CONTROLLER_KGATEWAY: ("TrafficPolicy", ("TrafficPolicy",)),
     CONTROLLER_AGENTGATEWAY: ("", ("AgentgatewayPolicy",)),
 }
@@ -90,6 +103,7 @@ REASONS = (
     "GatewayControllerUnknown",
     "ExtProcNotAttached",
     "AuthNotAttached",
+    "BackendPolicyNotAttached",
     "ReferenceGrantMissing",
 )
 
@@ -148,6 +162,7 @@ class GatewayReading:
     namesakes: namespaces with a Gateway of that name, read when there is none in the right one.
     namespace_labels: labels of the router's namespace, read only when a listener selects by them.
     grants: namespace of a backend -> its ReferenceGrants, only for other namespaces.
+    verifies: the API server serves BackendTLSPolicies; None when nobody had to know.
     """
 
     gateway: Manifest | None = None
@@ -157,6 +172,7 @@ class GatewayReading:
     namesakes: list[str] = field(default_factory=list)
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     grants: Mapping[str, list[Manifest]] = field(default_factory=dict)
+    verifies: bool | None = None
 
 
 def facts_of(router: Router, reading: GatewayReading | None) -> dict[str, Any]:
@@ -180,6 +196,7 @@ def facts_of(router: Router, reading: GatewayReading | None) -> dict[str, Any]:
             namespace: _granted(router.namespace, grants)
             for namespace, grants in reading.grants.items()
         },
+        **({} if reading.verifies is None else {"verifies": reading.verifies}),
     }
 
 
@@ -230,18 +247,41 @@ def model_route_names(router: Router, facts: Facts) -> list[str]:
     """Those of the models, which come with what makes the Gateway ask the router."""
     if not is_attachable(router, facts):
         return []
-    numbers = range(1, model_routes_count(router.spec) + 1)
-    return [models_route_name(router.name, number) for number in numbers]
+    return [name for group in model_groups(router.name, router.spec) for name in group.routes]
 
 
-def _model_rules_count(spec: Mapping[str, Any]) -> int:
-    """How many rules the HTTPRoutes of the models have together; one is for the default model."""
-    return 1 + sum(-(-len(names) // MATCHES_LIMIT) for names in names_by_model(spec).values())
+class ModelGroup(NamedTuple):
+    """Models that are asked alike, and the HTTPRoutes that they have for themselves.
+
+    A policy is about whole HTTPRoutes. models: "" is for what no model is chosen for.
+    """
+
+    policy: TrafficPolicy
+    models: list[str]
+    routes: list[str]
+
+
+def model_groups(name: str, spec: Mapping[str, Any]) -> list[ModelGroup]:
+    """Those without a trafficPolicy first. name: the router's."""
+    policies, names = traffic_policy.by_model(spec), names_by_model(spec)
+    default = served_by(spec).get(default_model(spec), "")
+    alike: dict[str, list[str]] = {"{}": []}
+    for model in (*names, ""):
+        policy = policies.get(model or default, {})
+        alike.setdefault(json.dumps(policy, sort_keys=True), []).append(model)
+    groups: list[ModelGroup] = []
+    for policy_text, models in alike.items():
+        count = sum(-(-len(names.get(model, [""])) // MATCHES_LIMIT) for model in models)
+        first = 1 + sum(len(group.routes) for group in groups)
+        numbers = range(first, first + -(-count // RULES_LIMIT))
+        routes = [models_route_name(name, number) for number in numbers]
+        groups += [ModelGroup(json.loads(policy_text), models, routes)] if routes else []
+    return groups
 
 
 def model_routes_count(spec: Mapping[str, Any]) -> int:
-    """How many HTTPRoutes that takes. A Gateway merges them."""
-    return -(-_model_rules_count(spec) // RULES_LIMIT)
+    """How many HTTPRoutes the models take. A Gateway merges them."""
+    return sum(len(group.routes) for group in model_groups("", spec))
 
 
 def health_route_names(router: Router) -> list[str]:

@@ -4,10 +4,15 @@
 An operator that updates objects, as upstream's in Go does, goes on owning what it has written when
 another one applies: its probes, containers and ports stay for ever. So its entry becomes ours
 before the first apply, which then removes what is not in it. (client-go calls it csaupgrade.)
+
+The same is done with what anybody adds to the parts of an object in which nobody else has a say: an
+item whose key was edited (a port's number), a container, the node's network.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -19,6 +24,20 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 Entry = dict[str, Any]
+Fields = dict[str, Any]
+
+# Where nobody else has a say. Elsewhere others do: an autoscaler in a Deployment's number of pods,
+# `kubectl rollout restart` in its template's annotations, a provisioner in all of a claim,
+# OpenShift in a Route's host.
+_SOLE = ("f:spec",)
+_SOLE_OF: dict[str, tuple[str, ...] | None] = {
+    "Deployment": ("f:spec", "f:template", "f:spec"),
+    "PersistentVolumeClaim": None,
+    "Route": None,
+}
+# The variable by which Stakater's Reloader replaces pods when a Secret has changed. Who takes it
+# away replaces them once more.
+_RELOADED = re.compile(r'k:{"name":"STAKATER_\w+"}')
 
 
 def applied(manifest: Manifest) -> list[dict[str, Any]]:
@@ -57,6 +76,121 @@ def taken_over(manifest: Manifest, router: Router) -> list[Entry] | None:
         merged = {**former, **said}
         kept = [merged, *(entry for entry in kept if entry is not ours)]
     return kept
+
+
+def added(desired: Manifest, live: Manifest) -> Fields:
+    """What others own of the parts that are ours alone, and ``desired`` has not."""
+    found: Fields = {}
+    for entry in _entries(live):
+        if _is_of_others(entry, desired):
+            found = _united(found, _surplus(entry, desired))
+    return found
+
+
+def is_exact(desired: Manifest, live: Manifest) -> bool:
+    """There is nothing in these parts but what ``desired`` has, for all that is known of owners."""
+    ours = filter(_is_ours, _entries(live))
+    return not added(desired, live) and not any(_surplus(entry, desired) for entry in ours)
+
+
+def taken_back(desired: Manifest, live: Manifest) -> list[Entry] | None:
+    """``managedFields`` with all that is added in our entry: the next apply removes it."""
+    surplus = added(desired, live)
+    if not surplus:
+        return None
+    kept, mine = [], None
+    for entry in _entries(live):
+        if _is_ours(entry) and entry.get("apiVersion") == desired["apiVersion"]:
+            mine = entry
+        elif _is_of_others(entry, desired):
+            left = _without(entry.get("fieldsV1") or {}, surplus)
+            kept += [{**entry, "fieldsV1": left}] if left else []
+        else:
+            kept.append(entry)
+    of_others = next(entry for entry in _entries(live) if _is_of_others(entry, desired))
+    said = {"manager": FIELD_MANAGER, "operation": "Apply"}
+    fields = _united((mine or {}).get("fieldsV1") or {}, surplus)
+    return [{**(mine or of_others), **said, "fieldsV1": fields}, *kept]
+
+
+def _is_of_others(entry: Entry, desired: Manifest) -> bool:
+    """What an admission webhook adds to our own writes is under our name, and comes back anyway."""
+    is_alike = entry.get("apiVersion") == desired["apiVersion"] and not entry.get("subresource")
+    return is_alike and entry.get("manager") != FIELD_MANAGER
+
+
+def _surplus(entry: Entry, desired: Manifest) -> Fields:
+    way = _SOLE_OF.get(desired["kind"], _SOLE)
+    if way is None:
+        return {}
+    owned: Any = entry.get("fieldsV1") or {}
+    value: Any = desired
+    for step in way:
+        owned = owned.get(step) or {}
+        value = value.get(step.removeprefix("f:")) or {}
+    found = _beyond(owned, value)
+    if found:
+        for step in reversed(way):
+            found = {step: found}
+    return found
+
+
+def _beyond(owned: Fields, value: Any) -> Fields:
+    """The members of a set of fields that a value has not."""
+    found: Fields = {}
+    for key, children in owned.items():
+        if key == "." or _RELOADED.fullmatch(key):
+            continue
+        is_there, part = _part(key, value)
+        if not is_there:
+            if not children:
+                found[key] = {}
+            elif kept := _unmarked(children):
+                found[key] = kept
+        elif beyond := _beyond(children, part):
+            found[key] = beyond
+    return found
+
+
+def _unmarked(owned: Fields) -> Fields:
+    """Without a reloader's marks; {} when there is nothing else."""
+    kept = {
+        key: _unmarked(children)
+        for key, children in owned.items()
+        if not _RELOADED.fullmatch(key) and (not children or _unmarked(children))
+    }
+    return kept if kept.keys() != {"."} or kept == owned else {}
+
+
+def _part(key: str, value: Any) -> tuple[bool, Any]:
+    """Whether a value has a member, and which."""
+    form, _, name = key.partition(":")
+    if form == "f":
+        found = value.get(name) if isinstance(value, dict) else None
+        return found is not None, found
+    items = value if isinstance(value, list) else []
+    wanted = json.loads(name)
+    if form == "v":
+        return wanted in items, None
+    alike = (
+        item
+        for item in items
+        # A key that the manifest leaves out (a port's protocol) was defaulted by the server.
+        if all(item.get(field, given) == given for field, given in wanted.items())
+    )
+    item = next(alike, None)
+    return item is not None, item
+
+
+def _without(owned: Fields, part: Fields) -> Fields:
+    """One set of fields less another."""
+    left: Fields = {}
+    for key, children in owned.items():
+        if key not in part:
+            left[key] = children
+        elif part[key] and (rest := _without(children, part[key])):
+            left[key] = rest
+    return left
 
 
 def _entries(manifest: Manifest) -> list[Entry]:

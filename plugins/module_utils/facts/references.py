@@ -65,6 +65,8 @@ def references(spec: Mapping[str, Any]) -> References:
                 named[where] = each.name
             else:
                 authorities.add(each.name)
+    key_sets = (issuer.key_set for issuer in auth.issuers(spec) if has_envoy(spec))
+    authorities |= {keyed[0] for keyed in key_sets if keyed}
     return References(
         dict(sorted(config_maps.items())), sorted(secrets), named, sorted(authorities)
     )

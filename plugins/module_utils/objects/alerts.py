@@ -22,14 +22,19 @@ Rule = dict[str, Any]
 
 # Not those of the client's making: upstream_4xx, parse_error, model_not_found (a name that no model
 # has), cancellation, and what a guard stops.
-_FAULTS = "timeout|upstream_5xx|no_model_selected|serialization_error|classification_failed"
+FAULTS = "timeout|upstream_5xx|no_model_selected|serialization_error|classification_failed"
 # The last bucket of these histograms is 10 s: a threshold above it would never be reached.
-_FIRST_TOKEN_SECONDS = 5
-_ROUTING_SECONDS = 0.5
+FIRST_TOKEN_SECONDS = 5
+ROUTING_SECONDS = 0.5
 
-_ERROR_RATIO = 0.05
-_HIT_RATIO = 0.1
+ERROR_RATIO = 0.05
+HIT_RATIO = 0.1
 _RESTARTS_IN_AN_HOUR = 3
+
+# What to do about each alert, under a heading of its name.
+RUNBOOK = (
+    "https://github.com/vllm-project/semantic-router-operator/blob/main/docs/troubleshooting.md"
+)
 
 # What the documentation calls it: what the router exports.
 _HISTOGRAMS = {
@@ -64,7 +69,7 @@ def alerts(router: Router) -> list[Rule]:
     up = series(router, "up")
     wanted = _of_deployment(router, "kube_deployment_spec_replicas")
     available = _of_deployment(router, "kube_deployment_status_replicas_available")
-    faults = _rate(series(router, "llm_request_errors_total", f'reason=~"{_FAULTS}"'))
+    faults = _rate(series(router, "llm_request_errors_total", f'reason=~"{FAULTS}"'))
     requests = _rate(series(router, "llm_model_requests_total"))
     misses = _rate(series(router, "llm_cache_plugin_misses_total"), "30m")
     # A counter that was never raised is not exported, and hits may well be none.
@@ -113,7 +118,7 @@ def alerts(router: Router) -> list[Rule]:
         _alert(
             "SemanticRouterErrors",
             # Requests are counted when their model is chosen: none may have got that far.
-            f"{faults} / ({requests} > 0 or {faults}) > {_ERROR_RATIO}",
+            f"{faults} / ({requests} > 0 or {faults}) > {ERROR_RATIO}",
             "10m",
             "warning",
             f"Requests to {what} fail",
@@ -123,7 +128,7 @@ def alerts(router: Router) -> list[Rule]:
         ),
         _alert(
             "SemanticRouterSlowRouting",
-            _quantile(router, "llm_model_routing_latency_seconds_bucket", _ROUTING_SECONDS),
+            _quantile(router, "llm_model_routing_latency_seconds_bucket", ROUTING_SECONDS),
             "10m",
             "warning",
             f"{what} takes long to choose a model",
@@ -133,7 +138,7 @@ def alerts(router: Router) -> list[Rule]:
         ),
         _alert(
             "SemanticRouterSlowFirstToken",
-            _quantile(router, "llm_model_ttft_seconds_bucket", _FIRST_TOKEN_SECONDS, "model"),
+            _quantile(router, "llm_model_ttft_seconds_bucket", FIRST_TOKEN_SECONDS, "model"),
             "10m",
             "warning",
             f"A model behind {what} answers late",
@@ -144,7 +149,7 @@ def alerts(router: Router) -> list[Rule]:
         _alert(
             "SemanticRouterCacheMisses",
             # 0/0 without traffic is NaN, which no comparison lets through.
-            f"{hits} / ({hits} + {misses}) < {_HIT_RATIO}",
+            f"{hits} / ({hits} + {misses}) < {HIT_RATIO}",
             "1h",
             "info",
             f"The cache of {what} hardly ever hits",
@@ -201,5 +206,9 @@ def _alert(
             "namespace": router.namespace,
             "semanticrouter": router.name,
         },
-        "annotations": {"summary": summary, "description": text},
+        "annotations": {
+            "summary": summary,
+            "description": text,
+            "runbook_url": f"{RUNBOOK}#{name.lower()}",
+        },
     }

@@ -83,7 +83,7 @@ def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:
     contents = [
         {
             "config.yaml": yaml_text(router_config.render(router, facts)),
-            "tools_db.json": json.dumps(tools, indent=2, ensure_ascii=False) + "\n",
+            "tools_db.json": _readable_json(tools),
         }
     ]
     if has_envoy(router.spec):
@@ -125,8 +125,16 @@ def _fitting(document: dict[str, Any]) -> str:
     It is of little more than half the size, without what block style puts before each line.
     """
     text = yaml_text(document)
-    if size_of(text) <= CONFIG_MAP_LIMIT_BYTES:
-        return text
+    return text if size_of(text) <= CONFIG_MAP_LIMIT_BYTES else _compact_json(document)
+
+
+def _readable_json(document: Any) -> str:
+    """For people, unless that has no room in a ConfigMap."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return text if size_of(text) <= CONFIG_MAP_LIMIT_BYTES else _compact_json(document)
+
+
+def _compact_json(document: Any) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 

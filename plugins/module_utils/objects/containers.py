@@ -28,7 +28,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volum
     router_mounts,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import egress
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    accelerator,
+    egress,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import key_environment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
@@ -67,7 +70,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
     ports = pod_ports(spec)
     return {
         "name": ROUTER,
-        "image": image(spec["image"], spec["image"]),
+        "image": image(spec["image"], accelerator.router_image(spec)),
         "imagePullPolicy": spec["image"]["pullPolicy"],
         # -config too: the entrypoint of older images reads CONFIG_FILE, that of newer ones none,
         # and starts the router with the image's own example. The user's come last and win.
@@ -89,7 +92,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
         ],
         **router_probes(spec, ports),
         "lifecycle": router_drain(spec, ports),
-        "resources": compact(spec["resources"]),
+        "resources": compact(accelerator.resources(spec)),
         "securityContext": container_security_context(router, facts),
         "volumeMounts": router_mounts(router),
     }

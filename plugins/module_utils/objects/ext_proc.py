@@ -61,7 +61,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 _BUFFER_LIMIT = "per_connection_buffer_limit_bytes"
 _HTTP_FILTERS = "envoy.filters.network.http_connection_manager"
 # ext_proc buffers whole prompts and answers.
-_BODY_LIMIT = f"{BODY_LIMIT_BYTES // MIB}Mi"
+BODY_LIMIT = f"{BODY_LIMIT_BYTES // MIB}Mi"
 
 
 @dataclass(frozen=True)
@@ -119,25 +119,6 @@ def _envoy_extension_policy(router: Router, asking: _Asking) -> Manifest:
     }
 
 
-def _backend_traffic_policy(router: Router, asking: _Asking) -> Manifest:
-    """Room for whole prompts and answers: ext_proc buffers both, and 32 KiB is the default.
-
-    Beyond it a prompt gets 413 and an answer 500. The limit of the buffer filter, which this puts
-    before ext_proc, becomes that of the request and of its answer.
-    """
-    return {
-        "apiVersion": str(apis.ENVOY_GATEWAY),
-        "kind": "BackendTrafficPolicy",
-        "metadata": metadata(router.name, router.namespace),
-        "spec": {
-            "targetRefs": target_refs(asking.routes),
-            # Into the policy that the Gateway's owner may have for all routes, not in its place.
-            "mergeType": "StrategicMerge",
-            "requestBuffer": {"limit": _BODY_LIMIT},
-        },
-    }
-
-
 def _gateway_extension(router: Router, asking: _Asking) -> Manifest:
     return {
         "apiVersion": str(apis.KGATEWAY),
@@ -170,7 +151,7 @@ def _traffic_policy(router: Router, asking: _Asking) -> Manifest:
         "spec": {
             "targetRefs": target_refs(asking.routes),
             "extProc": {"extensionRef": {"name": router.name}},
-            "buffer": {"maxRequestSize": _BODY_LIMIT},
+            "buffer": {"maxRequestSize": BODY_LIMIT},
         },
     }
 
@@ -303,7 +284,7 @@ def _ext_proc_cluster(router: Router, name: str, asking: _Asking) -> dict[str, A
 
 
 _ATTACHMENTS = {
-    CONTROLLER_ENVOY_GATEWAY: (_envoy_extension_policy, _backend_traffic_policy),
+    CONTROLLER_ENVOY_GATEWAY: (_envoy_extension_policy,),
     CONTROLLER_ISTIO: (_envoy_filter,),
     CONTROLLER_KGATEWAY: (_gateway_extension, _traffic_policy),
     CONTROLLER_AGENTGATEWAY: (_agentgateway_policy,),

@@ -26,15 +26,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoin
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateways import (
     MATCHES_LIMIT,
     RULES_LIMIT,
+    ModelGroup,
     health_route_names,
-    model_route_names,
+    model_groups,
     route_names,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     CONTRACTS,
     contract,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, backend_kinds
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import is_wanted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     wants_ext_proc,
@@ -49,6 +50,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.models i
     served_by,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.traffic_policy import (
+    TrafficPolicy,
+    as_gateways_write,
+)
 
 # OpenAI's list of models: in standalone mode the router answers it through ext_proc.
 MODELS_PATH = "/v1/models"
@@ -62,25 +67,37 @@ Rule = dict[str, Any]
 
 def http_routes(router: Router, facts: Facts) -> list[Manifest]:
     """The HTTPRoutes; none where the cluster does not know them, which discovery says."""
-    rules = model_rules(router, facts)
     by_route = {
         router.name: api_rules(router),
         **{name: api_rules(router, is_health=True) for name in health_route_names(router)},
-        **dict(zip(model_route_names(router, facts), _slices(rules, RULES_LIMIT), strict=False)),
+        **_rules_of_models(router, facts),
     }
     return [_http_route(router, name, by_route[name]) for name in route_names(router, facts)]
 
 
-def model_rules(router: Router, facts: Facts) -> list[Rule]:
+def _rules_of_models(router: Router, facts: Facts) -> dict[str, list[Rule]]:
+    return {
+        name: some
+        for group in model_groups(router.name, router.spec)
+        for name, some in zip(
+            group.routes, _slices(model_rules(router, facts, group), RULES_LIMIT), strict=True
+        )
+    }
+
+
+def model_rules(router: Router, facts: Facts, group: ModelGroup) -> list[Rule]:
     """One rule per model (more for one with many LoRA adapters), then the default model's."""
-    grouped = by_model(facts.endpoints)
-    rules = [
-        _model_rule([_model_match(name) for name in some], grouped.get(model, []))
-        for model, names in names_by_model(router.spec).items()
-        for some in _slices(names, MATCHES_LIMIT)
-    ]
+    grouped, names = by_model(facts.endpoints), names_by_model(router.spec)
     default = served_by(router.spec).get(default_model(router.spec), "")
-    return [*rules, _model_rule([{"path": dict(_OPENAI_PATH)}], grouped.get(default, []))]
+    return [
+        _model_rule(matches, grouped.get(model or default, []), group.policy)
+        for model in group.models
+        for matches in (
+            [[_model_match(name) for name in some] for some in _slices(names[model], MATCHES_LIMIT)]
+            if model
+            else [[{"path": dict(_OPENAI_PATH)}]]
+        )
+    ]
 
 
 def _http_route(router: Router, name: str, rules: list[Rule]) -> Manifest:
@@ -131,13 +148,22 @@ def shows_replays(router: Router) -> bool:
     return wants_ext_proc(router.spec) and CONTRACTS[contract(router.spec)].shows_replays
 
 
-def _rule(matches: list[dict[str, Any]], backend_refs: list[dict[str, Any]]) -> Rule:
+def _rule(
+    matches: list[dict[str, Any]], backend_refs: list[dict[str, Any]], limit: str = ""
+) -> Rule:
     # Not the gateway's limit, 15 s in Envoy: a model may think for minutes.
-    return {"matches": matches, "backendRefs": backend_refs, "timeouts": {"request": "0s"}}
+    return {
+        "matches": matches,
+        "backendRefs": backend_refs,
+        "timeouts": {"request": limit or "0s"},
+    }
 
 
-def _model_rule(matches: list[dict[str, Any]], endpoints: list[Endpoint]) -> Rule:
-    rule = _rule(matches, _backend_refs(endpoints))
+def _model_rule(
+    matches: list[dict[str, Any]], endpoints: list[Endpoint], policy: TrafficPolicy
+) -> Rule:
+    limit = as_gateways_write(policy.get("timeout") or {}, "request")
+    rule = _rule(matches, _backend_refs(endpoints), limit)
     # All endpoints of a model have one: facts/endpoints.py sees to it.
     path = next((endpoint.path for endpoint in endpoints if endpoint.service), "")
     if not path:
@@ -155,10 +181,24 @@ def _model_match(name: str) -> dict[str, Any]:
 def _backend_refs(endpoints: list[Endpoint]) -> list[dict[str, Any]]:
     """[] makes the gateway answer 500 for this model; the others go on."""
     return [
-        _backend_ref(endpoint.service, endpoint.namespace, endpoint.port, endpoint.weight)
+        _pool_ref(endpoint)
+        if endpoint.pool
+        else _backend_ref(endpoint.service, endpoint.namespace, endpoint.port, endpoint.weight)
         for endpoint in endpoints
         if endpoint.service
     ]
+
+
+def _pool_ref(endpoint: Endpoint) -> dict[str, Any]:
+    """An InferencePool, whose picker the Gateway asks once the route is chosen."""
+    its = backend_kinds.BY_TYPE[backend_kinds.TYPE_POOL].object
+    return {
+        "group": its.group if its else "",
+        "kind": its.kind if its else "",
+        "namespace": endpoint.namespace,
+        "name": endpoint.pool,
+        "weight": endpoint.weight,
+    }
 
 
 def _backend_ref(name: str, namespace: str, port: int, weight: int) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.ext_p
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     http_routes,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway_backends import (
+    backend_policies,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway_door import door
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
     grafana_dashboard,
@@ -67,6 +70,7 @@ BUILDERS: dict[str, tuple[Builder, ...]] = {
         network_policy,
         http_routes,
         ext_proc_attachment,
+        backend_policies,
         door,
     ),
     "openshift": (route,),

@@ -20,6 +20,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import reliability
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
 
 ROUTER, ENVOY, OPERATOR, NOBODY = "the router", "Envoy", "the operator", "nobody"
@@ -192,16 +193,27 @@ EFFECTS = (
         "in metrics, and in algorithms that weigh costs",
     ),
     Effect(
-        _below("providers.models.*", "reliability"),
-        NOBODY,
-        "upstream's command line puts it into its own Envoy; ours goes by "
-        "spec.vllmEndpoints[].trafficPolicy",
+        _below("providers.models.*.reliability", *reliability.KEYS),
+        ENVOY,
+        "for each request that is sent to this model, as trafficPolicy of spec.vllmEndpoints does",
         _SINCE_0_4,
-        remedy="Say it there, and remove it here",
-        blocking=True,
         alone=False,
     ),
-    Effect(_below("providers.models.*", "reliability"), ROUTER, _ASKED, (_0_5,), alone=True),
+    Effect(
+        _below("providers.models.*.reliability", "retry_after_max"),
+        NOBODY,
+        "a router that serves requests itself reads it; Envoy waits as retry_back_off_base says",
+        (_0_5,),
+        remedy="Remove it",
+        alone=False,
+    ),
+    Effect(
+        _below("providers.models.*.reliability", *reliability.KEYS, "retry_after_max"),
+        ROUTER,
+        _ASKED,
+        (_0_5,),
+        alone=True,
+    ),
     Effect(
         _below("providers.models.*.backend_refs.*", "name", "endpoint", "protocol", "weight"),
         ROUTER,

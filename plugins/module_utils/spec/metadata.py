@@ -105,6 +105,11 @@ def models_route_name(router_name: str, number: int = 1) -> str:
     return f"{router_name}-models" if number == 1 else f"{router_name}-models-{number}"
 
 
+def backend_policy_name(router_name: str, service: str) -> str:
+    """How a Gateway asks this Service for the router's sake."""
+    return f"{router_name}-{service}"
+
+
 def headless_service_name(router_name: str) -> str:
     """Headless Service: ext_proc streams pin to one pod behind a ClusterIP.
 

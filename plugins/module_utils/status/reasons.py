@@ -100,9 +100,11 @@ REASONS = {
     "GatewayControllerUnknown": "ext_proc cannot be attached to a Gateway of this controller.",
     "ExtProcNotAttached": "The Gateway cannot be told to ask the router.",
     "AuthNotAttached": "The Gateway cannot be told who may use the API.",
+    "BackendPolicyNotAttached": "The Gateway cannot be told how to ask a backend.",
     "ReferenceGrantMissing": "A backend's namespace does not let HTTPRoutes of another one in.",
     "ManagementApiExposed": "The router's management API would be open to others.",
     # the cluster
+    "KeySetNotFound": "A ConfigMap that spec.auth names holds no public keys.",
     "SecretNotFound": "A Secret that the spec names does not exist.",
     "MonitoringApiMissing": "The API server does not serve the Prometheus operator's kinds.",
     "DiscoveryFailed": "The cluster could not be read; nothing was changed.",

@@ -26,6 +26,7 @@ OF_READS = frozenset(
         "GatewayControllerUnknown",
         "GatewayNotFound",
         "GatewayRefusesRoutes",
+        "KeySetNotFound",
         "MonitoringApiMissing",
         "PodsCoveredAlready",
         "ReferenceGrantMissing",

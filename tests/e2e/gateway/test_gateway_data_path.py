@@ -11,6 +11,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,11 @@ from e2e.semantic_router import SemanticRouter, minimal
 from eventually import eventually
 from guide import PAGES, blocks
 from integration.data_path import decisions
+from integration.data_path.certificates import Authority
 from integration.data_path.client import CHAT, Answer, Client, prompt
 from integration.data_path.decisions import BLOCKED, NO_OPINION
 from integration.data_path.envoy_process import free_ports
-from integration.data_path.stub_backend import Echo, RouterApi, StubBackend
+from integration.data_path.stub_backend import Call, Echo, RouterApi, StubBackend
 from integration.data_path.stub_dns import StubDns
 from integration.data_path.test_data_path import MANAGEMENT_PATHS
 from stand_ins.ext_proc import AUTO, StubRouter
@@ -62,6 +64,25 @@ def endpoint(name: str, model: str) -> dict[str, Any]:
     return {"name": name, "model": model, "backend": backend}
 
 
+class Stumbling(StubBackend):
+    """Says 503 as often as it is told to."""
+
+    stumbles = 0
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        if self.stumbles:
+            self.stumbles -= 1
+            return 503, {}
+        return super().answer(call)
+
+
+def trust(router: SemanticRouter, authority: Authority) -> None:
+    """The ConfigMap with the CA of a backend."""
+    data = {"data": {"ca.crt": authority.certificate}}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "llama-ca"}, **data}
+    router.kubectl("apply", "-n", router.namespace, "-f", "-", stdin=json.dumps(manifest))
+
+
 def config_yaml(router: SemanticRouter) -> dict[str, Any]:
     """What the router in the pod reads."""
     data = router.read("configmap", f"{router.name}-config")["data"]
@@ -78,7 +99,11 @@ def data_path(
 ) -> Iterator[DataPath]:
     with ExitStack() as stack:
         qwen = stack.enter_context(Echo("qwen", "127.0.0.2", models=[QWEN, LORA]))
-        llama = stack.enter_context(StubBackend("llama", "127.0.0.3", models=[LLAMA]))
+        authority = Authority("models")
+        context = authority.server(
+            tmp_path_factory.mktemp("llama"), f"vllm-llama.{shared_namespace}.svc"
+        )
+        llama = stack.enter_context(Stumbling("llama", "127.0.0.3", tls=context, models=[LLAMA]))
         api = stack.enter_context(RouterApi("api", "127.0.0.1"))
         port, ext_proc, nobody = free_ports(3)
         names = {
@@ -108,8 +133,13 @@ def data_path(
         # Of a release that shows what everybody has asked.
         locked.spec["image"] = {"tag": "v0.3.0"}
         for each in (router, down, locked):
-            each.spec["vllmEndpoints"] = models
+            each.spec["vllmEndpoints"] = deepcopy(models)
             each.spec["config"] = decisions.config((QWEN, LORA), (QWEN,))
+        its = router.spec["vllmEndpoints"][1]
+        its["backend"]["tls"] = {"caRef": {"name": "llama-ca"}}
+        its["trafficPolicy"] = {"retry": {"numRetries": 2}, "timeout": {"request": "20s"}}
+        trust(router, authority)
+        for each in (router, down, locked):
             each.apply()
         publish(router, "vllm-qwen", "http", "qwen.stub.test", qwen.port)
         publish(router, "vllm-llama", "http", "llama.stub.test", llama.port)
@@ -205,6 +235,37 @@ def test_a_request_that_the_router_refuses_reaches_no_backend(data_path: DataPat
         said = answer.json["choices"][0]["message"]["content"]
         assert (answer.status, said) == (200, "This is not discussed here")
     assert data_path.calls() == before
+
+
+def test_a_backend_is_asked_as_its_tls_and_its_policy_say(data_path: DataPath) -> None:
+    llama = data_path.backends["llama"]
+    assert isinstance(llama, Stumbling)
+    before, llama.stumbles = len(llama.calls), 2
+    assert data_path.served_by(LLAMA) == "llama"
+    assert len(llama.calls) - before == 3
+    assert str(llama.calls[-1].sni).startswith("vllm-llama.")
+
+
+def test_a_backend_that_cannot_prove_its_name_to_the_gateway_gets_nothing(
+    data_path: DataPath, kubectl: Kubectl, shared_namespace: str
+) -> None:
+    router, llama = SemanticRouter(kubectl, shared_namespace), data_path.backends["llama"]
+    manifest = json.loads(
+        kubectl("get", "configmap", "llama-ca", "-n", shared_namespace, "-o", "json")
+    )
+
+    def gets_nothing() -> bool:
+        # A connection that was verified before is kept.
+        llama.hang_up()
+        before = len(llama.calls)
+        return data_path.chat(LLAMA).status == 503 and len(llama.calls) == before
+
+    trust(router, Authority("another"))
+    try:
+        eventually(gets_nothing, 60, "the Gateway to trust another")
+    finally:
+        router.patch("configmap", "llama-ca", {"data": manifest["data"]})
+    eventually(lambda: data_path.chat(LLAMA).status == 200, 60, "the Gateway to trust it again")
 
 
 def test_a_model_without_an_endpoint_fails_alone(data_path: DataPath) -> None:

@@ -19,7 +19,12 @@ from e2e.semantic_router import SemanticRouter
 @pytest.fixture
 def served(kubectl: Kubectl) -> None:
     """The API server knows Istio's kinds, and a GatewayClass of Istio is there."""
-    for kind in ("EnvoyFilter", "RequestAuthentication", "AuthorizationPolicy"):
+    for kind in (
+        "EnvoyFilter",
+        "RequestAuthentication",
+        "AuthorizationPolicy",
+        "DestinationRule",
+    ):
         crd = istio.crd(kind)
         name = f"crd/{crd['metadata']['name']}"
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(crd))
@@ -56,12 +61,24 @@ def test_the_crd_of_istio_takes_the_envoy_filter(
     create_gateway(router, "istio")
     router.create_service()
     attach(router, extProc=True)
+    entry = router.spec["vllmEndpoints"][0]
+    entry["backend"]["tls"] = {"caRef": {"kind": "Secret", "name": "ca"}}
+    entry["trafficPolicy"] = {
+        "loadBalancer": {"slowStart": "30s"},
+        "timeout": {"connect": "2s"},
+        "healthCheck": {"passive": {"consecutive5xxErrors": 3}},
+    }
     router.apply()
 
     router.wait_for("Ready")
     assert router.wait_for("RouteReady", "False")["reason"] == "HTTPRoutePending"
     assert_taken_strictly(router, router.read("envoyfilter", router.name))
+    rule = f"{router.name}-{entry['backend']['service']['name']}"
+    assert_taken_strictly(router, router.read("destinationrule", rule))
     assert router.read("httproute", f"{router.name}-models")
 
-    router.patch("semanticrouter", router.name, {"spec": {"gateway": {"extProc": False}}})
+    del entry["backend"]["tls"], entry["trafficPolicy"]
+    changed = {"gateway": {"extProc": False}, "vllmEndpoints": [entry]}
+    router.patch("semanticrouter", router.name, {"spec": changed})
     router.wait_until_gone("envoyfilter", router.name)
+    router.wait_until_gone("destinationrule", rule)

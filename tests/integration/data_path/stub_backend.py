@@ -83,6 +83,10 @@ class StubBackend(Threaded):
         self.__exit__()
         return self._server.reset()
 
+    def hang_up(self) -> int:
+        """Breaks what connections there are, and goes on; how many there were."""
+        return self._server.reset()
+
     def revive(self, tls: ssl.SSLContext | None = None) -> None:
         """A new process, at the same address. tls: if it is another."""
         self._tls = tls or self._tls

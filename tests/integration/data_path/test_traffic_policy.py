@@ -140,6 +140,17 @@ def test_a_request_is_tried_as_often_as_the_policy_says(start: Start) -> None:
     assert len(busy.calls) == 2
 
 
+def test_the_routers_own_words_of_reliability_are_envoys(tmp_path: Path) -> None:
+    limited = {"retry_count": 2, "retry_on": "retriable-4xx"}
+    config = {"providers": {"models": [{"name": MODEL, "reliability": limited}]}}
+    with ExitStack() as stack:
+        busy = stack.enter_context(Failing(409, "busy", "127.0.0.2"))
+        found, addresses = [endpoint("busy", MODEL, busy.port)], {"busy": [busy.address]}
+        data_path = around.start(stack, tmp_path, found, addresses, config=config)
+        assert data_path.chat(MODEL).status == 409
+        assert len(busy.calls) == 3
+
+
 def test_a_budget_ends_retries_of_many_requests(start: Start) -> None:
     counter = f"cluster.{model_cluster_name(MODEL)}.upstream_rq_retry_overflow"
     slow_no = Failing(503, "busy", "127.0.0.2")

@@ -15,15 +15,12 @@ from every_kind import Manifest, is_stand_in
 
 def crd_files(directory: Path) -> list[Path]:
     """The Gateway API's own, and of the others what takes anything."""
-    (http_routes,) = (
-        file
-        for file in envoy_gateway.gateway_api_crd_files()
-        if file.name.endswith("_httproutes.yaml")
-    )
     stand_ins = [_crd(resource) for resource in RESOURCES if is_stand_in(resource)]
     file = directory / "stand-ins.yaml"
     file.write_text(yaml.safe_dump_all(stand_ins))
-    return [http_routes, file]
+    names = tuple(f"_{resource.plural}.yaml" for resource in RESOURCES)
+    real = [one for one in envoy_gateway.gateway_api_crd_files() if one.name.endswith(names)]
+    return [*real, file]
 
 
 def _crd(resource: Resource) -> Manifest:

@@ -10,6 +10,7 @@ ORDER = (
     {"ServiceAccount", "ConfigMap", "PersistentVolumeClaim"},
     {
         "Service", "Route", "PodDisruptionBudget", "EnvoyExtensionPolicy", "BackendTrafficPolicy",
+        "BackendTLSPolicy", "DestinationRule",
         "EnvoyFilter", "SecurityPolicy", "RequestAuthentication", "AuthorizationPolicy",
         "GatewayExtension", "TrafficPolicy", "AgentgatewayPolicy", "NetworkPolicy",
     },

@@ -53,7 +53,7 @@ def besides_the_status(writes: list[audit.Request]) -> list[tuple[str, str]]:
 
 
 def test_a_refused_router_is_not_made_and_deleted_again_at_each_retry(cluster: Cluster) -> None:
-    edit(cluster, ingress=ingress(REFUSED))
+    edit(cluster, service={"annotations": {ASKED: REFUSED}})
     first = run(cluster)
     assert [problem.reason for problem in first.problems if problem.blocking] == ["Forbidden"]
     assert {verb for verb, _ in besides_the_status(cluster.writes())} == {"patch", "delete"}
@@ -69,9 +69,29 @@ def test_a_refused_router_is_not_made_and_deleted_again_at_each_retry(cluster: C
         assert cluster.rehearsals()
         assert cluster.there() == {}
 
-    edit(cluster, ingress={"enabled": True})
+    edit(cluster)
     assert not [problem for problem in run(cluster).problems if problem.blocking]
-    assert {"Deployment", "Service", "Ingress"} <= set(cluster.there())
+    assert {"Deployment", "Service"} <= set(cluster.there())
+
+
+def test_without_a_refused_ingress_the_router_is_made_and_its_retries_write_nothing(
+    cluster: Cluster,
+) -> None:
+    edit(cluster, ingress=ingress(REFUSED))
+    run(cluster)
+    assert cluster.there() == {}
+
+    for is_made in (True, False):
+        cluster.look_from_now_on()
+        again = run(cluster)
+        assert [item.reason for item in again.problems] == ["Forbidden"]
+        assert bool(besides_the_status(cluster.writes())) is is_made
+        assert "Ingress" not in cluster.there()
+        assert "Deployment" in cluster.there()
+
+    edit(cluster, ingress={"enabled": True})
+    run(cluster)
+    assert "Ingress" in cluster.there()
 
 
 def test_what_will_not_go_is_a_condition_until_it_goes(cluster: Cluster) -> None:

@@ -28,6 +28,12 @@ MARKDOWN = sorted(
     )
     for file in CHECKOUT.glob(pattern)
 )
+_GALAXY = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))
+_REPOSITORY = re.escape(_GALAXY["repository"].removeprefix("https://github.com/"))
+# A file of the main branch, as a page of GitHub or as it is.
+OURS = re.compile(
+    rf"https://(github\.com/{_REPOSITORY}/(blob|tree)|raw\.githubusercontent\.com/{_REPOSITORY})/main/"
+)
 TASK_KEYWORDS = {"name", "register", "when", "loop", "failed_when", "vars", "delegate_to", "until"}
 # The operator compares this very spelling.
 SHORT_NAMES = {"requeue_after"}
@@ -103,10 +109,18 @@ def _tasks(items: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(CHECKOUT)))
-def test_relative_links_lead_somewhere(file: Path) -> None:
+def test_links_lead_somewhere_in_the_repository(file: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", file.read_text(encoding="utf-8")):
-        if "://" not in target:
+        if (ours := OURS.match(target)) is not None:
+            assert (CHECKOUT / target[ours.end() :]).exists(), target
+        elif "://" not in target:
             assert (file.parent / target).exists(), target
+
+
+def test_the_links_and_pictures_of_the_readme_work_on_galaxy_too() -> None:
+    targets = re.findall(r"\]\(([^)\s]+)", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert len(targets) > 10
+    assert [target for target in targets if not target.startswith("https://")] == []
 
 
 @pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(CHECKOUT)))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +75,34 @@ def test_every_entry_point_of_a_role_describes_its_arguments(role: str) -> None:
     for spec in specs.values():
         assert spec["short_description"]
         assert all(option["description"] for option in spec["options"].values())
+
+
+def play_of(role: str) -> dict[str, Any]:
+    readme = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    (play,) = yaml.safe_load(example)
+    return dict(play)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_readme_of_a_role_has_a_play_that_gives_it_what_it_wants(role: str) -> None:
+    used = {entry["role"]: entry["vars"] for entry in play_of(role)["roles"]}
+    assert f"vllm.semantic_router.{role}" in used
+    # What a role sets for those after it.
+    known = {"discovery"} if "vllm.semantic_router.discovery" in used else set()
+    for name, given in used.items():
+        spec = read(f"roles/{name.rpartition('.')[2]}/meta/argument_specs.yml")
+        options = spec["argument_specs"]["main"]["options"]
+        required = {key for key, option in options.items() if option.get("required")}
+        assert set(given) <= set(options), name
+        assert required <= {*given, *known}, name
+
+
+def test_ansible_takes_the_plays_of_the_readmes(tmp_path: Path) -> None:
+    file = tmp_path / "plays.yml"
+    file.write_text(yaml.safe_dump([play_of(role) for role in ROLES]), encoding="utf-8")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    done = subprocess.run(
+        [program, "--syntax-check", file], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -94,6 +94,40 @@ def test_status_alone_does_not_concern_it() -> None:
     assert not concerns_itself(update, annotations_matter=True)
 
 
+def written(version: int, *entries: tuple[str, str, str]) -> dict[str, Any]:
+    """manager, time and a field, each of the status."""
+    fields = [
+        {"manager": who, "time": time, "subresource": "status", "fieldsV1": {f"f:{field}": {}}}
+        for who, time, field in entries
+    ]
+    return metadata(version=version, managedFields=fields)
+
+
+OWN = ("us", "1", "phase")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "concerns"),
+    [
+        ([OWN], [("us", "2", "phase")], False),
+        ([], [OWN], False),
+        ([OWN], [OWN, ("kubectl", "2", "phase")], True),
+        ([OWN, ("kubectl", "2", "phase")], [OWN, ("kubectl", "3", "phase")], True),
+        # We have put it right.
+        ([OWN, ("kubectl", "2", "phase")], [("us", "3", "phase")], False),
+        # Somebody has taken a field out, and has none of his own.
+        ([OWN], [("us", "1", "other")], True),
+        ([OWN], [], True),
+    ],
+)
+def test_a_status_concerns_the_object_when_somebody_else_had_a_hand_in_it(
+    before: list[tuple[str, str, str]], after: list[tuple[str, str, str]], concerns: bool
+) -> None:
+    update = change(written(1, *before), "MODIFIED", written(2, *after))
+    assert concerns_itself(update, annotations_matter=True, status_manager="us") is concerns
+    assert not concerns_itself(update, annotations_matter=True)
+
+
 @pytest.mark.parametrize("matter", [True, False])
 def test_annotations_concern_it_where_the_watch_says_so(matter: bool) -> None:
     update = change(metadata(), "MODIFIED", metadata(version=2, annotations={"paused": "true"}))

@@ -77,6 +77,7 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
             "finalizer": {"name": "a/b", "playbook": "finalize.yml", "vars": {"last": True}},
             "blacklist": [{"version": "v1", "kind": "Secret"}],
             "formerFinalizers": ["a/former"],
+            "statusManager": "the-operator",
             "dependents": {
                 "selector": {"matchLabels": {"made-by": "us"}},
                 "kinds": [
@@ -98,6 +99,7 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
     assert watch.finalizer.playbook.name == "finalize.yml"
     assert watch.finalizer.vars == {"last": True}
     assert watch.former_finalizers == ("a/former",)
+    assert watch.status_manager == "the-operator"
     assert watch.dependents == (Kind("apps", "v1", "Deployment"),)
     assert watch.dependents_selector.query == "made-by in (us)"
 

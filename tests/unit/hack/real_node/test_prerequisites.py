@@ -45,3 +45,30 @@ def test_who_is_not_root_is_told_nothing_else(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     (said,) = prerequisites.missing(tmp_path)
     assert "root" in said
+
+
+def test_a_full_disk_is_told_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert not list(prerequisites._lacks_space(tmp_path))
+    monkeypatch.setattr(prerequisites, "FREE_BYTES", 2**60)
+    (said,) = prerequisites._lacks_space(tmp_path / "not there yet")
+    assert str(tmp_path) in said
+
+
+def test_what_a_rehearsal_could_not_do_is_named_and_nothing_of_it_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Namespaces are not given to everybody; what is run in them here is."""
+    made: list[str] = []
+    monkeypatch.setattr(prerequisites, "_NAMESPACES", ("env", "--"))
+    monkeypatch.setattr(prerequisites, "_IN_NAMESPACES", ())
+    monkeypatch.setattr(
+        prerequisites, "_REHEARSAL", 'exec 2>&1; echo "a bridge"; echo "not permitted"; exit 1'
+    )
+    monkeypatch.setattr("real_node.cgroups.create", made.append)
+    monkeypatch.setattr("real_node.cgroups.remove", made.remove)
+    (said,) = prerequisites._fails_rehearsal(tmp_path)
+    assert said.endswith("failed here: a bridge: not permitted")
+    assert not made
+    assert not list(tmp_path.iterdir())

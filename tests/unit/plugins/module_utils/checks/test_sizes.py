@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import many
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import sizes
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules, sizes
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
@@ -35,6 +35,30 @@ def test_one_byte_more_is_told_by_the_field_that_makes_it_so(made: Manifest, fie
     (problem,) = sizes.check([made])
     assert (problem.field, problem.blocking) == (field, True)
     assert "1,048,576" in problem.found
+
+
+def tools(of_bytes: int) -> dict[str, object]:
+    many_tools = [{"name": f"tool_{number}", "description": "x" * 990} for number in range(1000)]
+    return {"toolsDb": [*many_tools, {"name": "last", "description": "x" * (of_bytes - 10**6)}]}
+
+
+def test_tools_that_have_no_room_however_they_are_written_are_told_before_they_are_written() -> (
+    None
+):
+    (problem,) = sizes.hopeless(tools(2**20))
+    assert (problem.field, problem.blocking) == ("spec.toolsDb", True)
+    assert list(sizes.hopeless({})) == []
+    router = Router(resource(**tools(2**20)))
+    assert rules.check(router, facts(router, "kubernetes")) == [problem]
+
+
+def test_tools_that_have_room_without_blanks_are_written_without() -> None:
+    wanted = {"toolsDb": [{"name": f"tool_{number}", "description": "x"} for number in range(8000)]}
+    router = Router(resource(**wanted))
+    made = config.config_maps(router, facts(router, "kubernetes"))
+    assert list(sizes.check(made)) == []
+    (text,) = (item["data"]["tools_db.json"] for item in made if "tools_db.json" in item["data"])
+    assert "\n " not in text
 
 
 def test_two_hundred_models_on_a_thousand_endpoints_have_room() -> None:

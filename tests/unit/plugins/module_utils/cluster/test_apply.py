@@ -30,6 +30,8 @@ NAMESPACE = "team"
 OPTIONAL = [resource.api_version for resource in RESOURCES if resource.optional]
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
 RANKS = {resource.plural: resource.rank for resource in RESOURCES}
+ACCESSORIES = [resource.kind for resource in RESOURCES if resource.accessory]
+ESSENTIAL = [kind for kind in KINDS if kind not in ACCESSORIES]
 
 
 class Cluster:
@@ -373,7 +375,7 @@ class TestWhatIsThereAlready:
         assert len(applied.rehearsed()) == 1
         assert applied.server.writes() == []
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", ESSENTIAL)
     def test_one_refused_rehearsal_leaves_everything(self, applied: Cluster, kind: str) -> None:
         before = deepcopy(applied.server.objects)
         applied.server.refuse(lambda item: is_of(kind)(item) and not item.is_write)
@@ -415,7 +417,19 @@ class TestWhatIsThereAlready:
         (problem,) = applied.apply(edited("Service") if is_edited else None).problems
         assert problem.retry is not is_edited
 
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("kind", ACCESSORIES)
+    def test_a_refused_accessory_holds_up_nothing_and_is_told(
+        self, applied: Cluster, kind: str
+    ) -> None:
+        before = deepcopy(applied.live(kind))
+        applied.server.refuse(is_of(kind))
+        result = applied.apply(edited())
+        assert reasons(result) == ["ApplyRefused"]
+        assert result.problems[0].blocking, "the spec is not wholly in effect"
+        assert applied.live(kind) == before
+        assert set(applied.writes("PATCH")) == set(KINDS) - {kind}
+
+    @pytest.mark.parametrize("kind", ESSENTIAL)
     def test_somebody_elses_object_keeps_all_others_from_being_written(
         self, applied: Cluster, kind: str
     ) -> None:

@@ -58,6 +58,18 @@ def test_somebody_else_s_object_is_never_seized(changes: dict[str, Any], says: s
     assert (problem.reason, problem.blocking, problem.retry) == ("Conflict", True, True)
 
 
+def test_a_service_account_that_two_routers_want_is_blamed_on_the_field_that_names_it() -> None:
+    resource = {**ROUTER.resource, "spec": {"serviceAccount": {"create": True, "name": "shared"}}}
+    live = {**service("shared", ownerReferences=[CONTROLLER]), "kind": "ServiceAccount"}
+    problem = ownership.objection(live, Router(resource))
+    assert problem is not None
+    assert problem.field == "spec.serviceAccount.name"
+    assert "spec.serviceAccount.create" in problem.remedy
+    unnamed = ownership.objection(live, ROUTER)
+    assert unnamed is not None
+    assert unnamed.field == "metadata.name"
+
+
 def test_an_owner_that_is_no_controller_has_no_say() -> None:
     friend = {**CONTROLLER, "controller": False}
     live = service(ownerReferences=[friend, ROUTER.owner_reference])

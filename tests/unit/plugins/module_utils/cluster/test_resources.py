@@ -55,7 +55,7 @@ def test_a_kind_that_a_cluster_lacks_is_not_asked_for() -> None:
         "ServiceMonitor",
     } & without  # fmt: skip
     gateway = resources.served({"gateway.networking.k8s.io": ["v1"], "networking.istio.io": ["v1"]})
-    assert {kind.kind for kind in gateway} - without == {"HTTPRoute"}
+    assert {kind.kind for kind in gateway} - without == {"HTTPRoute", "BackendTLSPolicy"}
 
 
 def test_every_kind_is_asked_for_when_nobody_asked_the_cluster() -> None:

@@ -10,6 +10,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
     ApiError,
     Client,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
+    inherited,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import resource
 
@@ -83,7 +86,7 @@ def test_what_neither_operator_asks_for_is_foreseen_to_stay() -> None:
     live = service(clusterIP="10.0.0.7", type="NodePort", ports=[8801])
     wanted = {**service(ports=[8080]), "metadata": {"name": "my-router", "labels": {"a": "b"}}}
     made = service(ports=[8080], type="ClusterIP", clusterIP="10.0.0.1")
-    found = takeover.foreseen(wanted, live, made, router(FINALIZER))
+    found = takeover.foreseen(wanted, live, made, inherited(live, router(FINALIZER)))
     assert found["spec"] == {"ports": [8080], "type": "ClusterIP", "clusterIP": "10.0.0.7"}
     assert found["metadata"]["labels"] == {"a": "b"}
 

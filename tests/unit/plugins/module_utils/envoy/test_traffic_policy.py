@@ -25,7 +25,7 @@ def policy_of(**sections: Any) -> dict[str, Any]:
 
 
 def test_without_a_policy_all_is_as_for_every_model() -> None:
-    assert envoy.load_balancing({}) == {"lb_policy": "ROUND_ROBIN"}
+    assert envoy.load_balancing({}) == {"lb_policy": "LEAST_REQUEST"}
     assert envoy.health_checks({}) == {}
     assert envoy.retry_budget({}) == {}
     assert envoy.of_route({}) == {}

@@ -25,6 +25,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.ext_p
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway import (
     http_routes,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.gateway_backends import (
+    backend_policies,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
     prometheus_rule,
     service_monitor,
@@ -271,7 +274,13 @@ def test_without_a_cluster_each_object_is_built_whose_api_counts_as_served(
 ) -> None:
     asked = router(**ASKS_FOR_ALL)
     facts = discovery.offline_facts(asked, platform, served)
-    builders = (http_routes, ext_proc_attachment, service_monitor, prometheus_rule)
+    builders = (
+        http_routes,
+        ext_proc_attachment,
+        backend_policies,
+        service_monitor,
+        prometheus_rule,
+    )
     assert {item["kind"] for build in builders for item in build(asked, facts)} == kinds
     found = discovery.offline_problems(asked, platform, served)
     assert {problem.reason for problem in found} == reasons

@@ -116,14 +116,6 @@ def test_envoy_gateway_asks_the_router_about_the_models_route_only() -> None:
     assert ext_proc["backendRefs"][0]["name"] == "my-router-headless"
 
 
-def test_envoy_gateway_has_room_for_as_much_as_standalone_mode() -> None:
-    policy = attached(gateways.CONTROLLER_ENVOY_GATEWAY, asking())["BackendTrafficPolicy"]
-    assert targets(policy) == ["my-router-models"]
-    assert policy["spec"]["requestBuffer"] == {"limit": "32Mi"}
-    # What the Gateway's owner asks for all routes stays.
-    assert policy["spec"]["mergeType"] == "StrategicMerge"
-
-
 def test_istio_asks_the_router_and_drops_what_no_client_may_send() -> None:
     envoy_filter = attached(gateways.CONTROLLER_ISTIO, asking())["EnvoyFilter"]
     patches = envoy_filter["spec"]["configPatches"]

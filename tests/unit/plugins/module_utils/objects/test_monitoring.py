@@ -226,3 +226,70 @@ def test_no_threshold_lies_beyond_the_last_bucket_of_its_histogram():
     for expression in (rule["expr"] for rule in rules()):
         if "histogram_quantile" in expression:
             assert float(expression.rsplit("> ", 1)[1]) < 10
+
+
+def panels(kind: str) -> list[dict[str, Any]]:
+    return [panel for panel in dashboard()["panels"] if panel["type"] == kind]
+
+
+def limits(panel: dict[str, Any]) -> list[float]:
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    return [step["value"] for step in steps if step["value"] is not None]
+
+
+def test_the_first_row_of_the_dashboard_says_how_the_router_is_now():
+    stats = panels("stat")
+
+    assert [panel["title"] for panel in stats] == [
+        "Pods",
+        "Requests",
+        "Failed",
+        "First token",
+        "Routing",
+        "Cache hits",
+    ]
+    assert {panel["gridPos"]["y"] for panel in stats} == {0}
+    assert min(panel["gridPos"]["y"] for panel in panels("timeseries")) == 4
+
+
+def test_a_number_of_the_dashboard_is_red_where_an_alert_is_about_it():
+    said = {rule["alert"]: rule["expr"] for rule in rules() if "alert" in rule}
+    shown = {panel["title"]: limits(panel) for panel in panels("stat")}
+
+    for title, alert in (
+        ("Failed", "SemanticRouterErrors"),
+        ("First token", "SemanticRouterSlowFirstToken"),
+        ("Routing", "SemanticRouterSlowRouting"),
+        ("Cache hits", "SemanticRouterCacheMisses"),
+    ):
+        assert shown[title] == [float(re.split("[<>] ", said[alert])[-1])], title
+    assert shown["Pods"] == [1]
+    assert shown["Requests"] == []
+
+
+def test_few_hits_of_the_cache_are_red_and_many_failures_are():
+    colours = {
+        panel["title"]: [
+            step["color"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        ]
+        for panel in panels("stat")
+    }
+
+    assert colours["Cache hits"] == colours["Pods"] == ["red", "green"]
+    assert colours["Failed"] == colours["Routing"] == ["green", "red"]
+
+
+def test_every_panel_says_what_it_shows_and_none_lies_on_another():
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert panel["description"].endswith("."), panel["title"]
+        assert not cells & taken, panel["title"]
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+    assert len({panel["id"] for panel in dashboard()["panels"]}) == len(dashboard()["panels"])

@@ -70,10 +70,6 @@ def test_the_routing_of_a_recipe_is_the_routing_of_a_document() -> None:
             "spec.config.listeners[0].api_keys",
         ),
         (
-            {"providers": {"models": [{"name": "m", "reliability": {"retry_count": 3}}]}},
-            "spec.config.providers.models[0].reliability",
-        ),
-        (
             {"listeners": [{"name": "a", "port": 8080}, {"name": "b", "port": 9000}]},
             "spec.config.listeners[1]",
         ),
@@ -156,9 +152,8 @@ def test_what_a_router_that_serves_alone_reads_is_in_effect_there_and_refused_el
     config = {
         "contract": "0.5",
         "listeners": [{"name": "public", "port": 8080, "models": ["m"]}],
-        "providers": {"models": [{"name": "m", "reliability": {"first_byte_timeout": "30s"}}]},
     }
-    fields = {"spec.config.listeners[0].models", "spec.config.providers.models[0].reliability"}
+    fields = {"spec.config.listeners[0].models"}
 
     assert fields & told(make_router(config=config, gateway={"mode": "router"})).keys() == set()
     refused = told(make_router(config=config))

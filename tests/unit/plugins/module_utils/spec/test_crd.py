@@ -220,7 +220,42 @@ def test_the_crd_is_what_its_source_makes() -> None:
 def test_the_generator_refuses_a_text_that_yaml_split_at_a_comma() -> None:
     split = yaml.safe_load("{type: string, description: One thing, and another}")
     with pytest.raises(ValueError, match="and another"):
-        generator().composed(split, {})
+        generator().composed(split, {}, {})
+
+
+def test_every_field_of_the_crd_is_described() -> None:
+    def undescribed(node: Any, path: str) -> Iterator[str]:
+        for name, child in node.get("properties", {}).items():
+            if not child.get("description"):
+                yield f"{path}.{name}"
+            yield from undescribed(child, f"{path}.{name}")
+        for key in ("items", "additionalProperties"):
+            if isinstance(node.get(key), dict):
+                yield from undescribed(node[key], path)
+
+    file = CRD_DIRECTORY / "bases" / "vllm.ai_semanticrouters.yaml"
+    version = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]["versions"][0]
+    assert list(undescribed(version["schema"]["openAPIV3Schema"], "")) == [".metadata"]
+
+
+def test_the_generator_wants_short_words_for_every_field_far_below_a_brief_type() -> None:
+    made = generator()
+    core = {
+        f"{made.CORE_PREFIX}A": {"properties": {"b": {"$ref": f"#/{made.CORE_PREFIX}B"}}},
+        f"{made.CORE_PREFIX}B": {
+            "properties": {"c": {"description": "Many words."}, "d": {"description": "More words."}}
+        },
+    }
+    source = {"$core": "A", "$brief": True}
+    made_of = made.composed(source, core, {"B": {"c": "C.", "d": "D."}})
+    told = made_of["properties"]["b"]["properties"]
+    assert told == {"c": {"description": "C."}, "d": {"description": "D."}}
+    only = made.composed(source, core, {"B": {"$only": True, "c": "C."}})
+    assert only["properties"]["b"]["properties"] == {"c": {"description": "C."}}
+    with pytest.raises(ValueError, match=r"B: d"):
+        made.composed(source, core, {"B": {"c": "C."}})
+    with pytest.raises(ValueError, match="B: nobody has them"):
+        made.composed(source, core, {})
 
 
 def test_the_crd_fits_into_the_annotation_of_kubectl_apply() -> None:

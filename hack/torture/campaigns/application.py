@@ -1,0 +1,265 @@
+"""Edge values in everything that Envoy's and the router's files are made of, and their own opinion.
+
+Each operation changes some values of a sample. What the API server and the operator's rules let
+through has to be a file that real Envoy starts with, and one that the router's own validator
+(PyPI's vllm-sr) accepts where it is installed: else it would be on its way into a pod.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import sizes
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.examine import examine
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
+    AUTHORITIES,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from control_plane import ControlPlane
+from control_plane.certificates import Authority
+
+from torture.ground import CHECKOUT, CRDS, Ground, RefusedError, router
+from torture.outcome import Outcome
+
+NAMESPACE = "torture"
+SAMPLES = CHECKOUT / "config" / "samples"
+ENVOY = Path(sys.executable).parent / "envoy"
+BOOTSTRAP = "envoy.yaml"
+IN_POD = re.compile(rf"/etc/envoy-ca/[^\s\"']+|{re.escape(AUTHORITIES)}")
+# Some release's validator says more than whether the file is good.
+VALIDATE = {"0.3": ["validate", "--config"]}
+VALIDATE_LATER = ["config", "validate", "--config"]
+RUN_COMMANDS = """
+import json, sys
+from click.testing import CliRunner
+from cli.main import main
+for arguments in json.load(sys.stdin):
+    result = CliRunner().invoke(main, arguments)
+    print("RESULT", json.dumps([result.exit_code, result.output or repr(result.exception)]))
+"""
+# Of a sample, what the two files are made of.
+PART = ("config", "vllmEndpoints", "toolsDb", "envoy", "auth", "cors", "egressProxy")
+TEXTS = (
+    *("", " ", "a", "Ä", "日本", "a b", "a.b", "a/b", "/", "*", "-", "true", "null", "0x10", "1e3"),
+    *("{{ 7 * 7 }}", "%REQ(:path)%", "$PATH", "${HOME}", "a: b", "- a", "#", "'", '"', "\\", "\n"),
+    *("a\x00b", "a\tb", "[", "(?i)a", ".*", "a" * 64, "a" * 254, "0s", "1ms", "999999h", "-1s"),
+)
+NUMBERS = (-1, 0, 1, 2, 65535, 65536, 2**31 - 1, 2**31, 2**63 - 1, 0.0, 0.5, 1.0, 1e-9, 1e9)
+
+Steps = tuple[str | int, ...]
+
+
+@dataclass
+class Passed:
+    """Files of one router for the validators."""
+
+    what: str
+    files: dict[str, str]
+    contract: str
+
+
+@dataclass
+class _Campaign:
+    ground: Ground
+    random: random.Random
+    bases: list[dict[str, Any]] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+    refused: int = 0
+    reported: int = 0
+    passed: list[Passed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client = Client.from_options({"kubeconfig": str(self.ground.plane.kubeconfig)})
+
+    def operate(self) -> None:
+        spec = copy.deepcopy(self.random.choice(self.bases))
+        said = []
+        for _ in range(self.random.randint(1, 3)):
+            places = list(_leaves(spec))
+            place = self.random.choice(places)
+            value = self._other(_at(spec, place))
+            _put(spec, place, value)
+            said.append(f"spec.{'.'.join(map(str, place))}={value!r:.80}")
+        self.outcome.operations += 1
+        self.show("; ".join(said), spec)
+
+    def show(self, what: str, spec: dict[str, Any]) -> bool:
+        """To the API server and the rules; whether both let it through."""
+        path = self.ground.router_path(NAMESPACE) + "?dryRun=All"
+        try:
+            taken = self.ground.api("POST", path, {**router("my-router"), "spec": spec})
+        except RefusedError:
+            self.refused += 1
+            return False
+        made = Router(taken)
+        try:
+            found = examine(Reads(self.client).of_one_router(), made)
+            problems = [problem for problem in found.problems if problem.blocking]
+            built = [] if problems else registry.build(made, found.facts)
+            problems += [problem for problem in sizes.check(built) if problem.blocking]
+        except Exception as error:
+            self.outcome.violated("a condition for every mistake", what, repr(error))
+            return False
+        if problems:
+            self.reported += 1
+            return False
+        files = {
+            name: text
+            for item in built
+            if item["kind"] == "ConfigMap"
+            for name, text in item.get("data", {}).items()
+        }
+        self.passed.append(Passed(what, files, contract(made.spec)))
+        return True
+
+    def _other(self, value: Any) -> Any:
+        if isinstance(value, bool):
+            return not value
+        if isinstance(value, int | float):
+            return self.random.choice(NUMBERS)
+        if isinstance(value, str):
+            return self.random.choice(TEXTS)
+        return None
+
+    def ask_envoy(self, directory: Path) -> int:
+        """How many files were shown to it."""
+        authority, _ = Authority.create().pair.write(directory, "authority")
+        asked = 0
+        for passed in self.passed:
+            if BOOTSTRAP not in passed.files:
+                continue
+            asked += 1
+            for name, text in passed.files.items():
+                # A pod's own file system is elsewhere, and has authorities.
+                text = IN_POD.sub(str(authority), text).replace("/etc/envoy/", f"{directory}/")
+                (directory / name).write_text(text, encoding="utf-8")
+            answer = subprocess.run(
+                [ENVOY, "--mode", "validate", "--config-path", directory / BOOTSTRAP],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if answer.returncode:
+                self.outcome.violated("Envoy accepts it", passed.what, answer.stderr[-600:])
+        return asked
+
+    def leave_out_what_needs_a_pod(self, directory: Path) -> None:
+        """A sample that is refused as it is: it names files that only a pod has, or asks for what
+        the router takes and its validator does not know. Other tests hold that samples are good.
+        """
+        self.ask_envoy(directory)
+        self.ask_routers(directory)
+        refused = {violation.what for violation in self.outcome.violations}
+        self.bases = [base for n, base in enumerate(self.bases) if str(n) not in refused]
+        self.outcome.violations.clear()
+        self.passed.clear()
+
+    def ask_routers(self, directory: Path) -> int:
+        """How many files were shown to a validator: one process for each release."""
+        asked = 0
+        for release in sorted({passed.contract for passed in self.passed}):
+            python = CHECKOUT / f".venv-router-{release}" / "bin" / "python"
+            if not python.exists():
+                continue
+            shown = [passed for passed in self.passed if passed.contract == release]
+            commands = []
+            for number, passed in enumerate(shown):
+                file = directory / f"{release}-{number}.yaml"
+                file.write_text(passed.files["config.yaml"], encoding="utf-8")
+                commands.append([*VALIDATE.get(release, VALIDATE_LATER), str(file)])
+            answer = subprocess.run(
+                [python, "-c", RUN_COMMANDS],
+                input=json.dumps(commands),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            lines = [line for line in answer.stdout.splitlines() if line.startswith("RESULT ")]
+            for passed, line in zip(shown, lines, strict=True):
+                code, output = json.loads(line.removeprefix("RESULT "))
+                asked += 1
+                if code:
+                    self.outcome.violated("the router accepts it", passed.what, output[-600:])
+        return asked
+
+
+def _leaves(value: Any, steps: Steps = ()) -> Iterator[Steps]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*steps, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*steps, index))
+    elif value is not None:
+        yield steps
+
+
+def _at(value: Any, steps: Steps) -> Any:
+    for step in steps:
+        value = value[step]
+    return value
+
+
+def _put(value: Any, steps: Steps, new: Any) -> None:
+    _at(value, steps[:-1])[steps[-1]] = new
+
+
+def _bases() -> Iterator[dict[str, Any]]:
+    """What the samples say of the two files, each over a router whose backend is there."""
+    least = router("my-router")["spec"]
+    yield least
+    for file in sorted(SAMPLES.glob("*semanticrouter*.yaml")):
+        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            if document and document.get("kind") == "SemanticRouter":
+                spec = {key: item for key, item in document["spec"].items() if key in PART}
+                yield {**least, **spec}
+
+
+def run(seed: int, count: int, deadline: float) -> Outcome:
+    with (
+        tempfile.TemporaryDirectory(prefix="torture-") as name,
+        ControlPlane.start(Path(name) / "plane", kubelet=False, crds=CRDS) as plane,
+    ):
+        ground = Ground(plane, Path(name))
+        ground.namespace(NAMESPACE)
+        campaign = _Campaign(ground, random.Random(seed))  # noqa: S311
+        for spec in _bases():
+            for endpoint in spec.get("vllmEndpoints", []):
+                # Of other kinds: not what this is about.
+                service = (endpoint.get("backend") or {}).get("service") or {}
+                if service.get("name") and not service.get("namespace"):
+                    with suppress(RefusedError):
+                        ground.service(NAMESPACE, service["name"])
+            if campaign.show(str(len(campaign.bases)), spec):
+                campaign.bases.append(spec)
+        campaign.leave_out_what_needs_a_pod(Path(name))
+        campaign.refused = campaign.reported = 0
+        while campaign.outcome.operations < count and time.monotonic() < deadline:
+            campaign.operate()
+        by_envoy = campaign.ask_envoy(Path(name))
+        asked = campaign.ask_routers(Path(name))
+        campaign.outcome.numbers = {
+            "samples": len(campaign.bases),
+            "refused by the API server": campaign.refused,
+            "refused by the operator": campaign.reported,
+            "shown to Envoy": by_envoy,
+            "shown to the router's validator": asked,
+        }
+        return campaign.outcome

@@ -1,0 +1,234 @@
+"""Where campaigns take place: a control plane, the operator as a process, and the API by hand."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import urllib3
+import yaml
+from control_plane import ControlPlane
+
+Manifest = dict[str, Any]
+Value = TypeVar("Value")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CRDS = [
+    file
+    for directory in (CHECKOUT / "config" / "crd" / "bases", CHECKOUT / "tests" / "crds")
+    for file in sorted(directory.glob("*.yaml"))
+]
+MERGE, JSON_PATCH, APPLY = (
+    f"application/{name}" for name in ("merge-patch+json", "json-patch+json", "apply-patch+yaml")
+)
+ROUTERS = "/apis/vllm.ai/v1alpha1/namespaces/{namespace}/semanticrouters"
+START_DEADLINE = 120.0
+STOP_DEADLINE = 60.0
+POLL_INTERVAL = 0.2
+
+
+class RefusedError(Exception):
+    """The API server said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class Api:
+    """One API server, as the administrator."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        config = yaml.safe_load(plane.kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=authority)
+        with tempfile.NamedTemporaryFile() as pair:
+            for name in ("client-certificate-data", "client-key-data"):
+                pair.write(base64.b64decode(user[name]) + b"\n")
+            pair.flush()
+            context.load_cert_chain(pair.name)
+        self._host = cluster["server"]
+        self._pool = urllib3.PoolManager(ssl_context=context, maxsize=4, retries=2)
+
+    def __call__(
+        self, method: str, path: str, body: Any = None, content: str = "application/json"
+    ) -> Any:
+        """The answer; RefusedError for anything from 300 on."""
+        answer = self._pool.request(
+            method,
+            self._host + path,
+            body=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": content},
+            timeout=30,
+        )
+        told = json.loads(answer.data)
+        if answer.status >= 300:
+            raise RefusedError(answer.status, told.get("message", ""))
+        return told
+
+    def find(self, path: str) -> Any | None:
+        """None when there is no such thing."""
+        try:
+            return self("GET", path)
+        except RefusedError as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+
+class Operator:
+    """`wrapper-runner run` of this checkout; its log is one JSON object a line."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        self.log = directory / "operator.log"
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *arguments: str) -> None:
+        """Returns when it watches."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        starts = self.text.count("Starting workers")
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).parent / "wrapper-runner"),
+                    "run",
+                    f"--watches-file={CHECKOUT / 'watches.yaml'}",
+                    f"--runner-dir={self.directory / 'runs'}",
+                    *("--metrics-bind-address=0", "--health-probe-bind-address=0"),
+                    *arguments,
+                ],
+                env=self._environment,
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        if not until(lambda: self.text.count("Starting workers") > starts, START_DEADLINE):
+            raise RuntimeError(f"the operator does not start:\n{self.text[-4000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL to it and all that it started."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(STOP_DEADLINE)
+            self._process = None
+
+    def pause(self) -> None:
+        """Neither it nor what it started does anything, and nobody is told."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
+    @property
+    def ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_DEADLINE)
+            self._process = None
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    @property
+    def tracebacks(self) -> int:
+        return self.text.count("Traceback")
+
+
+class Ground:
+    """One plane, one operator, and namespaces with what routers need."""
+
+    def __init__(self, plane: ControlPlane, directory: Path) -> None:
+        self.plane = plane
+        self.api = Api(plane)
+        self.operator = Operator(directory / "operator", plane.env)
+
+    def namespace(self, name: str) -> None:
+        """With the Service that `router` sends its model to."""
+        self.api("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        self.service(name, "vllm-qwen")
+
+    def service(self, namespace: str, name: str) -> None:
+        """It has an address."""
+        ports = [{"name": "http", "port": 8000}]
+        path = f"/api/v1/namespaces/{namespace}/services"
+        self.api("POST", path, {"metadata": {"name": name}, "spec": {"ports": ports}})
+        self.api(
+            "POST",
+            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
+            {
+                "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+                "addressType": "IPv4",
+                "ports": ports,
+                "endpoints": [{"addresses": ["192.0.2.10"]}],
+            },
+        )
+
+    def router_path(self, namespace: str, name: str = "") -> str:
+        return ROUTERS.format(namespace=namespace) + (f"/{name}" if name else "")
+
+
+def router(name: str, spec: Manifest | None = None) -> Manifest:
+    """The smallest that serves a model, and `spec` over it."""
+    service = {"type": "service", "service": {"name": "vllm-qwen", "port": 8000}}
+    least: Manifest = {
+        "persistence": {"enabled": False},
+        "vllmEndpoints": [{"name": "qwen", "model": "qwen2.5-7b", "backend": service}],
+    }
+    return {
+        "apiVersion": "vllm.ai/v1alpha1",
+        "kind": "SemanticRouter",
+        "metadata": {"name": name},
+        "spec": {**least, **(spec or {})},
+    }
+
+
+def until(look: Callable[[], Value], timeout: float) -> Value | None:
+    """The first truthy answer, or None when there was none in time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if found := look():
+            return found
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(POLL_INTERVAL)
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """A plane of its own and an operator that watches; gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="torture-") as directory,
+        ControlPlane.start(Path(directory) / "plane", crds=CRDS) as plane,
+    ):
+        made = Ground(plane, Path(directory))
+        try:
+            made.operator.start("--max-concurrent-reconciles=2")
+            yield made
+        finally:
+            made.operator.stop()

@@ -1,0 +1,125 @@
+"""A NetworkPolicy that the operator renders, enforced: kube-router's controller is on the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from e2e.semantic_router import SemanticRouter
+from eventually import eventually
+from node.cluster import OPERATOR, OPERATOR_NAMESPACE, RESTRICTED, SMALL, Cluster
+from real_node import images, prerequisites
+
+PROBE = (Path(__file__).parent / "probe.py").read_text()
+CHAT = "/v1/chat/completions"
+API_SERVER = ("kubernetes.default.svc.cluster.local", 443)
+
+pytestmark = pytest.mark.skipif(
+    not prerequisites.enforces_policies(),
+    reason=f"nobody enforces a NetworkPolicy without {prerequisites.POLICY_PROGRAM}: install it",
+)
+
+
+def pod(name: str) -> dict[str, object]:
+    """A neighbour, labelled with its name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "model",
+                    "image": images.MODEL,
+                    "imagePullPolicy": "Never",
+                    "args": ["8000", name],
+                    "resources": SMALL,
+                    "securityContext": RESTRICTED,
+                }
+            ],
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def guarded(cluster: Cluster, router: SemanticRouter) -> SemanticRouter:
+    """The router, once its policy is enforced; before that, everybody got everywhere."""
+    cluster.apply(pod("friend"), pod("scraper"), pod("stranger"))
+    names = ("pod/friend", "pod/scraper", "pod/stranger")
+    cluster.kubectl("wait", *names, "--for=condition=Ready", "-n", cluster.namespace, timeout=70)
+    before = [reach(cluster, "stranger", router, *target) for target in ((8080, CHAT), (9190,))]
+    assert before == ["200", "open"]
+    assert probe(cluster, target(router), *API_SERVER) == "open"
+    router.spec["networkPolicy"] = {
+        "enabled": True,
+        "ingress": [{"podSelector": {"matchLabels": {"app": "friend"}}}],
+        "metricsFrom": [{"podSelector": {"matchLabels": {"app": "scraper"}}}],
+        "egress": [],
+    }
+    router.apply()
+    cluster.wait_until_running(router)
+    eventually(
+        lambda: reach(cluster, "stranger", router, 8080) == "closed",
+        60,
+        "the policy to be enforced",
+    )
+    return router
+
+
+def target(router: SemanticRouter) -> tuple[str, ...]:
+    return (f"deployment/{router.name}", "-c", "semantic-router")
+
+
+def probe(cluster: Cluster, where: tuple[str, ...], *arguments: object, namespace: str = "") -> str:
+    """From inside that container."""
+    command = ("exec", *where, "-n", namespace or cluster.namespace, "--", "python3", "-c", PROBE)
+    return cluster.kubectl(*command, *map(str, arguments)).strip()
+
+
+def reach(cluster: Cluster, who: str, router: SemanticRouter, *arguments: object) -> str:
+    host = f"{router.name}.{cluster.namespace}.svc.cluster.local"
+    return probe(cluster, (f"pod/{who}",), host, *arguments)
+
+
+def test_who_may_chat_is_answered_and_nobody_else(
+    cluster: Cluster, guarded: SemanticRouter
+) -> None:
+    """An answer needs what the router itself has to reach as well: DNS and the model servers."""
+    assert reach(cluster, "friend", guarded, 8080, CHAT) == "200"
+    assert reach(cluster, "scraper", guarded, 8080) == "closed"
+    assert reach(cluster, "stranger", guarded, 8080) == "closed"
+
+
+def test_who_may_read_metrics_reads_them_and_nobody_else(
+    cluster: Cluster, guarded: SemanticRouter
+) -> None:
+    assert reach(cluster, "scraper", guarded, 9190, "/metrics") == "200"
+    assert reach(cluster, "friend", guarded, 9190) == "closed"
+    assert reach(cluster, "stranger", guarded, 9190) == "closed"
+
+
+def test_the_routers_grpc_port_is_nobodys_from_outside_the_pod(
+    cluster: Cluster, guarded: SemanticRouter
+) -> None:
+    assert reach(cluster, "friend", guarded, 50051) == "closed"
+    assert reach(cluster, "friend", guarded, 8080) == "open"
+
+
+def test_the_active_configuration_is_told_to_the_operator_and_to_nobody_else(
+    cluster: Cluster, guarded: SemanticRouter
+) -> None:
+    address = cluster.pods(guarded)[0]["status"]["podIP"]
+    operator = (f"deployment/{OPERATOR}",)
+    asked = (address, 8181, "/config/hash")
+    assert probe(cluster, operator, *asked, namespace=OPERATOR_NAMESPACE) == "200"
+    assert probe(cluster, ("pod/friend",), address, 8181) == "closed"
+
+
+def test_the_router_reaches_its_backends_and_nothing_else(
+    cluster: Cluster, guarded: SemanticRouter
+) -> None:
+    model = f"general-model.{cluster.namespace}.svc.cluster.local"
+    assert probe(cluster, target(guarded), model, 8000) == "open"
+    assert probe(cluster, target(guarded), *API_SERVER) == "closed"
