@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -352,8 +351,6 @@ def ui(
         return cluster.routers(names or [], everywhere, selector)
 
     require_some(listed(), cluster, names or [], everywhere)
-    # However it is ended, no kubectl is left that forwards a port.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     source = page.Looking(cluster, listed)
     try:
         with page.serving(source, port) as address, ExitStack() as stack:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import site_look
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
@@ -20,7 +20,6 @@ from semantic_router_cli import graph
 from semantic_router_cli.live import Host, Live, Model, Pod, Traffic
 from semantic_router_cli.tree import Backend, View
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 NAMESPACE = "ai"
 SERVED = {"qwen3-8b": "qwen", "llama3-70b": "llama", "phi-4-mini": "phi"}
 DECISIONS = {
@@ -53,17 +52,12 @@ PODS = [
 ]
 
 
-def program() -> str | None:
-    """A browser of this machine."""
-    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-
-
 @contextmanager
 def browser() -> Iterator[Browser]:
     # Its sandbox refuses to run as root, as in a container.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program(), args=options)
+        started = playwright.chromium.launch(executable_path=site_look.chromium(), args=options)
         try:
             yield started
         finally:

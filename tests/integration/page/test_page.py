@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+import site_look
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     RouterError,
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 from semantic_router_cli import page as program
 
 pytestmark = pytest.mark.skipif(
-    site.program() is None, reason=f"none of {', '.join(site.PROGRAMS)} is on PATH"
+    site_look.chromium() is None, reason="no Chromium here: the page is not looked at"
 )
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1360, "height": 820}
