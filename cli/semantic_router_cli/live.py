@@ -75,13 +75,17 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Host:
-    """A backend's address, as the Envoys see it. why: "" while it gets requests from all."""
+    """A backend's address, as the Envoys see it. why: "" while it gets requests from all.
+
+    name: by which Envoy was told of it, "" when it was told the address.
+    """
 
     address: str
     why: str = ""
     requests: int = 0
     errors: int = 0
     active: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -259,11 +263,11 @@ def _host(item: Mapping[str, Any]) -> Host:
         stats.get("rq_total", 0),
         stats.get("rq_error", 0),
         stats.get("rq_active", 0),
+        str(item.get("hostname") or ""),
     )
 
 
 def _address(item: Mapping[str, Any]) -> str:
-    """With the name by which Envoy knows it, where that is another."""
     found = item.get("address") or {}
     socket = found.get("socket_address") or {}
     address = f"{socket.get('address')}:{socket.get('port_value')}" if socket else ""
@@ -285,6 +289,7 @@ def _merged(found: Iterable[Sequence[Host]]) -> tuple[Host, ...]:
                 known.requests + host.requests,
                 known.errors + host.errors,
                 known.active + host.active,
+                known.name or host.name,
             )
     return tuple(merged.values())
 

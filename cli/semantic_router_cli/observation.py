@@ -1,11 +1,12 @@
-"""The commands that look at what runs: routes, ask, top."""
+"""The commands that look at what runs: routes, ask, top, ui."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -325,6 +326,47 @@ def _watch_traffic(look: Callable[[], list[Live]], first: list[Live], pause: flo
             now, at = look(), time.monotonic()
             draw(now, Group(_traffic(now, before, at - since), *_remarks(now)))
             before, since = now, at
+
+
+@app.command("ui", rich_help_panel=OPERATE)
+@asks_a_cluster
+def ui(
+    access: Access,
+    names: SomeRouters = None,
+    everywhere: Everywhere = False,
+    selector: Selector = "",
+    port: Annotated[
+        int, typer.Option("--port", help="On loopback; 0 takes a free one.", min=0, max=65535)
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address only.")
+    ] = False,
+) -> None:
+    """Show routers, decisions, models and backends as a live map in a browser. Read-only."""
+    from semantic_router_cli import page
+
+    cluster = access.cluster()
+
+    def listed() -> list[dict[str, Any]]:
+        return cluster.routers(names or [], everywhere, selector)
+
+    require_some(listed(), cluster, names or [], everywhere)
+    source = page.Looking(cluster, listed)
+    try:
+        with page.serving(source, port) as address, ExitStack() as stack:
+            display.show("Until Ctrl-C, for whoever has this address:")
+            display.show_unfolded(Text(address))
+            sys.stdout.flush()
+            if not no_browser:
+                stack.enter_context(page.shown(address))
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        display.error(f"--port {port}: {error.strerror}. Leave it out, and a free one is taken.")
+        raise typer.Exit(UNUSABLE) from error
+    finally:
+        source.close()
 
 
 def _traffic(

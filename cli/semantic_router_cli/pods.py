@@ -114,6 +114,10 @@ class Ways:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """All of them; who looks again finds new ones."""
         for key in list(self._open):
             self._close(key)
 

@@ -140,7 +140,6 @@ class View:
 def tree(view: View, now: datetime) -> Node:
     """The router and all that hangs on it."""
     router = view.router
-    status = router.status
     children = [
         *_conditions(router),
         *(
@@ -153,6 +152,18 @@ def tree(view: View, now: datetime) -> Node:
         _backends(view),
         *(Node("access", "", State.UNKNOWN, said) for said in view.denied),
     ]
+    simulated = any(map(view.is_simulated, view.pods))
+    return _root(router, children, now, "simulated pods" if simulated else "")
+
+
+def glance(resource: Manifest, now: datetime) -> Node:
+    """The router by its own word alone, where many are shown."""
+    router = Router(resource)
+    return _root(router, _conditions(router), now)
+
+
+def _root(router: Router, children: list[Node], now: datetime, remark: str = "") -> Node:
+    status = router.status
     phase = str(status.get("phase") or "")
     leaving = _leaving(router)
     said = [
@@ -160,7 +171,7 @@ def tree(view: View, now: datetime) -> Node:
         phase or "not looked at yet",
         f"{status.get('readyReplicas') or 0}/{status.get('replicas') or 0} ready",
         str(status.get("gatewayMode") or ""),
-        "simulated pods" if any(map(view.is_simulated, view.pods)) else "",
+        remark,
         age(router.resource, now),
     ]
     return Node(

@@ -60,7 +60,7 @@ def plugin(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Plugin:
     return run
 
 
-def test_the_wheel_is_small_and_has_every_module_of_the_collection_as_it_stands(
+def test_the_wheel_is_small_and_has_the_page_and_every_module_of_the_collection_as_they_stand(
     wheel: Path,
 ) -> None:
     assert wheel.stat().st_size < MOST_BYTES
@@ -71,6 +71,10 @@ def test_the_wheel_is_small_and_has_every_module_of_the_collection_as_it_stands(
             if source.suffix in (".py", ".lua"):
                 bundled = archive.read(root + source.relative_to(ROOT).as_posix())
                 assert bundled == source.read_bytes(), source
+        web = ROOT / "cli" / "semantic_router_cli" / "web"
+        assert {file.name for file in web.iterdir()} == {"index.html", "style.css", "page.js"}
+        for file in web.iterdir():
+            assert archive.read(f"semantic_router_cli/web/{file.name}") == file.read_bytes()
     assert not [name for name in names if name.endswith(".pyc")]
 
 

@@ -1,4 +1,4 @@
-"""routes, ask and top: through the API server to real Envoy and the router's stand-in."""
+"""routes, ask, top and ui: through the API server to real Envoy and the router's stand-in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -227,6 +228,8 @@ def test_routes_are_what_envoy_and_router_have_now(plugin: Plugin, site: Site) -
     assert models[LARGE]["hosts"] == []
     (host,) = models[SMALL]["hosts"]
     assert (host["address"], host["why"]) == (f"127.0.0.2:{site.small.port}", "")
+    # By which the page knows the entry of the spec that it is of.
+    assert host["name"] == "small.models.svc"
     assert MATHS in models[ADAPTER]["decisions"]
     (pod,) = said["pods"]
     assert (pod["name"], pod["config"]) == (POD, said["wanted"])
@@ -256,6 +259,48 @@ def test_top_counts_requests_and_tokens_of_each_model(plugin: Plugin) -> None:
     assert (came["requests"], came["timed"]) == (1, 1)
     assert (came["tokens_in"], came["tokens_out"]) == (7, 3)
     assert came["seconds"] > 0
+
+
+def test_the_page_shows_what_runs_and_leaves_no_kubectl_behind(
+    control_plane: ControlPlane, site: Site
+) -> None:
+    env = {**os.environ, **control_plane.env}
+    env["PATH"] = f"{control_plane.kubectl.parent}:{env['PATH']}"
+    command = [str(BINARIES / "kubectl-sr"), "-n", site.namespace, "ui", "--no-browser"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            process.stdout.readline()
+            address = process.stdout.readline().strip()
+            (listed,) = _read(f"{address}routers.json")
+            assert (listed["namespace"], listed["name"]) == (site.namespace, NAME)
+            seen = _read(f"{address}router.json?namespace={site.namespace}&name={NAME}")
+            forwards = _children(process.pid)
+            assert forwards
+        finally:
+            process.terminate()
+            process.wait(20)
+    assert not [child for child in forwards if Path(f"/proc/{child}").exists()]
+
+    vertices = {vertex["id"]: vertex for vertex in seen["vertices"]}
+    ways = {(edge["source"], edge["target"]) for edge in seen["edges"]}
+    assert vertices[f"model/{SMALL}"]["state"] == "ok"
+    assert vertices[f"model/{LARGE}"]["state"] == "broken"
+    assert {
+        ("router", f"decision/{MATHS}"),
+        (f"decision/{MATHS}", f"model/{ADAPTER}"),
+        (f"model/{ADAPTER}", f"address/127.0.0.2:{site.small.port}"),
+    } <= ways
+
+
+def _read(url: str) -> Any:
+    with urlopen(url, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in found for child in file.read_text().split()]
 
 
 def test_who_may_not_forward_ports_is_told_so_and_nothing_is_claimed(
