@@ -341,7 +341,6 @@ document.addEventListener("keydown", (event) => {
   } else if (at.matches(".card") && /^(Arrow|Home$|End$)/.test(event.key)) {
     target = stepOnMap(at, event.key);
     event.preventDefault();
-    if (target) keepOneTabStop(target);
   }
   if (target) {
     event.preventDefault();
