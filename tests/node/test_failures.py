@@ -23,6 +23,26 @@ def told(router: SemanticRouter, words: str) -> None:
     eventually(look, 120, f"the status to say {words!r}")
 
 
+def volume_and_claim(name: str, claim: str, host_path: dict[str, str]) -> list[dict[str, Any]]:
+    """A directory of the node as a volume, and the claim that gets it."""
+    modes = {"accessModes": ["ReadWriteOnce"]}
+    wanted = {**modes, "resources": {"requests": {"storage": "1Gi"}}, "volumeName": name}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name},
+            "spec": {**modes, "capacity": {"storage": "1Gi"}, "hostPath": host_path},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": claim},
+            "spec": {**wanted, "storageClassName": ""},
+        },
+    ]
+
+
 def test_an_image_that_cannot_be_pulled_is_told(cluster: Cluster) -> None:
     router = SemanticRouter(cluster.kubectl, cluster.namespace)
     router.resource["metadata"]["name"] = "no-image"
@@ -36,28 +56,8 @@ def test_an_image_that_cannot_be_pulled_is_told(cluster: Cluster) -> None:
 def test_a_host_path_that_is_roots_is_told_with_where_to_read_on(cluster: Cluster) -> None:
     """fsGroup is for other volumes: docs/guide/storage.md has the way out."""
     name = f"host-path-{cluster.namespace}"
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "roots"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": "1Gi"}},
-            "storageClassName": "",
-            "volumeName": name,
-        },
-    }
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "1Gi"},
-            "hostPath": {"path": f"/run/{name}", "type": "DirectoryOrCreate"},
-        },
-    }
-    cluster.apply(volume, claim)
+    host_path = {"path": f"/run/{name}", "type": "DirectoryOrCreate"}
+    cluster.apply(*volume_and_claim(name, "roots", host_path))
     router = SemanticRouter(cluster.kubectl, cluster.namespace)
     router.resource["metadata"]["name"] = "roots-volume"
     router.resource["spec"] = {**router_spec(), "replicas": 1}
@@ -104,28 +104,7 @@ def test_a_models_volume_that_is_full_is_told_with_where_to_read_on(
     place = f"/run/{name}"
     fill = f"mkdir {place} && mount -t tmpfs -o size=4k,mode=777 {name} {place} && echo > {place}/x"
     node.run("sh", "-c", fill)
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "full"},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": "1Gi"}},
-            "storageClassName": "",
-            "volumeName": name,
-        },
-    }
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "1Gi"},
-            "hostPath": {"path": place},
-        },
-    }
-    cluster.apply(volume, claim)
+    cluster.apply(*volume_and_claim(name, "full", {"path": place}))
     persistence = {"enabled": True, "existingClaim": "full"}
     router = troubled(cluster, "full-volume", persistence=persistence)
     told(router, "kubectl logs --previous -c semantic-router")
