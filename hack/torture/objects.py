@@ -24,7 +24,7 @@ FIELD_MANAGER = "semantic-router-operator"
 _NOT_COMPARED = frozenset(
     {
         *("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "status"),
-        *("clusterIP", "clusterIPs", "volumeName", "finalizers"),
+        *("clusterIP", "clusterIPs", "healthCheckNodePort", "volumeName", "finalizers"),
         *("vllm.ai/applied-hash", "deployment.kubernetes.io/revision"),
     }
 )

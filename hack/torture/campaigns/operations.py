@@ -20,7 +20,16 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
 )
 
 from torture import objects
-from torture.ground import CHECKOUT, MERGE, Ground, Manifest, RefusedError, ground, router, until
+from torture.ground import (
+    CHECKOUT,
+    JSON_PATCH,
+    Ground,
+    Manifest,
+    RefusedError,
+    ground,
+    router,
+    until,
+)
 from torture.objects import Place
 from torture.outcome import Outcome
 
@@ -138,7 +147,9 @@ def _batch(where: Ground, number: int, taken: list[Operation], outcome: Outcome)
     refused, running = 0, []
     for name, other, operation in zip(edited, fresh, taken, strict=True):
         try:
-            where.api("PATCH", f"{path}/{name}", {"spec": operation.spec}, MERGE)
+            # A merge would keep what S0 says of the same section.
+            whole = [{"op": "replace", "path": "/spec", "value": operation.spec}]
+            where.api("PATCH", f"{path}/{name}", whole, JSON_PATCH)
         except RefusedError as error:
             refused += 1
             if error.status >= 500:
@@ -207,7 +218,7 @@ def _judged(
 
 
 def _as_before(where: Ground, name: str) -> Manifest:
-    """S0 whole: a merge would keep what S1 has brought."""
+    """S0 whole."""
     live = where.api("GET", where.router_path(NAMESPACE, name))
     return {**live, "spec": router(name)["spec"]}
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -29,7 +30,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 # What a container that serves clients calls its port, whichever it is.
 _CONTAINER_PORT = "api"
-_IP_FAMILIES = ("ipFamilyPolicy", "ipFamilies")
 
 
 def service(router: Router, _facts: Facts) -> list[Manifest]:
@@ -49,8 +49,8 @@ def service(router: Router, _facts: Facts) -> list[Manifest]:
                     "loadBalancerClass",
                     "loadBalancerSourceRanges",
                     "externalTrafficPolicy",
-                    *_IP_FAMILIES,
                 ),
+                **_ip_families(wanted),
                 "selector": selector(router.name),
                 "ports": [_shown(name, router.spec) for name in shown_ports(router.spec)],
             },
@@ -81,13 +81,18 @@ def headless_service(router: Router, facts: Facts) -> list[Manifest]:
             "spec": {
                 "type": "ClusterIP",
                 "clusterIP": "None",
-                **given(wanted, *_IP_FAMILIES),
+                **_ip_families(wanted),
                 "selector": selector(router.name),
                 # Nothing translates ports here: what a caller dials is the pod's own port.
                 "ports": [{**_port("grpc", {**grpc, "port": grpc["targetPort"]}), **spoken}],
             },
         }
     ]
+
+
+def _ip_families(service: Mapping[str, Any]) -> dict[str, Any]:
+    # An API server that is not told takes the policy that the Service has, and not its own default.
+    return {"ipFamilyPolicy": "SingleStack", **given(service, "ipFamilyPolicy", "ipFamilies")}
 
 
 def shown_ports(spec: dict[str, Any]) -> list[str]:

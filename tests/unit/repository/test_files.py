@@ -48,10 +48,11 @@ def test_every_requirement_is_pinned_and_says_why_it_is_there(file: Path) -> Non
             assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9a-z.]*\s+# \S.+", line), line
 
 
-def test_files_end_with_one_newline() -> None:
+def test_texts_end_with_one_newline() -> None:
     for file in tracked():
         data = file.read_bytes()
-        assert not data or (data.endswith(b"\n") and not data.endswith(b"\n\n")), file
+        is_text = data and b"\0" not in data
+        assert not is_text or (data.endswith(b"\n") and not data.endswith(b"\n\n")), file
 
 
 def test_golden_files_are_few_enough_lines_to_be_read() -> None:

@@ -173,8 +173,18 @@ def test_a_load_balancer_is_as_internal_as_its_annotations_class_and_ranges_make
 def test_a_service_has_nothing_of_a_load_balancer_that_is_not_asked_for():
     (built,) = service(router(), Facts())
 
-    assert set(built["spec"]) == {"type", "selector", "ports"}
+    assert set(built["spec"]) == {"type", "ipFamilyPolicy", "selector", "ports"}
     assert "annotations" not in built["metadata"]
+
+
+def test_services_say_one_ip_family_for_an_api_server_keeps_what_it_is_not_told():
+    for builder in (service, headless_service):
+        (unset,), (asked,) = (
+            builder(router(service=wanted), Facts())
+            for wanted in ({}, {"ipFamilyPolicy": "PreferDualStack"})
+        )
+        assert unset["spec"]["ipFamilyPolicy"] == "SingleStack"
+        assert asked["spec"]["ipFamilyPolicy"] == "PreferDualStack"
 
 
 def reached(built: dict[str, Any], pod: dict[str, Any], name: str) -> tuple[int, set[int]]:
