@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,10 +25,14 @@ FIELD_MANAGER = "semantic-router-operator"
 _NOT_COMPARED = frozenset(
     {
         *("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "status"),
-        *("clusterIP", "clusterIPs", "healthCheckNodePort", "volumeName", "finalizers"),
+        *("clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort", "volumeName", "finalizers"),
         *("vllm.ai/applied-hash", "deployment.kubernetes.io/revision"),
+        # Of a router that was autoscaled once: docs/adr/0010-autoscaler-handover.md.
+        "vllm.ai/replicas-set-aside",
     }
 )
+# Its uid is a hash of the router's name.
+_DASHBOARD = re.compile(r"sr-[0-9a-f]{32}")
 Place = tuple[str | int, ...]
 
 
@@ -55,7 +60,7 @@ def compared(objects: Mapping[str, Manifest], router: str = "") -> dict[str, Any
     found = {key: _kept(item) for key, item in objects.items()}
     if router:
         text = json.dumps(found, sort_keys=True).replace(router, "ROUTER")
-        found = json.loads(text)
+        found = json.loads(_DASHBOARD.sub("DASHBOARD", text))
     return found
 
 
