@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
+
+# A process may be in a call of the kernel that no signal ends.
+DEATH_PATIENCE = 2.0
 
 
 class Process(NamedTuple):
@@ -22,6 +27,15 @@ class Process(NamedTuple):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, number)
 
+    def open(self, opened: ExitStack) -> int | None:
+        """A descriptor that can be read when it has ended; None if it is gone already."""
+        try:
+            number = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return None
+        opened.callback(os.close, number)
+        return number
+
 
 class Stat(NamedTuple):
     parent: int
@@ -29,7 +43,9 @@ class Stat(NamedTuple):
 
 
 def end(pid: int) -> None:
-    """Stop the whole family before killing any of it: a child of a dead parent is nobody's."""
+    """Returns when all of it is gone, or after DEATH_PATIENCE seconds.
+
+    Stop the whole family before killing any of it: a child of a dead parent is nobody's."""
     family: set[Process] = set()
     while True:
         found = members(pid) - family
@@ -38,8 +54,23 @@ def end(pid: int) -> None:
         for process in found:
             process.signal(signal.SIGSTOP)
         family |= found
-    for process in family:
-        process.signal(signal.SIGKILL)
+    with ExitStack() as opened:
+        # Opened before it is killed, so that its number cannot be another's by then.
+        alive = {number for process in family if (number := process.open(opened)) is not None}
+        for process in family:
+            process.signal(signal.SIGKILL)
+        _wait(alive, DEATH_PATIENCE)
+
+
+def _wait(alive: set[int], patience: float) -> None:
+    poll = select.poll()
+    for number in alive:
+        poll.register(number, select.POLLIN)
+    deadline = time.monotonic() + patience
+    while alive and (left := deadline - time.monotonic()) > 0:
+        for number, _ in poll.poll(1000 * left):
+            poll.unregister(number)
+            alive.remove(number)
 
 
 def children(parent: int) -> set[int]:
