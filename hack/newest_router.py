@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import router_release
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
@@ -35,17 +36,6 @@ ENVIRONMENT = CHECKOUT / "build" / "newest-router"
 GOLDEN = CHECKOUT / "tests" / "unit" / "golden" / "config"
 SAMPLES = CHECKOUT / "config" / "samples"
 SCHEMA_FILE = "lib/python3.*/site-packages/cli/config_schema/router-config-*.schema.json"
-
-# Runs in the environment of the package: file names in, exit codes and what was said back.
-_VALIDATE = """
-import json, sys
-from click.testing import CliRunner
-from cli.main import main
-for file in json.load(sys.stdin):
-    result = CliRunner().invoke(main, ["config", "validate", "--config", file])
-    said = result.output if result.exit_code in (0, 1, 2) else repr(result.exception)
-    print("RESULT", json.dumps([result.exit_code, said]))
-"""
 
 
 def main() -> int:
@@ -105,16 +95,8 @@ def sample_files(directory: Path) -> Iterator[Path]:
 
 def refusals(files: list[Path]) -> Iterator[tuple[str, str]]:
     """Names of documents that the package refuses, and why."""
-    run = subprocess.run(
-        [ENVIRONMENT / "bin" / "python", "-c", _VALIDATE],
-        input=json.dumps([str(file) for file in files]),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
-    for file, line in zip(files, lines, strict=True):
-        code, said = json.loads(line.removeprefix("RESULT "))
+    results = router_release.validate(ENVIRONMENT / "bin" / "python", NEWEST, files)
+    for file, (code, said) in zip(files, results, strict=True):
         if code:
             yield file.name, " ".join(said.split())
 

@@ -46,6 +46,7 @@ from semantic_router_cli.options import (
     asks_a_cluster,
     require_some,
     seconds,
+    some_routers,
     told,
 )
 from semantic_router_cli.tree import State
@@ -158,8 +159,7 @@ def show_status(
 def _trees(cluster: Cluster, names: list[str], everywhere: bool, selector: str) -> list[tree.Node]:
     from semantic_router_cli import status
 
-    found = cluster.routers(names, everywhere, selector)
-    require_some(found, cluster, names, everywhere)
+    found = some_routers(cluster, names, everywhere, selector)
     now = datetime.now(UTC)
     return [tree.tree(status.view(cluster, resource), now) for resource in found]
 

@@ -31,9 +31,9 @@ from semantic_router_cli.options import (
     Selector,
     SomeRouters,
     asks_a_cluster,
-    require_some,
     router_name,
     seconds,
+    some_routers,
 )
 from semantic_router_cli.tree import State
 
@@ -57,8 +57,7 @@ def routes(
     from semantic_router_cli import pods
 
     cluster = access.cluster()
-    found = cluster.routers(names or [], selector=selector)
-    require_some(found, cluster, names or [])
+    found = some_routers(cluster, names, selector=selector)
     with display.waiting("asking the pods"), pods.Ways(cluster) as ways:
         alive = [pods.look(cluster, ways, resource) for resource in found]
     if output:
@@ -209,8 +208,7 @@ def _token(file: str) -> str:
 
 
 def _the_one(cluster: Cluster, name: str) -> dict[str, Any]:
-    found = cluster.routers([name] if name else [])
-    require_some(found, cluster, [name] if name else [])
+    found = some_routers(cluster, [name] if name else [])
     if len(found) > 1:
         names = ", ".join(item["metadata"]["name"] for item in found)
         display.error(f"There are several routers: {names}. Name one with --router.")
@@ -299,8 +297,7 @@ def top(
     cluster = access.cluster()
 
     def look() -> list[Live]:
-        found = cluster.routers(names or [], everywhere, selector)
-        require_some(found, cluster, names or [], everywhere)
+        found = some_routers(cluster, names, everywhere, selector)
         return [pods.look(cluster, ways, resource, envoy=False) for resource in found]
 
     with pods.Ways(cluster) as ways:
@@ -350,7 +347,7 @@ def ui(
     def listed() -> list[dict[str, Any]]:
         return cluster.routers(names or [], everywhere, selector)
 
-    require_some(listed(), cluster, names or [], everywhere)
+    some_routers(cluster, names, everywhere, selector)
     source = page.Looking(cluster, listed)
     try:
         with page.serving(source, port) as address, ExitStack() as stack:

@@ -23,8 +23,8 @@ from semantic_router_cli.options import (
     Selector,
     SomeRouters,
     asks_a_cluster,
-    require_some,
     seconds,
+    some_routers,
     the_router,
 )
 from semantic_router_cli.tree import State
@@ -131,8 +131,7 @@ def report(
     from semantic_router_cli import report as reporting
 
     cluster = access.cluster()
-    routers = cluster.routers(names or [], selector=selector)
-    require_some(routers, cluster, names or [])
+    routers = some_routers(cluster, names, selector=selector)
     try:
         with display.waiting("reading objects and logs"):
             count = reporting.write(file, reporting.files(cluster, routers))

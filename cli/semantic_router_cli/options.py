@@ -181,8 +181,15 @@ def require_some(
     raise typer.Exit(NO)
 
 
+def some_routers(
+    cluster: Cluster, names: list[str] | None, everywhere: bool = False, selector: str = ""
+) -> list[dict[str, Any]]:
+    """Those that were asked for; when one of them is not there, that ends the program."""
+    found = cluster.routers(names or [], everywhere, selector)
+    require_some(found, cluster, names or [], everywhere)
+    return found
+
+
 def the_router(cluster: Cluster, name: str) -> dict[str, Any]:
     """The one of this name; its absence ends the program."""
-    found = cluster.routers([name])
-    require_some(found, cluster, [name])
-    return found[0]
+    return some_routers(cluster, [name])[0]

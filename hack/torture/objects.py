@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
+
 from torture.ground import Ground, Manifest
 
 KINDS = {
@@ -33,7 +35,6 @@ _NOT_COMPARED = frozenset(
 )
 # Its uid is a hash of the router's name.
 _DASHBOARD = re.compile(r"sr-[0-9a-f]{32}")
-Place = tuple[str | int, ...]
 
 
 def owned(ground: Ground, namespace: str) -> dict[str, dict[str, Manifest]]:
@@ -76,24 +77,7 @@ def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
         yield f"{place}: {str(one)[:160]} / {str(other)[:160]}"
 
 
-def leaves(value: Any, place: Place = ()) -> Iterator[Place]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from leaves(item, (*place, key))
-    elif isinstance(value, list) and value:
-        for index, item in enumerate(value):
-            yield from leaves(item, (*place, index))
-    else:
-        yield place
-
-
-def look_up(value: Any, place: Place) -> Any:
-    for step in place:
-        value = value[step]
-    return value
-
-
-def pointer(place: Place) -> str:
+def pointer(place: Path) -> str:
     """RFC 6901."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
 

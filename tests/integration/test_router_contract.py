@@ -7,15 +7,14 @@ release runs them on all files, because importing a release takes longer than al
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import golden
 import pytest
+import router_release
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
@@ -29,53 +28,30 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from newest_router import leaves
+from router_release import VALIDATE, Result
 
 CHECKOUT = Path(__file__).parents[2]
-VALIDATE = {
-    "0.3": ["validate", "--config"],
-    "0.4": ["config", "validate", "--config"],
-    "0.5": ["config", "validate", "--config"],
-}
 # Each contract, and the one before it, whose files its `config migrate` reads.
 NEIGHBOURS = [("0.3", "0.4"), ("0.4", "0.5")]
 WITH_SCHEMA = [name for name, contract in CONTRACTS.items() if contract.has_schema]
 
-# Runs inside a release's virtual environment: argument lists in, exit codes and output back.
-_RUN_COMMANDS = """
-import json, logging, sys
-from click.testing import CliRunner
-from cli.main import main
-for arguments in json.load(sys.stdin):
-    result = CliRunner().invoke(main, arguments)
-    print("RESULT", json.dumps([result.exit_code, result.output or repr(result.exception)]))
-"""
-
-Result = tuple[int, str]
-
 
 def vllm_sr(contract: str, commands: list[list[str]]) -> list[Result]:
-    results = in_release(contract, _RUN_COMMANDS, commands)
+    results = router_release.commands(python_of(contract), commands)
     assert len(results) == len(commands)
-    return [tuple(result) for result in results]
+    return results
 
 
-def in_release(contract: str, code: str, given: Any = None) -> list[Any]:
+def in_release(contract: str, code: str) -> list[Any]:
     """What code prints after RESULT in the release's virtual environment."""
+    return router_release.printed(python_of(contract), code)
+
+
+def python_of(contract: str) -> Path:
     environment = CHECKOUT / f".venv-router-{contract}"
-    python = environment / "bin" / "python"
     if not (environment / "bin" / "vllm-sr").exists():
         pytest.fail(f"{environment.name} has no vllm-sr: run `make setup`")
-    run = subprocess.run(
-        [python, "-c", code],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    lines = [line for line in run.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines or not given, run.stdout + run.stderr
-    return [json.loads(line.removeprefix("RESULT ")) for line in lines]
+    return environment / "bin" / "python"
 
 
 def documents(contract: str, directory: Path) -> dict[str, Path]:

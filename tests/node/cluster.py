@@ -177,18 +177,23 @@ def _output(command: list[str], timeout: float) -> str:
     return done.stdout
 
 
-def _model(name: str) -> list[dict[str, Any]]:
-    """A model server that has `name`, as its owners would have deployed it."""
-    labels = {"app": name}
-    container = {
+def model_container(name: str) -> dict[str, Any]:
+    """A server of this model on port 8000."""
+    return {
         "name": "model",
         "image": images.MODEL,
         "imagePullPolicy": "Never",
         "args": ["8000", name],
         "resources": SMALL,
         "securityContext": RESTRICTED,
-        "readinessProbe": {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1},
     }
+
+
+def _model(name: str) -> list[dict[str, Any]]:
+    """A model server that has `name`, as its owners would have deployed it."""
+    labels = {"app": name}
+    probe = {"httpGet": {"path": "/health", "port": 8000}, "periodSeconds": 1}
+    container = {**model_container(name), "readinessProbe": probe}
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

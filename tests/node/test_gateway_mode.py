@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
+from integration.data_path.certificates import Authority
 from node.cluster import GENERAL, SPECIAL, Cluster, router_spec
 
 ROUTER, ENVOY = "semantic-router", "envoy-proxy"
@@ -116,12 +112,13 @@ def test_tls_keys_and_models_of_the_listener_are_those_of_the_spec(
         "config": {**spec["config"], "listeners": [{"name": "public", "models": [GENERAL]}]},
     }
     host = f"guarded.{cluster.namespace}.svc.cluster.local"
-    certificate, key = _certificate(host)
+    authority = Authority("router")
+    certificate, key = authority.issue(host)
     ca = tmp_path / "ca.crt"
-    ca.write_bytes(certificate)
+    ca.write_text(authority.certificate)
     cluster.apply(
         _secret("listener", {"tls.crt": certificate, "tls.key": key}),
-        _secret("clients", {CLIENT: KEY.encode(), "not-named": b"another-key"}),
+        _secret("clients", {CLIENT: KEY, "not-named": "another-key"}),
     )
     guarded.apply()
     cluster.wait_until_running(guarded)
@@ -141,33 +138,10 @@ def test_tls_keys_and_models_of_the_listener_are_those_of_the_spec(
     eventually(lambda: not cluster.pods(guarded), 60, "its pods to go")
 
 
-def _secret(name: str, data: dict[str, bytes]) -> dict[str, Any]:
+def _secret(name: str, texts: dict[str, str]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": name},
-        "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+        "stringData": texts,
     }
-
-
-def _certificate(host: str) -> tuple[bytes, bytes]:
-    """Signed by itself, for that host."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "router")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(pem), private

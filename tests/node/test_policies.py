@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, RESTRICTED, SMALL, Cluster
-from real_node import images, prerequisites
+from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster, model_container
+from real_node import prerequisites
 
 PROBE = (Path(__file__).parent / "probe.py").read_text()
 CHAT = "/v1/chat/completions"
@@ -29,16 +29,7 @@ def pod(name: str) -> dict[str, object]:
         "spec": {
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
-            "containers": [
-                {
-                    "name": "model",
-                    "image": images.MODEL,
-                    "imagePullPolicy": "Never",
-                    "args": ["8000", name],
-                    "resources": SMALL,
-                    "securityContext": RESTRICTED,
-                }
-            ],
+            "containers": [model_container(name)],
         },
     }
 

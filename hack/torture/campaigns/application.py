@@ -7,8 +7,6 @@ through has to be a file that real Envoy starts with, and one that the router's 
 
 from __future__ import annotations
 
-import copy
-import json
 import random
 import re
 import subprocess
@@ -21,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import router_release
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import sizes
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
@@ -31,6 +30,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstrea
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import contract
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    leaves,
+    replaced,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from control_plane import ControlPlane
 from control_plane.certificates import Authority
@@ -43,17 +46,6 @@ SAMPLES = CHECKOUT / "config" / "samples"
 ENVOY = Path(sys.executable).parent / "envoy"
 BOOTSTRAP = "envoy.yaml"
 IN_POD = re.compile(rf"/etc/envoy-ca/[^\s\"']+|{re.escape(AUTHORITIES)}")
-# Some release's validator says more than whether the file is good.
-VALIDATE = {"0.3": ["validate", "--config"]}
-VALIDATE_LATER = ["config", "validate", "--config"]
-RUN_COMMANDS = """
-import json, sys
-from click.testing import CliRunner
-from cli.main import main
-for arguments in json.load(sys.stdin):
-    result = CliRunner().invoke(main, arguments)
-    print("RESULT", json.dumps([result.exit_code, result.output or repr(result.exception)]))
-"""
 # Of a sample, what the two files are made of.
 PART = ("config", "vllmEndpoints", "toolsDb", "envoy", "auth", "cors", "egressProxy")
 TEXTS = (
@@ -62,8 +54,6 @@ TEXTS = (
     *("a\x00b", "a\tb", "[", "(?i)a", ".*", "a" * 64, "a" * 254, "0s", "1ms", "999999h", "-1s"),
 )
 NUMBERS = (-1, 0, 1, 2, 65535, 65536, 2**31 - 1, 2**31, 2**63 - 1, 0.0, 0.5, 1.0, 1e-9, 1e9)
-
-Steps = tuple[str | int, ...]
 
 
 @dataclass
@@ -89,13 +79,13 @@ class _Campaign:
         self.client = Client.from_options({"kubeconfig": str(self.ground.plane.kubeconfig)})
 
     def operate(self) -> None:
-        spec = copy.deepcopy(self.random.choice(self.bases))
+        spec = self.random.choice(self.bases)
         said = []
         for _ in range(self.random.randint(1, 3)):
-            places = list(_leaves(spec))
-            place = self.random.choice(places)
-            value = self._other(_at(spec, place))
-            _put(spec, place, value)
+            scalars = [one for one in leaves(spec) if one[1] not in ({}, [], None)]
+            place, old = self.random.choice(scalars)
+            value = self._other(old)
+            spec = replaced(spec, place, value)
             said.append(f"spec.{'.'.join(map(str, place))}={value!r:.80}")
         self.outcome.operations += 1
         self.show("; ".join(said), spec)
@@ -179,46 +169,17 @@ class _Campaign:
             if not python.exists():
                 continue
             shown = [passed for passed in self.passed if passed.contract == release]
-            commands = []
+            files = []
             for number, passed in enumerate(shown):
                 file = directory / f"{release}-{number}.yaml"
                 file.write_text(passed.files["config.yaml"], encoding="utf-8")
-                commands.append([*VALIDATE.get(release, VALIDATE_LATER), str(file)])
-            answer = subprocess.run(
-                [python, "-c", RUN_COMMANDS],
-                input=json.dumps(commands),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            lines = [line for line in answer.stdout.splitlines() if line.startswith("RESULT ")]
-            for passed, line in zip(shown, lines, strict=True):
-                code, output = json.loads(line.removeprefix("RESULT "))
+                files.append(file)
+            results = router_release.validate(python, release, files)
+            for passed, (code, output) in zip(shown, results, strict=True):
                 asked += 1
                 if code:
                     self.outcome.violated("the router accepts it", passed.what, output[-600:])
         return asked
-
-
-def _leaves(value: Any, steps: Steps = ()) -> Iterator[Steps]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, (*steps, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*steps, index))
-    elif value is not None:
-        yield steps
-
-
-def _at(value: Any, steps: Steps) -> Any:
-    for step in steps:
-        value = value[step]
-    return value
-
-
-def _put(value: Any, steps: Steps, new: Any) -> None:
-    _at(value, steps[:-1])[steps[-1]] = new
 
 
 def _bases() -> Iterator[dict[str, Any]]:

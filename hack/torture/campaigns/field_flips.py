@@ -13,9 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    Path,
+    leaves,
+    look_up,
+)
+
 from torture import objects
 from torture.ground import JSON_PATCH, Ground, Manifest, RefusedError, ground, router, until
-from torture.objects import Place
 from torture.outcome import Outcome
 
 NAMESPACE = "flips"
@@ -38,7 +43,7 @@ OTHERS = {
     "PodDisruptionBudget": ("spec",),
 }
 _BY_THE_SERVER = frozenset({"clusterIP", "clusterIPs", "ipFamilies"})
-ADDITIONS: tuple[tuple[str, Place, Any], ...] = (
+ADDITIONS: tuple[tuple[str, Path, Any], ...] = (
     ("Deployment", ("spec", "template", "spec", "hostNetwork"), True),
     ("Deployment", ("spec", "template", "spec", "hostPID"), True),
     ("Deployment", ("spec", "template", "spec", "shareProcessNamespace"), True),
@@ -168,7 +173,7 @@ def _flip(chance: random.Random, name: str, where: Ground) -> Flip:
     if kind == "status":
         path = where.router_path(NAMESPACE, name)
         status = where.api("GET", path)["status"]
-        places: list[Place] = [("status", *place) for place in objects.leaves(status)]
+        places: list[Path] = [("status", *place) for place, _ in leaves(status)]
         place = chance.choice(places)
         change = _changed(chance, {"status": status}, place)
         return Flip(f"{path}/status", f"{name}: {change}", [change])
@@ -189,22 +194,22 @@ def _flip(chance: random.Random, name: str, where: Ground) -> Flip:
     return Flip(path, f"{key}: {change}", [change])
 
 
-def _owned_places(item: Manifest) -> Iterator[Place]:
+def _owned_places(item: Manifest) -> Iterator[Path]:
     """What we have applied, and what others must not touch either."""
     for entry in item["metadata"].get("managedFields") or []:
         if (entry.get("manager"), entry.get("operation")) == (objects.FIELD_MANAGER, "Apply"):
             yield from _applied(entry["fieldsV1"], item)
     way = OTHERS.get(item["kind"])
     if way:
-        part = objects.look_up(item, way)
-        for place in objects.leaves(part, way):
+        part = look_up(item, way)
+        for place, _ in leaves(part, way):
             if not _BY_THE_SERVER & set(place):
                 yield place
 
 
-def _applied(fields: dict[str, Any], value: Any, place: Place = ()) -> Iterator[Place]:
+def _applied(fields: dict[str, Any], value: Any, place: Path = ()) -> Iterator[Path]:
     if not fields:
-        yield from objects.leaves(value, place)
+        yield from (found for found, _ in leaves(value, place))
         return
     for key, below in fields.items():
         form, _, name = key.partition(":")
@@ -217,9 +222,9 @@ def _applied(fields: dict[str, Any], value: Any, place: Place = ()) -> Iterator[
                     yield from _applied(below, item, (*place, index))
 
 
-def _changed(chance: random.Random, item: Manifest, place: Place) -> dict[str, Any]:
+def _changed(chance: random.Random, item: Manifest, place: Path) -> dict[str, Any]:
     """Another value of the same type, or none."""
-    old = objects.look_up(item, place)
+    old = look_up(item, place)
     if chance.random() < 0.3 or isinstance(old, dict | list) or old is None:
         return {"op": "remove", "path": objects.pointer(place)}
     new: Any = (

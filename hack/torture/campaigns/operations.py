@@ -18,6 +18,11 @@ import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    Path,
+    leaves,
+    replaced,
+)
 
 from torture import objects
 from torture.ground import (
@@ -30,7 +35,6 @@ from torture.ground import (
     router,
     until,
 )
-from torture.objects import Place
 from torture.outcome import Outcome
 
 NAMESPACE = "operations"
@@ -92,15 +96,15 @@ def operations() -> Iterator[Operation]:
         for name, section in sample["spec"].items():
             if name in NOT_WITHOUT_MORE or sample["kind"] != "SemanticRouter":
                 continue
-            for place in objects.leaves(section):
+            for place, given in leaves(section):
                 if (name, place) == OF_ONE_ROUTER:
                     continue
                 node = _node(schema["properties"][name], place)
-                for value in _values(node, objects.look_up(section, place)):
+                for value in _values(node, given):
                     what = f"spec.{name}{''.join(f'[{s}]' for s in place)} = {str(value)[:70]!r}"
                     if what not in seen:
                         seen.add(what)
-                        yield Operation(what, {**least, name: _written(section, place, value)})
+                        yield Operation(what, {**least, name: replaced(section, place, value)})
 
 
 def _values(node: dict[str, Any], given: Any) -> Iterator[Any]:
@@ -119,7 +123,7 @@ def _values(node: dict[str, Any], given: Any) -> Iterator[Any]:
         yield f"{given}-2"
 
 
-def _node(node: dict[str, Any], place: Place) -> dict[str, Any]:
+def _node(node: dict[str, Any], place: Path) -> dict[str, Any]:
     """What the schema says of a place; nothing below what it leaves open."""
     for step in place:
         inside = node.get("items") if isinstance(step, int) else None
@@ -127,15 +131,6 @@ def _node(node: dict[str, Any], place: Place) -> dict[str, Any]:
         more = node.get("additionalProperties")
         node = inside or (more if isinstance(more, dict) else {})
     return node
-
-
-def _written(value: Any, place: Place, new: Any) -> Any:
-    changed = copy.deepcopy(value)
-    if not place:
-        return new
-    part = objects.look_up(changed, place[:-1])
-    part[place[-1]] = new
-    return changed
 
 
 def _batch(where: Ground, number: int, taken: list[Operation], outcome: Outcome) -> tuple[int, int]:

@@ -155,8 +155,14 @@ _CHECKS: dict[str, Callable[[Any, str], Problems]] = {
 _ONE_TYPE_EACH = ("name", "selector", "pickerScheme")
 
 
-_NO_ROUTE = "the Gateway asks backends, by routes that are not the operator's"
-_ROUTE = "Set spec.gateway.extProc, remove it and give the Gateway a policy, or run standalone"
+def _untold(spec: Spec, path: str) -> Problems:
+    """How backends are asked, where a Gateway that the operator tells nothing asks them."""
+    if is_gateway_mode(spec) and not wants_ext_proc(spec):
+        found = "the Gateway asks backends, by routes that are not the operator's"
+        remedy = (
+            "Set spec.gateway.extProc, remove it and give the Gateway a policy, or run standalone"
+        )
+        yield invalid(path, found, remedy)
 
 
 def _tls(spec: Spec) -> Problems:
@@ -164,8 +170,7 @@ def _tls(spec: Spec) -> Problems:
         backend, path = entry["backend"], f"spec.vllmEndpoints[{index}].backend"
         if not backend_tls.is_wanted(entry):
             continue
-        if is_gateway_mode(spec) and not wants_ext_proc(spec):
-            yield invalid(f"{path}.tls", _NO_ROUTE, _ROUTE)
+        yield from _untold(spec, f"{path}.tls")
         if is_gateway_mode(spec) and backend_kinds.kind_of(entry).type == backend_kinds.TYPE_POOL:
             found = "a Gateway asks an endpoint picker in its own way"
             yield invalid(f"{path}.tls", found, "Remove it, or run standalone")
@@ -209,8 +214,7 @@ def _traffic_policies(spec: Spec) -> Problems:
         if other != policy:
             found = f"{name} has another one, and both serve {entry['model']}"
             yield invalid(path, found, "Keep it at one of them, or make them the same")
-        if is_gateway_mode(spec) and not wants_ext_proc(spec):
-            yield invalid(path, _NO_ROUTE, _ROUTE)
+        yield from _untold(spec, path)
         yield from _no_time(policy, path)
         balancer = policy.get("loadBalancer") or {}
         if balancer.get("slowStart") and balancer["type"] == "Random":
@@ -244,14 +248,9 @@ def _reliability(spec: Spec) -> Problems:
     """The same in the words of the router's own document."""
     if serves_alone(spec):
         return
-    policies = {
-        entry["model"]: f"spec.vllmEndpoints[{index}].trafficPolicy"
-        for index, entry in enumerate(spec.get("vllmEndpoints") or [])
-        if entry.get("trafficPolicy")
-    }
+    policies = traffic_policy.fields_of_endpoints(spec)
     for path, model, block in reliability.by_model(spec):
-        if is_gateway_mode(spec) and not wants_ext_proc(spec):
-            yield invalid(field_path(path), _NO_ROUTE, _ROUTE)
+        yield from _untold(spec, field_path(path))
         if model in policies:
             found = f"{policies[model]} says it of {model} too"
             yield invalid(field_path(path), found, "Keep one of them")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,18 @@ def _key_set_path(index: int) -> str:
     return f"/{index}"
 
 
+def lua_filter(settings: Mapping[str, Any], script: str) -> Filter:
+    """A script that finds what it has to know in SETTINGS."""
+    code = f"local SETTINGS = {lua_literal(settings)}\n\n{script}"
+    return {
+        "name": LUA,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": {"inline_string": code},
+        },
+    }
+
+
 def lua_literal(value: Any) -> str:
     """A text, list or mapping as Lua reads it; no text can end before its end."""
     if isinstance(value, str):
@@ -150,14 +163,7 @@ def _lua(router: Router) -> Filter:
         "answer": json.dumps(openai_error("%s", "%s")),
         "missing": _missing(bool(keys), bool(issuers)),
     }
-    code = f"local SETTINGS = {lua_literal(settings)}\n\n{_script()}"
-    return {
-        "name": LUA,
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
-            "default_source_code": {"inline_string": code},
-        },
-    }
+    return lua_filter(settings, _script())
 
 
 def _rbac() -> Filter:

@@ -15,10 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import (
-    LUA,
-    lua_literal,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.auth import lua_filter
 from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.clusters import (
     Cluster,
     circuit_breakers,
@@ -122,14 +119,7 @@ def rewriting(facts: Facts, model: str, other: str, internal: list[str]) -> dict
         "dropped": dict.fromkeys(("model", *((_VLLMS_OWN,) if is_hosted else ())), "yes"),
         "removed": [*internal, *_CREDENTIALS],
     }
-    code = f"local SETTINGS = {lua_literal(settings)}\n\n{_script()}"
-    return {
-        "name": LUA,
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
-            "default_source_code": {"inline_string": code},
-        },
-    }
+    return lua_filter(settings, _script())
 
 
 def _way_name(model: str) -> str:

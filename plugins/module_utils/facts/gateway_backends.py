@@ -23,6 +23,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     apis,
+    backend_kinds,
     backend_tls,
     traffic_policy,
 )
@@ -224,7 +225,8 @@ def _of_pools(router: Router, facts: Facts, controller: str) -> Iterator[tuple[s
     if controller == CONTROLLER_AGENTGATEWAY:
         return
     for index, each in enumerate(_listed(router, facts)):
-        if router.spec["vllmEndpoints"][index]["backend"]["type"] == "inferencepool":
+        kind = backend_kinds.kind_of(router.spec["vllmEndpoints"][index])
+        if kind.type == backend_kinds.TYPE_POOL:
             found = (
                 f"{controller} asks the endpoint picker of {each.pool or each.name} before the "
                 "router has chosen the model; agentgateway asks it afterwards"

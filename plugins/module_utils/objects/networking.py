@@ -19,7 +19,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
     serves_alone,
     serves_ext_proc,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import speaks_tls
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import (
+    ip_family_policy,
+    speaks_tls,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     Manifest,
     headless_service_name,
@@ -92,7 +95,7 @@ def headless_service(router: Router, facts: Facts) -> list[Manifest]:
 
 def _ip_families(service: Mapping[str, Any]) -> dict[str, Any]:
     # An API server that is not told takes the policy that the Service has, and not its own default.
-    return {"ipFamilyPolicy": "SingleStack", **given(service, "ipFamilyPolicy", "ipFamilies")}
+    return {"ipFamilyPolicy": ip_family_policy(service), **given(service, "ipFamilies")}
 
 
 def shown_ports(spec: dict[str, Any]) -> list[str]:

@@ -21,7 +21,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     Contract,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import reliability
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import Path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    Path,
+    leaves,
+)
 
 ROUTER, ENVOY, OPERATOR, NOBODY = "the router", "Envoy", "the operator", "nobody"
 
@@ -780,7 +783,9 @@ def remarks(
 ) -> Iterator[tuple[Path, str, str, bool]]:
     """Keys of the document that a user gave and nobody reads: where, why, what to do, blocking."""
     told: set[tuple[Any, ...]] = set()
-    for place in _leaves(canonical):
+    for place, value in leaves(canonical):
+        if not place or value in ({}, [], None):
+            continue
         effect = of(place, contract, alone)
         if effect is None:
             shown = _unknown_part(place, contract, alone)
@@ -830,17 +835,6 @@ def _covers(steps: tuple[str, ...], place: Path) -> bool:
     return len(steps) <= len(place) and all(
         step in ("*", key) for step, key in zip(steps, place, strict=False)
     )
-
-
-def _leaves(value: Any, place: Path = ()) -> Iterator[Path]:
-    if isinstance(value, dict) and value:
-        for key, child in value.items():
-            yield from _leaves(child, (*place, key))
-    elif isinstance(value, list) and value:
-        for index, child in enumerate(value):
-            yield from _leaves(child, (*place, index))
-    elif place and value not in ({}, [], None):
-        yield place
 
 
 _ROWS = tuple((tuple(path.split(".")), effect) for effect in EFFECTS for path in effect.paths)

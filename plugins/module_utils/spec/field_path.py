@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 # As keys and list indexes.
@@ -49,6 +49,18 @@ def look_up(value: Any, path: Path) -> Any:
             return MISSING
         value = value[step]
     return value
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Where no step leads on, and what stands there: a scalar, or an empty container."""
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from leaves(child, (*path, key))
+    elif isinstance(value, list) and value:
+        for index, child in enumerate(value):
+            yield from leaves(child, (*path, index))
+    else:
+        yield path, value
 
 
 def replaced(value: Any, path: Path, new: Any) -> Any:

@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 )
 
 NO_LIMIT = "0s"
+SINGLE_STACK = "SingleStack"
 
 # In the container of a router that serves alone.
 TLS_DIRECTORY = "/etc/semantic-router-tls"
@@ -47,11 +48,17 @@ def speaks_tls(spec: Mapping[str, Any]) -> bool:
     return serves_alone(spec) and bool(tls_secret(spec) or given(spec).get("tls"))
 
 
+def ip_family_policy(service: Mapping[str, Any]) -> str:
+    """Of the Services. service: spec.service."""
+    return service.get("ipFamilyPolicy") or SINGLE_STACK
+
+
 def any_address(spec: Mapping[str, Any]) -> str:
     """Every address of the pod. IPv6 only where it is asked for: where a node's kernel was started
     without it, nothing could listen on it."""
     service = spec["service"]
-    policy = service.get("ipFamilyPolicy") or "SingleStack"
-    if policy == "SingleStack" and "IPv6" not in (service.get("ipFamilies") or []):
+    if ip_family_policy(service) == SINGLE_STACK and "IPv6" not in (
+        service.get("ipFamilies") or []
+    ):
         return "0.0.0.0"  # noqa: S104
     return "::"

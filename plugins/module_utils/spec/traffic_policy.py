@@ -44,12 +44,18 @@ def limits_time(spec: Mapping[str, Any]) -> bool:
 
 def fields(spec: Mapping[str, Any]) -> dict[str, str]:
     """Model -> where its policy stands."""
+    found = fields_of_endpoints(spec)
+    for path, model, _ in reliability.by_model(spec):
+        found.setdefault(model, field_path(path))
+    return found
+
+
+def fields_of_endpoints(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The same of spec.vllmEndpoints alone."""
     found: dict[str, str] = {}
     for index, entry in enumerate(spec.get("vllmEndpoints") or []):
         if entry.get("trafficPolicy"):
             found.setdefault(entry["model"], f"spec.vllmEndpoints[{index}].trafficPolicy")
-    for path, model, _ in reliability.by_model(spec):
-        found.setdefault(model, field_path(path))
     return found
 
 

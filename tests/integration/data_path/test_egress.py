@@ -14,11 +14,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstrea
 from integration.data_path import data_path as around
 from integration.data_path.certificates import server_side
 from integration.data_path.data_path import DataPath, endpoint, hosted
+from integration.data_path.provider import HOST, HOSTED, LOCAL, local_server
 from integration.data_path.stub_backend import StubBackend
 from integration.data_path.stub_proxy import StubProxy
 
-HOSTED, LOCAL = "hosted-model", "local-model"
-HOST = "api.models.example"
 PROXY = "proxy.corp.example"
 
 
@@ -45,7 +44,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
             provider = stack.enter_context(
                 StubBackend("provider", "127.0.0.3", tls=context, models=[HOSTED, LOCAL])
             )
-            local = stack.enter_context(StubBackend("local", "127.0.0.2", models=[LOCAL]))
+            local = stack.enter_context(local_server())
             proxy = stack.enter_context(StubProxy({HOST: provider.address}, "127.0.0.4"))
             found = [
                 endpoint("local", LOCAL, local.port),

@@ -5,32 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
-    AUTHORITIES,
-)
-from integration.data_path import data_path as around
-from integration.data_path import wait
-from integration.data_path.certificates import server_side
+from integration.data_path import provider, wait
 from integration.data_path.client import CHAT, prompt
-from integration.data_path.data_path import DataPath, endpoint, hosted
+from integration.data_path.provider import HOST, HOSTED, LOCAL, Site
 from integration.data_path.stub_backend import Failing, StubBackend
-
-HOSTED, LOCAL = "hosted-model", "local-model"
-HOST = "api.models.example"
-
-
-@dataclass
-class Site:
-    """A provider's server, one in the cluster, and Envoy between them and clients."""
-
-    data_path: DataPath
-    provider: StubBackend
-    local: StubBackend
-
 
 Start = Callable[..., Site]
 
@@ -42,35 +23,17 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start_one(local: StubBackend) -> Site:
-            known = tmp_path / "known.pem"
-            context = server_side(known, HOST)
-            provider = stack.enter_context(
-                StubBackend("provider", "127.0.0.3", tls=context, models=[HOSTED])
-            )
-            stack.enter_context(local)
-            data_path = around.start(
-                stack,
-                tmp_path,
-                [
-                    endpoint("local", LOCAL, local.port),
-                    hosted("provider", HOSTED, HOST, provider.port),
-                ],
-                {"local": [local.address], HOST: [provider.address]},
-                directories={AUTHORITIES: known},
-                policy={
-                    "failover": {"model": HOSTED},
-                    "healthCheck": {
-                        "passive": {"consecutive5xxErrors": 2, "baseEjectionTime": "1s"}
-                    },
-                },
-            )
-            return Site(data_path, provider, local)
+            policy = {
+                "failover": {"model": HOSTED},
+                "healthCheck": {"passive": {"consecutive5xxErrors": 2, "baseEjectionTime": "1s"}},
+            }
+            return provider.start(stack, tmp_path, local, policy=policy)
 
         yield start_one
 
 
 def test_a_hosted_model_answers_in_its_own_words_until_the_local_one_is_back(start: Start) -> None:
-    local = StubBackend("local", "127.0.0.2", models=[LOCAL])
+    local = provider.local_server()
     site = start(local)
     assert site.data_path.served_by(LOCAL) == "local"
     assert site.provider.calls == []
@@ -106,7 +69,7 @@ def test_a_local_model_that_is_overloaded_hands_over_each_request(start: Start) 
 
 
 def test_an_answer_that_streams_from_the_other_model_streams(start: Start) -> None:
-    local = StubBackend("local", "127.0.0.2", models=[LOCAL])
+    local = provider.local_server()
     site = start(local)
     local.die()
     site.provider.let_stream_go_on.set()

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.envoy.upstream_tls import (
-    AUTHORITIES,
-)
-from integration.data_path import data_path as around
-from integration.data_path.certificates import server_side
+from integration.data_path import provider
 from integration.data_path.client import CHAT, prompt
-from integration.data_path.data_path import DataPath, endpoint, hosted
-from integration.data_path.stub_backend import StubBackend
-
-HOSTED, LOCAL = "hosted-model", "local-model"
-HOST = "api.models.example"
-
-
-@dataclass
-class Site:
-    """A provider's server, one in the cluster, and Envoy between them and clients."""
-
-    data_path: DataPath
-    provider: StubBackend
-    local: StubBackend
-
+from integration.data_path.provider import HOST, HOSTED, LOCAL, Site
 
 Start = Callable[..., Site]
 
@@ -40,22 +21,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def start_one(host: str = HOST, *, is_known: bool = True) -> Site:
-            known = tmp_path / "known.pem"
-            context = server_side(known, host)
-            if not is_known:
-                server_side(known, host)
-            provider = stack.enter_context(
-                StubBackend("provider", "127.0.0.3", tls=context, models=[HOSTED])
-            )
-            local = stack.enter_context(StubBackend("local", "127.0.0.2", models=[LOCAL]))
-            found = [
-                endpoint("local", LOCAL, local.port),
-                hosted("provider", HOSTED, HOST, provider.port),
-            ]
-            addresses = {"local": [local.address], HOST: [provider.address]}
-            authorities = {AUTHORITIES: known}
-            data_path = around.start(stack, tmp_path, found, addresses, directories=authorities)
-            return Site(data_path, provider, local)
+            local = provider.local_server()
+            return provider.start(stack, tmp_path, local, host, is_known=is_known)
 
         yield start_one
 
