@@ -62,6 +62,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     PLURAL,
     Manifest,
     models_claim_name,
+    selector,
     service_ca_config_map_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
@@ -69,6 +70,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     RouterError,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    is_rolled_out,
+)
 
 STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
@@ -181,6 +185,8 @@ def read(
         # Which class a volume is to have was settled when its claim was made.
         wants_storage = wants_claim and not claim_exists
         storage = pool.submit(_read_storage, reads) if wants_storage else None
+        live_deployment = _first(deployment.result())
+        replica_sets = _read_replica_sets(reads, router, live_deployment)
         reading = Reading(
             groups=groups.result(),
             storage=storage.result() if storage else None,
@@ -188,7 +194,12 @@ def read(
             existing_claim=_first(existing_claim.result()) if existing_claim else None,
             backends=[sighting.result() for sighting in sightings],
             gateway=gateway.result() if gateway else None,
-            deployment=_first(deployment.result()),
+            deployment=live_deployment,
+            replica_sets=replica_sets,
+            config_map_names=[
+                item["metadata"]["name"]
+                for item in (own.of(_CONFIG_MAP) if replica_sets.denied else [])
+            ],
             budgets=budgets.result() if budgets else Sighting(),
             autoscalers=autoscalers.result(),
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
@@ -300,6 +311,15 @@ def _read_deployment(reads: Reads, router: Router) -> Sighting:
     # write it either.
     path = f"/apis/apps/v1/namespaces/{router.namespace}/deployments"
     return _seen(lambda: reads.own_named(path, router.name))
+
+
+def _read_replica_sets(reads: Reads, router: Router, deployment: Manifest | None) -> Sighting:
+    """Where all pods are of the live template, nobody need ask."""
+    if deployment is None or is_rolled_out(deployment):
+        return Sighting()
+    # The Deployment tells of what becomes of them.
+    path = f"/apis/apps/v1/namespaces/{router.namespace}/replicasets"
+    return _seen(lambda: reads.list_unnoted(path, as_selector(selector(router.name))))
 
 
 def _read_budgets(reads: Reads, router: Router) -> Sighting:

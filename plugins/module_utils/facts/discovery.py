@@ -46,6 +46,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_SECRETS_SEEN,
     API_GROUP,
+    CONFIG_VOLUMES,
     Manifest,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
@@ -97,6 +98,9 @@ class Reading:
     backends: one per entry of spec.vllmEndpoints, in that order.
     gateway: None in standalone mode.
     deployment: the router's; None when there is none.
+    replica_sets: those of the router's pods, while a rollout is under way; denied: then all of
+        config_map_names may be in use.
+    config_map_names: the router's own.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
     autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
@@ -112,6 +116,8 @@ class Reading:
     backends: list[BackendReading] = field(default_factory=list)
     gateway: GatewayReading | None = None
     deployment: Manifest | None = None
+    replica_sets: Sighting = field(default_factory=Sighting)
+    config_map_names: list[str] = field(default_factory=list)
     budgets: Sighting = field(default_factory=Sighting)
     autoscalers: Sighting = field(default_factory=Sighting)
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)
@@ -163,8 +169,33 @@ def _rollout(router: Router, reading: Reading) -> Rollout:
             for name, value in (template.get("annotations") or {}).items()
             if name.startswith(f"{API_GROUP}/")
         },
+        in_use=_config_maps_in_use(reading),
         secrets_seen=str(annotations.get(ANNOTATION_SECRETS_SEEN, "")),
     )
+
+
+def _config_maps_in_use(reading: Reading) -> dict[str, str]:
+    """As Rollout.in_use; of a template that is not ours, nothing.
+
+    A ReplicaSet that is to have pods makes them anew, whether or not it has one at this moment.
+    """
+    owners = [reading.deployment] if reading.deployment else []
+    owners += [
+        item
+        for item in reading.replica_sets.objects
+        if item["spec"].get("replicas") or (item.get("status") or {}).get("replicas")
+    ]
+    found: dict[str, str] = {}
+    for owner in owners:
+        template = owner["spec"].get("template") or {}
+        annotations = (template.get("metadata") or {}).get("annotations") or {}
+        for volume in (template.get("spec") or {}).get("volumes") or []:
+            annotation = CONFIG_VOLUMES.get(volume["name"])
+            name = (volume.get("configMap") or {}).get("name")
+            if name and annotation in annotations:
+                found.setdefault(str(name), str(annotations[annotation]))
+    unseen = reading.config_map_names if reading.replica_sets.denied else []
+    return {**dict.fromkeys(unseen, ""), **found}
 
 
 def offline_facts(

@@ -51,6 +51,7 @@ REASONS = {
     # pods
     "ImagePullBackOff": "An image cannot be pulled.",
     "CrashLoopBackOff": "A container ends again and again.",
+    "NewConfigFails": "Pods with a changed configuration do not start; older ones go on serving.",
     "CreateContainerConfigError": "A container refers to something that does not exist.",
     "ReplicaFailure": "The API server refuses to create pods (quota, admission).",
     "ProgressDeadlineExceeded": "A rollout made no progress for too long.",

@@ -310,3 +310,46 @@ def test_the_access_modes_of_an_existing_claim_are_facts(
 ) -> None:
     facts = discovery.facts(router(), Reading(groups=[], existing_claim=claim))
     assert facts.claim_modes == modes
+
+
+class TestConfigMapsInUse:
+    @staticmethod
+    def owner(name: str, content: str, replicas: int = 1, existing: int = 0) -> dict[str, Any]:
+        volumes = [
+            {"name": "config", "configMap": {"name": name}},
+            {"name": "theirs", "configMap": {"name": "theirs"}},
+            {"name": "models", "emptyDir": {}},
+        ]
+        annotations = {"vllm.ai/config-hash": content} if content else {}
+        template = {"metadata": {"annotations": annotations}, "spec": {"volumes": volumes}}
+        return {
+            "metadata": {},
+            "spec": {"replicas": replicas, "template": template},
+            "status": {"replicas": existing},
+        }
+
+    def in_use(self, **reading: Any) -> dict[str, str]:
+        asked = router()
+        return dict(discovery.facts(asked, Reading([], **reading)).rollout.in_use)
+
+    def test_are_those_of_the_template_and_of_replica_sets_that_have_or_make_pods(self) -> None:
+        sets = [
+            self.owner("makes", "b", replicas=1, existing=0),
+            self.owner("has", "c", replicas=0, existing=1),
+            self.owner("done", "d", replicas=0, existing=0),
+        ]
+        deployment = self.owner("live", "a", replicas=0)
+        found = self.in_use(deployment=deployment, replica_sets=Sighting(sets))
+        assert found == {"live": "a", "makes": "b", "has": "c"}
+        assert next(iter(found)) == "live"
+
+    def test_are_none_of_an_operator_s_before(self) -> None:
+        assert self.in_use(deployment=self.owner("live", "")) == {}
+
+    def test_may_be_all_where_replica_sets_may_not_be_listed(self) -> None:
+        found = self.in_use(
+            deployment=self.owner("live", "a"),
+            replica_sets=Sighting(denied="forbidden"),
+            config_map_names=["live", "other"],
+        )
+        assert found == {"live": "a", "other": ""}
