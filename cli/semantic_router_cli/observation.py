@@ -20,8 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from semantic_router_cli import display
-from semantic_router_cli.operation import OPERATE
-from semantic_router_cli.operation import app as app
+from semantic_router_cli.commands import OPERATE, app
 from semantic_router_cli.options import (
     NO,
     UNUSABLE,
