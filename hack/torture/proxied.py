@@ -14,60 +14,77 @@ from typing import Any
 from control_plane import ControlPlane
 
 from torture.fault_proxy import FaultProxy
-from torture.ground import CRDS, Ground, Manifest, Operator, router
+from torture.ground import EMBEDDED, Ground, Manifest, Operator, plane_in, router
 
-USER = "operator"
-BINDING = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+BINDING = "semantic-router-operator-manager-rolebinding"
 # Healed means within this, the time in which users were promised it.
 HEALED = 30.0
 ROOM = "1m"
+# Debian's package libfaketime; another place is named by FAKETIME_LIBRARY.
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+# Offsets of the operator's clock, as that library reads them, and how often it does.
+NOW = "+0"
+CLOCK_IS_READ = 1.0
 
 
 class ProxiedGround(Ground):
-    """The operator talks to the proxy, which talks for a user of its own: with rights to take."""
+    """The operator talks to the proxy, which passes on as the operator's ServiceAccount."""
 
-    def __init__(self, plane: ControlPlane, directory: Path, proxy: FaultProxy) -> None:
+    def __init__(self, plane: ControlPlane, directory: Path, engine: str) -> None:
         super().__init__(plane, directory)
-        self.proxy = proxy
-        by_proxy = {
-            "KUBECONFIG": str(proxy.kubeconfig),
-            "K8S_AUTH_KUBECONFIG": str(proxy.kubeconfig),
-        }
-        self.environment = {**plane.env, **by_proxy}
-        self.operator = Operator(directory / "operator", self.environment)
+        self.proxy = FaultProxy(Path(self.environment["KUBECONFIG"]), directory / "proxy")
+        by_proxy = str(self.proxy.kubeconfig)
+        self.environment |= {"KUBECONFIG": by_proxy, "K8S_AUTH_KUBECONFIG": by_proxy}
+        self.operator = Operator(directory / "operator", self.environment, engine)
         self.runs = self.operator.directory / "runs"
-        self.give_rights()
+        self.clock = directory / "clock"
 
-    def give_rights(self) -> None:
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
-        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}
-        self.api(
-            "POST",
-            BINDING,
-            {
-                "metadata": {"name": USER},
-                "roleRef": {**role, "name": "cluster-admin"},
-                "subjects": [subject],
-            },
-        )
+    def own_clock(self) -> bool:
+        """From its next start the operator has a clock of its own; False where that is not had.
 
-    def take_rights(self) -> None:
-        self.api("DELETE", f"{BINDING}/{USER}")
+        Only what is told as the time of day is another one: a jump is nothing to the clock of
+        intervals, on a real machine either.
+        """
+        library = Path(os.environ.get("FAKETIME_LIBRARY") or FAKETIME)
+        if not library.is_file():
+            return False
+        self.clock.write_text(NOW)
+        self.operator.environment |= {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+            "FAKETIME_CACHE_DURATION": f"{CLOCK_IS_READ:.0f}",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Files keep the times that the kernel gives them.
+            "NO_FAKE_STAT": "1",
+        }
+        return True
+
+    def give_rights(self, binding: Manifest) -> None:
+        kept = {name: binding["metadata"][name] for name in ("name", "labels")}
+        self.api("POST", BINDINGS, {**binding, "metadata": kept})
+
+    def take_rights(self) -> Manifest:
+        """All but that to be the leader; what gives them back."""
+        path = f"{BINDINGS}/{BINDING}"
+        binding: Manifest = self.api("GET", path)
+        self.api("DELETE", path)
+        return binding
 
 
 @contextmanager
-def proxied_ground() -> Iterator[ProxiedGround]:
+def proxied_ground(engine: str = EMBEDDED) -> Iterator[ProxiedGround]:
     """No operator is started; the one that was is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="torture-") as name:
-        directory = Path(name)
-        with ControlPlane.start(directory / "plane", crds=CRDS) as plane:
-            proxy = FaultProxy(plane.kubeconfig, directory / "proxy", USER)
-            with proxy.running():
-                made = ProxiedGround(plane, directory, proxy)
-                try:
-                    yield made
-                finally:
-                    made.operator.kill()
+    with (
+        tempfile.TemporaryDirectory(prefix="torture-") as name,
+        plane_in(Path(name)) as plane,
+    ):
+        made = ProxiedGround(plane, Path(name), engine)
+        with made.proxy.running():
+            try:
+                yield made
+            finally:
+                made.operator.kill()
 
 
 @contextmanager

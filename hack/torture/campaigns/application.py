@@ -35,10 +35,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
     replaced,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from control_plane import ControlPlane
 from control_plane.certificates import Authority
 
-from torture.ground import CHECKOUT, CRDS, Ground, RefusedError, router
+from torture.ground import CHECKOUT, Ground, RefusedError, plane_in, router
 from torture.outcome import Outcome
 
 NAMESPACE = "torture"
@@ -196,7 +195,7 @@ def _bases() -> Iterator[dict[str, Any]]:
 def run(seed: int, count: int, deadline: float) -> Outcome:
     with (
         tempfile.TemporaryDirectory(prefix="torture-") as name,
-        ControlPlane.start(Path(name) / "plane", kubelet=False, crds=CRDS) as plane,
+        plane_in(Path(name), kubelet=False) as plane,
     ):
         ground = Ground(plane, Path(name))
         ground.namespace(NAMESPACE)
