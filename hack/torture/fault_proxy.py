@@ -20,7 +20,6 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 import yaml
 from control_plane.certificates import Authority
-from wrapper_runner import access
 
 # Faults by name; those of a number answer with that HTTP status, and the API server never hears
 # of the request. The others, in the order of how far the request gets:
@@ -92,17 +91,22 @@ class FaultProxy:
     for each event of a watch; when it answers False, the client never hears of it. content: what
     a request with this URL is answered with instead of what the API server has said.
 
-    kubeconfig: of whom requests are passed on as.
+    kubeconfig: with a token, of whom requests are passed on as.
     """
 
     def __init__(self, kubeconfig: Path, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        found = access.find(str(kubeconfig))
-        self.behind = found.host
+        config = yaml.safe_load(kubeconfig.read_text())
+        (cluster,) = config["clusters"]
+        self.behind = cluster["cluster"]["server"]
+        authority = base64.b64decode(cluster["cluster"]["certificate-authority-data"]).decode()
         self.pool = urllib3.PoolManager(
-            ssl_context=found.tls(), maxsize=64, retries=False, timeout=urllib3.Timeout(connect=5)
+            ssl_context=ssl.create_default_context(cadata=authority),
+            maxsize=64,
+            retries=False,
+            timeout=urllib3.Timeout(connect=5),
         )
-        self.as_user = {"Authorization": found.authorization} if found.authorization else {}
+        self.as_user = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
         self.wrong: Callable[[Passing], str] = nothing
         self.before: Callable[[Passing], bool] = lambda _: False
         self.after: Callable[[Passing], bool] = lambda _: False
@@ -112,8 +116,6 @@ class FaultProxy:
         self._ended = threading.Event()
         self._server = _Server(self, directory)
         self.kubeconfig = directory / "kubeconfig"
-        config = yaml.safe_load(kubeconfig.read_text())
-        (cluster,) = config["clusters"]
         cluster["cluster"]["server"] = f"https://127.0.0.1:{self._server.server_port}"
         cluster["cluster"]["certificate-authority-data"] = _base64(directory / "proxy-ca.crt")
         config["users"][0]["user"] = {"token": "taken-by-the-proxy"}

@@ -31,6 +31,7 @@ EMBEDDED, STOCK = "embedded", "stock"
 MERGE, JSON_PATCH, APPLY = (
     f"application/{name}" for name in ("merge-patch+json", "json-patch+json", "apply-patch+yaml")
 )
+ALL_ROUTERS = "/apis/vllm.ai/v1alpha1/semanticrouters"
 ROUTERS = "/apis/vllm.ai/v1alpha1/namespaces/{namespace}/semanticrouters"
 START_DEADLINE = 240.0
 STOP_DEADLINE = 60.0
@@ -218,6 +219,12 @@ class Ground:
             },
         )
 
+    def tidy(self) -> None:
+        """The next one on this plane has nothing to do with its routers."""
+        for item in self.api("GET", ALL_ROUTERS)["items"]:
+            metadata = item["metadata"]
+            self.api("DELETE", self.router_path(metadata["namespace"], metadata["name"]))
+
     def router_path(self, namespace: str, name: str = "") -> str:
         return ROUTERS.format(namespace=namespace) + (f"/{name}" if name else "")
 
@@ -249,7 +256,7 @@ def until(look: Callable[[], Value], timeout: float) -> Value | None:
 
 
 @contextmanager
-def plane_in(directory: Path, *, kubelet: bool = True) -> Iterator[ControlPlane]:
+def plane() -> Iterator[ControlPlane]:
     """A control plane with the CRDs of what routers and their backends may be."""
     of_ours = [
         file
@@ -257,20 +264,21 @@ def plane_in(directory: Path, *, kubelet: bool = True) -> Iterator[ControlPlane]
         for file in sorted(folder.glob("*.yaml"))
     ]
     crds = [*of_ours, *gateway_api_crd_files()]
-    with ControlPlane.start(directory / "plane", kubelet=kubelet, crds=crds) as made:
+    with (
+        tempfile.TemporaryDirectory(prefix="torture-") as directory,
+        ControlPlane.start(Path(directory), crds=crds) as made,
+    ):
         yield made
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """A plane of its own and an operator that watches; gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="torture-") as directory,
-        plane_in(Path(directory)) as plane,
-    ):
+def ground(plane: ControlPlane) -> Iterator[Ground]:
+    """An operator that watches; it and all routers are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="torture-") as directory:
         made = Ground(plane, Path(directory))
         try:
             made.operator.start("--max-concurrent-reconciles=2")
             yield made
         finally:
             made.operator.stop()
+            made.tidy()

@@ -14,18 +14,15 @@ from typing import Any
 from control_plane import ControlPlane
 
 from torture.fault_proxy import FaultProxy
-from torture.ground import EMBEDDED, Ground, Manifest, Operator, plane_in, router
+from torture.ground import EMBEDDED, Ground, Manifest, Operator, router
 
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 BINDING = "semantic-router-operator-manager-rolebinding"
 # Healed means within this, the time in which users were promised it.
 HEALED = 30.0
 ROOM = "1m"
-# Debian's package libfaketime; another place is named by FAKETIME_LIBRARY.
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-# Offsets of the operator's clock, as that library reads them, and how often it does.
-NOW = "+0"
-CLOCK_IS_READ = 1.0
+# Read by the operator in place of its library: its time of day is what a campaign says.
+CLOCK = Path(__file__).parent / "clock"
 
 
 class ProxiedGround(Ground):
@@ -39,26 +36,14 @@ class ProxiedGround(Ground):
         self.operator = Operator(directory / "operator", self.environment, engine)
         self.runs = self.operator.directory / "runs"
         self.clock = directory / "clock"
+        self.set_clock(0)
+        if engine == EMBEDDED:
+            of_its_own = {"PYTHONPATH": str(CLOCK), "TORTURE_CLOCK": str(self.clock)}
+            self.operator.environment |= of_its_own
 
-    def own_clock(self) -> bool:
-        """From its next start the operator has a clock of its own; False where that is not had.
-
-        Only what is told as the time of day is another one: a jump is nothing to the clock of
-        intervals, on a real machine either.
-        """
-        library = Path(os.environ.get("FAKETIME_LIBRARY") or FAKETIME)
-        if not library.is_file():
-            return False
-        self.clock.write_text(NOW)
-        self.operator.environment |= {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(self.clock),
-            "FAKETIME_CACHE_DURATION": f"{CLOCK_IS_READ:.0f}",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            # Files keep the times that the kernel gives them.
-            "NO_FAKE_STAT": "1",
-        }
-        return True
+    def set_clock(self, seconds: float) -> None:
+        """How far the operator's is ahead, if it has been started with one of its own."""
+        self.clock.write_text(f"{seconds:.0f}")
 
     def give_rights(self, binding: Manifest) -> None:
         kept = {name: binding["metadata"][name] for name in ("name", "labels")}
@@ -73,18 +58,16 @@ class ProxiedGround(Ground):
 
 
 @contextmanager
-def proxied_ground(engine: str = EMBEDDED) -> Iterator[ProxiedGround]:
-    """No operator is started; the one that was is gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(prefix="torture-") as name,
-        plane_in(Path(name)) as plane,
-    ):
+def proxied_ground(plane: ControlPlane, engine: str = EMBEDDED) -> Iterator[ProxiedGround]:
+    """No operator is started; the one that was, and all routers, are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
         made = ProxiedGround(plane, Path(name), engine)
         with made.proxy.running():
             try:
                 yield made
             finally:
                 made.operator.kill()
+                made.tidy()
 
 
 @contextmanager

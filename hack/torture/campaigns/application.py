@@ -35,9 +35,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
     replaced,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from control_plane import ControlPlane
 from control_plane.certificates import Authority
 
-from torture.ground import CHECKOUT, Ground, RefusedError, plane_in, router
+from torture.ground import CHECKOUT, Ground, RefusedError, router
 from torture.outcome import Outcome
 
 NAMESPACE = "torture"
@@ -192,11 +193,8 @@ def _bases() -> Iterator[dict[str, Any]]:
                 yield {**least, **spec}
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
-    with (
-        tempfile.TemporaryDirectory(prefix="torture-") as name,
-        plane_in(Path(name), kubelet=False) as plane,
-    ):
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
         ground = Ground(plane, Path(name))
         ground.namespace(NAMESPACE)
         campaign = _Campaign(ground, random.Random(seed))  # noqa: S311

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from control_plane import ControlPlane
+
 from torture import scenarios
 from torture.fault_proxy import Passing
 from torture.ground import EMBEDDED, START_DEADLINE, STOCK, Operator, until
@@ -212,11 +214,13 @@ class Campaign:
         return UNTOLD if is_untold else HEALED
 
 
-def run(seed: int, count: int, deadline: float, engine: str = EMBEDDED) -> Outcome:
+def run(
+    plane: ControlPlane, seed: int, count: int, deadline: float, engine: str = EMBEDDED
+) -> Outcome:
     """Scenario by scenario, write by write; another seed begins with another scenario."""
     first = seed % len(SCENARIOS)
     order = [*SCENARIOS[first:], *SCENARIOS[:first]]
-    with proxied_ground(engine) as ground:
+    with proxied_ground(plane, engine) as ground:
         campaign = Campaign(ground)
         outcome = campaign.outcome
         ground.operator.start()

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 
 import operator_account
 import urllib3
+from control_plane import ControlPlane
 
 from torture.fault_proxy import EXPIRE, FAULTS, HANG, Passing
 from torture.ground import MERGE, RefusedError, until
 from torture.outcome import Outcome
 from torture.proxied import (
-    CLOCK_IS_READ,
     HEALED,
-    NOW,
     ProxiedGround,
     differs,
     generation_told,
@@ -41,6 +40,7 @@ NAMESPACES = tuple(f"torture-{number}" for number in range(1, 7))
 MET = 8.0
 STAYS = 2.0
 OUTAGE = 30.0
+YEAR = 365 * 86400.0
 # How long nothing may be written by an operator that has all as it is to be.
 QUIET = 5.0
 # For what did not heal in time.
@@ -189,16 +189,16 @@ def _webhook(deed: str) -> Fault:
     return Fault(f"a webhook that {deed}", lasts, 4.0, is_lived_with=deed == CHANGES)
 
 
-def _clock(name: str, offset: str) -> Fault:
+def _clock(name: str, seconds: float) -> Fault:
     @contextmanager
     def lasts(ground: ProxiedGround) -> Iterator[None]:
-        ground.clock.write_text(offset)
+        ground.set_clock(seconds)
         try:
             yield
         finally:
-            ground.clock.write_text(NOW)
+            ground.set_clock(0)
 
-    return Fault(f"a clock that jumps {name}", lasts, 2 * CLOCK_IS_READ)
+    return Fault(f"a clock that jumps {name}", lasts, 4.0)
 
 
 @contextmanager
@@ -236,10 +236,9 @@ def of_surroundings() -> list[Fault]:
         Fault("a policy that refuses", _policy, 4.0),
         Fault("a quota of nothing", _quota, 4.0),
         *map(_webhook, (REFUSES, HANGS, IS_AWAY, CHANGES)),
+        _clock("a year ahead", YEAR),
+        _clock("a year back", -YEAR),
     ]
-
-
-CLOCKS = [_clock("a month ahead", "+30d"), _clock("back", "-4m"), _clock("a year back", "-365d")]
 
 
 class _Campaign:
@@ -366,12 +365,11 @@ class _Campaign:
             return False
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
     """Every fault once, in an order of the seed; then begins anew."""
     with ExitStack() as stack:
-        ground = stack.enter_context(proxied_ground())
+        ground = stack.enter_context(proxied_ground(plane))
         has_disk = stack.enter_context(small_disk(ground.runs))
-        has_clock = ground.own_clock()
         ground.operator.start("--max-concurrent-reconciles=2")
         stack.callback(ground.operator.stop)
         for namespace in NAMESPACES:
@@ -382,7 +380,6 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
         outcome = campaign.outcome
         surroundings = of_surroundings()
         surroundings += [Fault(FULL_DISK, _full_disk, 4.0)] if has_disk else []
-        surroundings += CLOCKS if has_clock else []
         kinds = len(surroundings) + len(of_proxy())
         while outcome.operations < count and time.monotonic() < deadline:
             for turn in _turns(campaign.random, surroundings):

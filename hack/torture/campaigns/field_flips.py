@@ -18,6 +18,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
     leaves,
     look_up,
 )
+from control_plane import ControlPlane
 
 from torture import objects
 from torture.ground import JSON_PATCH, Ground, Manifest, RefusedError, ground, router, until
@@ -77,10 +78,10 @@ class Flip:
     patch: list[dict[str, Any]]
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
     outcome = Outcome()
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    with ground() as where:
+    with ground(plane) as where:
         where.namespace(NAMESPACE)
         names = [f"flip-{number}" for number in range(ROUTERS)]
         for number, name in enumerate(names):

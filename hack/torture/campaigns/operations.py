@@ -24,6 +24,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
     leaves,
     replaced,
 )
+from control_plane import ControlPlane
 
 from torture import objects
 from torture.ground import (
@@ -63,13 +64,13 @@ class Operation:
     spec: Manifest
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
     outcome = Outcome()
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     wanted = list(operations())
     chance.shuffle(wanted)
     refused = blocked = touched = 0
-    with ground() as where:
+    with ground(plane) as where:
         where.namespace(NAMESPACE)
         batch = 0
         while wanted and outcome.operations < count and time.monotonic() < deadline:

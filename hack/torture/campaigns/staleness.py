@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from control_plane import ControlPlane
+
 from torture import scenarios
 from torture.fault_proxy import EXPIRE, Passing
 from torture.ground import JSON_PATCH, until
@@ -213,7 +215,7 @@ class _Campaign:
         return False
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
     deck = [
         (deed, how, concerned)
         for deed in DEEDS
@@ -221,7 +223,7 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
         for concerned in CONCERNED
     ]
     random.Random(seed).shuffle(deck)  # noqa: S311
-    with proxied_ground() as ground:
+    with proxied_ground(plane) as ground:
         campaign = _Campaign(ground)
         outcome = campaign.outcome
         ground.operator.start()
