@@ -29,6 +29,7 @@ def main() -> int:
         with ground.plane() as plane:
             run = campaigns.named(name)
             outcome = run(plane, given.seed, given.count, started + given.time)
+        outcome.numbers["load of each core"] = round(ground.load(), 1)
         outcomes[name] = outcome, time.monotonic() - started
         print(told(name, *outcomes[name]), flush=True)
     if given.report:

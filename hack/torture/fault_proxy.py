@@ -269,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         pieces = answer.stream(PIECE, decode_content=True)
         # The stock engine has some watches in protobuf, which has no lines.
-        for piece in _lines(pieces) if "json" in kind else pieces:
+        for piece in events(pieces) if "json" in kind else pieces:
             if not self.server.proxy.event(seen, piece):
                 continue
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
@@ -314,7 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Event by event, each when all of it is there."""
     begun = b""
     for piece in pieces:

@@ -36,6 +36,8 @@ ROUTERS = "/apis/vllm.ai/v1alpha1/namespaces/{namespace}/semanticrouters"
 START_DEADLINE = 240.0
 STOP_DEADLINE = 60.0
 POLL_INTERVAL = 0.2
+# In which all is to be right again.
+HEALED = 30.0
 
 
 class RefusedError(Exception):
@@ -253,6 +255,16 @@ def until(look: Callable[[], Value], timeout: float) -> Value | None:
         if time.monotonic() > deadline:
             return None
         time.sleep(POLL_INTERVAL)
+
+
+def in_time(seconds: float = HEALED) -> float:
+    """On a machine that has a core for all there is to do; another one takes as much longer."""
+    return seconds * max(1.0, load())
+
+
+def load() -> float:
+    """How many processes want a core at a time, of late."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 @contextmanager

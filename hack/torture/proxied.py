@@ -18,8 +18,6 @@ from torture.ground import EMBEDDED, Ground, Manifest, Operator, router
 
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 BINDING = "semantic-router-operator-manager-rolebinding"
-# Healed means within this, the time in which users were promised it.
-HEALED = 30.0
 ROOM = "1m"
 # Read by the operator in place of its library: its time of day is what a campaign says.
 CLOCK = Path(__file__).parent / "clock"

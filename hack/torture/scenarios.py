@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from torture.ground import JSON_PATCH, MERGE, Manifest, RefusedError, until
-from torture.proxied import HEALED, ProxiedGround, differs, generation_told, wanted
+from torture.ground import HEALED, JSON_PATCH, MERGE, Manifest, RefusedError, in_time, until
+from torture.proxied import ProxiedGround, differs, generation_told, wanted
 
 NAME = "router"
 OWNED = (
@@ -218,7 +218,7 @@ def _refuse(ground: ProxiedGround, namespace: str) -> None:
         ground.api("DELETE", f"{deployments}/probe")
         return False
 
-    until(is_refused, HEALED)
+    until(is_refused, in_time())
 
 
 def _allow(ground: ProxiedGround, namespace: str) -> None:
@@ -238,10 +238,14 @@ SCENARIOS = (
 )
 
 
-def prepare(ground: ProxiedGround, scenario: Scenario, namespace: str) -> None:
-    """A namespace with what the scenario begins with."""
+def begin(ground: ProxiedGround, scenario: Scenario, namespace: str) -> None:
+    """A namespace with what is there before."""
     ground.namespace(namespace)
     scenario.before(ground, namespace)
+
+
+def settle(ground: ProxiedGround, scenario: Scenario, namespace: str) -> None:
+    """Until that is ready."""
     if not scenario.is_settled:
         return
 
@@ -249,7 +253,7 @@ def prepare(ground: ProxiedGround, scenario: Scenario, namespace: str) -> None:
         accept_routes(ground, namespace)
         return generation_told(ground, namespace, NAME)[0]
 
-    if not until(is_ready, 4 * HEALED):
+    if not until(is_ready, in_time(4 * HEALED)):
         told = generation_told(ground, namespace, NAME)[1]
         raise RuntimeError(f"{scenario.name}: nothing to begin with: {told}")
 

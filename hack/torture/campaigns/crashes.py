@@ -10,18 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from control_plane import ControlPlane
 
 from torture import scenarios
 from torture.fault_proxy import Passing
-from torture.ground import EMBEDDED, START_DEADLINE, STOCK, Operator, until
+from torture.ground import EMBEDDED, HEALED, START_DEADLINE, STOCK, Operator, in_time, until
 from torture.outcome import Outcome
-from torture.proxied import HEALED, ProxiedGround, proxied_ground
+from torture.proxied import ProxiedGround, proxied_ground
 from torture.scenarios import SCENARIOS, Scenario
 
 REACHED = 25.0
+# One for each scenario, which stands at its write, and one for what comes meanwhile.
+WORKERS = (f"--max-concurrent-reconciles={len(SCENARIOS) + 1}",)
 # The stock engine is not told of a verdict on a route; requeue_after.UNTOLD and a run.
 UNTOLD = 90.0
 LEADER = (
@@ -31,6 +33,39 @@ LEADER = (
     "--leader-elect-lease-duration=6s",
     "--leader-elect-renew-deadline=4s",
 )
+
+
+@dataclass(frozen=True)
+class Point:
+    """number: of the write, from 1 on."""
+
+    scenario: Scenario
+    number: int
+    after: bool
+
+
+class _Hold:
+    """Stops what a scenario writes at one point, until the operator is dead."""
+
+    def __init__(self, point: Point, killed: threading.Event) -> None:
+        self.point = point
+        self.reached = threading.Event()
+        self.writes: list[str] = []
+        self._killed = killed
+
+    def at(self, passing: Passing, *, after: bool) -> bool:
+        if after != self.point.after or self.reached.is_set():
+            return False
+        self.writes.append(passing.called)
+        if len(self.writes) != self.point.number:
+            return False
+        self.reached.set()
+        self._killed.wait(in_time(len(SCENARIOS) * REACHED))
+        return True
+
+
+def _is_of(passing: Passing, namespace: str) -> bool:
+    return passing.changes and passing.namespace == namespace
 
 
 class Campaign:
@@ -43,10 +78,14 @@ class Campaign:
         self.slowest = 0.0
         self.namespaces = 0
 
-    def prepare(self, scenario: Scenario) -> str:
+    def new_namespace(self) -> str:
         self.namespaces += 1
-        namespace = f"crash-{self.namespaces}"
-        scenarios.prepare(self.ground, scenario, namespace)
+        return f"crash-{self.namespaces}"
+
+    def prepare(self, scenario: Scenario) -> str:
+        namespace = self.new_namespace()
+        scenarios.begin(self.ground, scenario, namespace)
+        scenarios.settle(self.ground, scenario, namespace)
         return namespace
 
     def remember(self, scenario: Scenario) -> None:
@@ -66,73 +105,79 @@ class Campaign:
             if not until(lambda: self.is_right(lasting, namespace), self.patience(scenario)):
                 raise RuntimeError(f"{scenario.name} by itself: {self.seen(lasting, namespace)}")
             scenario.meanwhile(self.ground, namespace)
-            until(lambda: self.is_right(scenario, namespace), HEALED)
+            until(lambda: self.is_right(scenario, namespace), in_time())
         self.undisturbed[scenario.name] = scenarios.objects(self.ground, namespace)
         self.writes[scenario.name] = writes
         scenarios.delete(self.ground, namespace)
 
     @contextmanager
-    def _at_writes(
-        self, namespace: str, do: Callable[[Passing], bool], *, after: bool = False
-    ) -> Iterator[None]:
-        """Events of a write that is late, of a namespace before, are none of this one."""
+    def _at_writes(self, namespace: str, do: Callable[[Passing], bool]) -> Iterator[None]:
+        """Before each of them; writes of another namespace, that are late, are none of these."""
         proxy = self.ground.proxy
-
-        def at(passing: Passing) -> bool:
-            return passing.changes and passing.namespace == namespace and do(passing)
-
-        setattr(proxy, "after" if after else "before", at)
+        proxy.before = lambda passing: _is_of(passing, namespace) and do(passing)
         try:
             yield
         finally:
             proxy.before = proxy.after = lambda _: False
 
-    def crash(self, scenario: Scenario, number: int, *, after: bool) -> None:
-        """number: of the write, from 1 on."""
-        namespace = self.prepare(scenario)
-        reached, killed = threading.Event(), threading.Event()
-        writes: list[str] = []
+    def crash(self, points: list[Point]) -> None:
+        """Of each scenario one: all stand at their writes when the operator is killed."""
+        namespaces = [self.new_namespace() for _ in points]
+        for point, namespace in zip(points, namespaces, strict=True):
+            scenarios.begin(self.ground, point.scenario, namespace)
+        for point, namespace in zip(points, namespaces, strict=True):
+            scenarios.settle(self.ground, point.scenario, namespace)
+        killed = threading.Event()
+        holds = {
+            namespace: _Hold(point, killed)
+            for point, namespace in zip(points, namespaces, strict=True)
+        }
 
-        def at(passing: Passing) -> bool:
-            writes.append(passing.called)
-            if len(writes) != number or reached.is_set():
-                return False
-            reached.set()
-            killed.wait(REACHED)
-            return True
+        def at(passing: Passing, *, after: bool) -> bool:
+            hold = holds.get(passing.namespace)
+            return bool(hold) and passing.changes and hold.at(passing, after=after)
 
+        proxy = self.ground.proxy
+        proxy.before = lambda passing: at(passing, after=False)
+        proxy.after = lambda passing: at(passing, after=True)
         try:
-            with self._at_writes(namespace, at, after=after):
-                scenario.deed(self.ground, namespace)
-                is_reached = reached.wait(REACHED)
-                scenario.meanwhile(self.ground, namespace)
-                self.ground.operator.kill()
+            for point, namespace in zip(points, namespaces, strict=True):
+                # One by one: a run of several would stand still for all of them at the first.
+                point.scenario.deed(self.ground, namespace)
+                holds[namespace].reached.wait(in_time(REACHED))
+                point.scenario.meanwhile(self.ground, namespace)
+            self.ground.operator.kill()
         finally:
             killed.set()
-        scenario.mend(self.ground, namespace)
-        self.ground.operator.start()
-        if not is_reached:
-            # An event may be left out, and a status come in two writes or one.
-            scenarios.delete(self.ground, namespace)
-            return
-        where = f"{'after' if after else 'before'} write {number} ({writes[number - 1]})"
-        self._judge(scenario, namespace, f"{scenario.name}, {where}")
-
-    def _judge(self, scenario: Scenario, namespace: str, what: str) -> None:
+            proxy.before = proxy.after = lambda _: False
+        for point, namespace in zip(points, namespaces, strict=True):
+            point.scenario.mend(self.ground, namespace)
+        self.ground.operator.start(*WORKERS)
         started = time.monotonic()
-        what = f"{what}, {self.ground.operator.engine} engine"
-        if not until(lambda: self.is_right(scenario, namespace), self.patience(scenario)):
-            self.outcome.violated(
-                "right within 30 s of the start", what, self.seen(scenario, namespace)
-            )
-        elif not until(lambda: self._is_undisturbed(scenario, namespace), HEALED):
+        for point, namespace in zip(points, namespaces, strict=True):
+            hold = holds[namespace]
+            # Not reached: an event may be left out, and a status come in two writes or one.
+            self._judge(point, namespace, started, hold.writes if hold.reached.is_set() else None)
+
+    def _judge(
+        self, point: Point, namespace: str, started: float, writes: list[str] | None
+    ) -> None:
+        scenario = point.scenario
+        write = f"write {point.number} ({writes[point.number - 1]})" if writes else "its end"
+        where = f"{'after' if point.after else 'before'} {write}"
+        what = f"{scenario.name}, {where}, {self.ground.operator.engine} engine"
+        left = self.patience(scenario) - (time.monotonic() - started)
+        if not until(lambda: self.is_right(scenario, namespace), left):
+            seen = self.seen(scenario, namespace)
+            self.outcome.violated("right within 30 s of the start", what, seen)
+        elif not until(lambda: self._is_undisturbed(scenario, namespace), in_time()):
             found = scenarios.objects(self.ground, namespace)
             seen = f"{found}\n instead of {self.undisturbed[scenario.name]}"
             self.outcome.violated("as without a crash", what, seen)
         seconds = time.monotonic() - started
-        if scenario.number is None or self.patience(scenario) == HEALED:
+        if not self.is_untold(scenario):
             self.slowest = max(self.slowest, seconds)
-        self.outcome.operations += 1
+        self.outcome.operations += writes is not None
         print(f"crashes: {what}: right again after {seconds:.1f} s", file=sys.stderr)
         scenarios.delete(self.ground, namespace)
 
@@ -159,7 +204,7 @@ class Campaign:
             if len(writes) == number and not reached.is_set():
                 held.append(passing)
                 reached.set()
-                late.wait(START_DEADLINE + 4 * HEALED)
+                late.wait(START_DEADLINE + in_time(4 * HEALED))
             return False
 
         def done(passing: Passing) -> bool:
@@ -175,20 +220,20 @@ class Campaign:
             with self._at_writes(namespace, at):
                 ground.proxy.after = done
                 update.deed(ground, namespace)
-                if not reached.wait(REACHED):
+                if not reached.wait(in_time(REACHED)):
                     return
                 what = f"change of the leader before write {number} ({writes[number - 1]})"
                 first.pause()
                 second.start(*LEADER)
                 scenarios.update(5)(ground, namespace)
-                if not until(lambda: self.is_right(over, namespace), HEALED):
+                if not until(lambda: self.is_right(over, namespace), in_time()):
                     told = self.seen(over, namespace)
                     self.outcome.violated("right with another leader", what, told)
                 late.set()
-                arrived.wait(HEALED)
+                arrived.wait(in_time())
                 first.resume()
                 started = time.monotonic()
-                if not until(lambda: first.ended and self.is_right(over, namespace), HEALED):
+                if not until(lambda: first.ended and self.is_right(over, namespace), in_time()):
                     told = f"ended: {first.ended}; {self.seen(over, namespace)}"
                     self.outcome.violated("a late write is undone", what, told)
             seconds = time.monotonic() - started
@@ -201,7 +246,7 @@ class Campaign:
             if not first.ended:
                 first.kill()
             second.stop()
-            ground.operator.start()
+            ground.operator.start(*WORKERS)
 
     def is_right(self, scenario: Scenario, namespace: str) -> bool:
         return scenarios.is_right(self.ground, scenario, namespace)
@@ -210,8 +255,10 @@ class Campaign:
         return scenarios.seen(self.ground, scenario, namespace)
 
     def patience(self, scenario: Scenario) -> float:
-        is_untold = self.ground.operator.engine == STOCK and "Gateway" in scenario.name
-        return UNTOLD if is_untold else HEALED
+        return in_time(UNTOLD if self.is_untold(scenario) else HEALED)
+
+    def is_untold(self, scenario: Scenario) -> bool:
+        return self.ground.operator.engine == STOCK and "Gateway" in scenario.name
 
 
 def run(
@@ -223,22 +270,18 @@ def run(
     with proxied_ground(plane, engine) as ground:
         campaign = Campaign(ground)
         outcome = campaign.outcome
-        ground.operator.start()
+        ground.operator.start(*WORKERS)
 
         def is_enough() -> bool:
             return outcome.operations >= count or time.monotonic() > deadline
 
-        # A small count has some of every scenario.
-        left = {item.name: iter(_points(campaign, item)) for item in order[:count]}
+        # A small count has one point of each of a few scenarios.
+        left = [_points(campaign, item) for item in order[:count]]
         while left and not is_enough():
-            for scenario in [item for item in order if item.name in left]:
-                if is_enough():
-                    break
-                point = next(left[scenario.name], None)
-                if point is None:
-                    del left[scenario.name]
-                else:
-                    campaign.crash(scenario, point[0], after=point[1])
+            drawn = [(each, next(each, None)) for each in left]
+            left = [each for each, point in drawn if point]
+            if points := [point for _, point in drawn if point]:
+                campaign.crash(points)
         # Two of the stock engine cannot run on one machine: its playbooks' proxy has one port.
         for number in range(1, len(campaign.writes.get("update", ())) + 1):
             if engine == EMBEDDED and not is_enough():
@@ -257,12 +300,12 @@ def run(
         return outcome
 
 
-def _points(campaign: Campaign, scenario: Scenario) -> Iterator[tuple[int, bool]]:
+def _points(campaign: Campaign, scenario: Scenario) -> Iterator[Point]:
     """Around each of the writes that an operator makes which nobody disturbs.
 
     Before a write is after the one before: a killed process has no other memory than the cluster.
     """
     campaign.remember(scenario)
-    yield 1, False
+    yield Point(scenario, 1, after=False)
     for number in range(1, len(campaign.writes[scenario.name]) + 1):
-        yield number, True
+        yield Point(scenario, number, after=True)

@@ -20,10 +20,9 @@ import urllib3
 from control_plane import ControlPlane
 
 from torture.fault_proxy import EXPIRE, FAULTS, HANG, Passing
-from torture.ground import MERGE, RefusedError, until
+from torture.ground import HEALED, MERGE, RefusedError, in_time, until
 from torture.outcome import Outcome
 from torture.proxied import (
-    HEALED,
     ProxiedGround,
     differs,
     generation_told,
@@ -291,14 +290,14 @@ class _Campaign:
                 until(lambda: (self.look(fault.name), time.monotonic() > ends)[1], STAYS + OUTAGE)
             if fault.is_lived_with:
                 self.live_with(fault)
-        if not until(self._answers, HEALED):
+        if not until(self._answers, in_time()):
             raise RuntimeError(f"{fault.name}: the API server does not answer any more")
         if fault.stops_api:
             self.edit()
         self.heal(fault.name, 1)
 
     def live_with(self, fault: Fault) -> None:
-        if not until(lambda: self.look(fault.name), HEALED):
+        if not until(lambda: self.look(fault.name), in_time()):
             self.outcome.violated("right all the same", fault.name, self.told())
             return
         writes: list[str] = []
@@ -330,7 +329,7 @@ class _Campaign:
 
     def heal(self, what: str, operations: int) -> None:
         healed = time.monotonic()
-        if not until(lambda: self.look(what), HEALED):
+        if not until(lambda: self.look(what), in_time()):
             seen = self.told()
             # The next fault is not to be blamed for this one.
             until(lambda: self.look(what), PATIENCE)
@@ -376,7 +375,7 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
             ground.namespace(namespace)
         campaign = _Campaign(ground, seed)
         campaign.edit()
-        until(lambda: campaign.look("nothing"), 2 * HEALED)
+        until(lambda: campaign.look("nothing"), in_time(2 * HEALED))
         outcome = campaign.outcome
         surroundings = of_surroundings()
         surroundings += [Fault(FULL_DISK, _full_disk, 4.0)] if has_disk else []

@@ -21,13 +21,20 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
 from control_plane import ControlPlane
 
 from torture import objects
-from torture.ground import JSON_PATCH, Ground, Manifest, RefusedError, ground, router, until
+from torture.ground import (
+    JSON_PATCH,
+    Ground,
+    Manifest,
+    RefusedError,
+    ground,
+    in_time,
+    router,
+    until,
+)
 from torture.outcome import Outcome
 
 NAMESPACE = "flips"
 ROUTERS = 12
-# How long a damage may stay unless it is reported.
-LIMIT = 30.0
 PATIENCE = 120.0
 SPECS: tuple[Manifest, ...] = (
     {},
@@ -104,7 +111,7 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
                     flips[name] = flip
             started = time.monotonic()
             open_ones = dict(flips)
-            while open_ones and time.monotonic() - started < LIMIT:
+            while open_ones and time.monotonic() - started < in_time():
                 now = _state(where)
                 for name in [name for name in open_ones if now.get(name) == good[name]]:
                     del open_ones[name]
@@ -118,9 +125,7 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
                 else:
                     now = _state(where)
                     seen = "; ".join(objects.differences(good[name], now.get(name)))
-                    outcome.violated(
-                        f"repaired or reported within {LIMIT:.0f} s", flip.what, seen[:600]
-                    )
+                    outcome.violated("repaired or reported within 30 s", flip.what, seen[:600])
             if open_ones:
                 _made_anew(where, open_ones, names)
                 good = _state(where)

@@ -17,9 +17,9 @@ from control_plane import ControlPlane
 
 from torture import scenarios
 from torture.fault_proxy import EXPIRE, Passing
-from torture.ground import JSON_PATCH, until
+from torture.ground import JSON_PATCH, in_time, until
 from torture.outcome import Outcome
-from torture.proxied import HEALED, ProxiedGround, differs, generation_told, proxied_ground
+from torture.proxied import ProxiedGround, differs, generation_told, proxied_ground
 from torture.scenarios import NAME, Deed, Scenario
 
 # How long what it hears is wrong, at least.
@@ -55,7 +55,7 @@ def _missed(ground: ProxiedGround, concerns: Callable[[Passing], bool]) -> Itera
     # What a watch that is too old is told: list again.
     proxy.break_(lambda passing: EXPIRE if passing.verb == "watch" else "")
     proxy.cut()
-    until(lambda: proxy.met > 1, HEALED)
+    until(lambda: proxy.met > 1, in_time())
     proxy.heal()
 
 
@@ -166,8 +166,8 @@ class _Campaign:
             return
         made = Scenario("undisturbed", scenarios.create(number), lambda *_: None, number)
         namespace = self.namespace()
-        scenarios.prepare(self.ground, made, namespace)
-        until(lambda: self.is_right(made, namespace), HEALED)
+        scenarios.begin(self.ground, made, namespace)
+        until(lambda: self.is_right(made, namespace), in_time())
         self.good[number] = scenarios.objects(self.ground, namespace)
         scenarios.delete(self.ground, namespace)
 
@@ -182,12 +182,13 @@ class _Campaign:
         if deed.number is not None:
             self.remember(deed.number)
         namespace = self.namespace()
-        scenarios.prepare(self.ground, deed, namespace)
+        scenarios.begin(self.ground, deed, namespace)
+        scenarios.settle(self.ground, deed, namespace)
         with self.disturbances[how](self.ground, CONCERNED[concerned]):
             deed.deed(self.ground, namespace)
             until(lambda: self.lies(deed, namespace, what), STAYS)
         started = time.monotonic()
-        if not until(lambda: self.is_right(deed, namespace), HEALED):
+        if not until(lambda: self.is_right(deed, namespace), in_time()):
             told = scenarios.seen(self.ground, deed, namespace)
             self.outcome.violated("right within 30 s of hearing it", what, told)
         seconds = time.monotonic() - started

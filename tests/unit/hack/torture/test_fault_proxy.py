@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from torture.fault_proxy import Passing, passing
+from torture.fault_proxy import Passing, events, passing
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/a/deployments"
 ROUTERS = "/apis/vllm.ai/v1alpha1/namespaces/a/semanticrouters"
@@ -35,3 +35,9 @@ def test_a_rehearsal_is_told_from_a_write() -> None:
     assert not passing("PATCH", f"{DEPLOYMENTS}/b?dryRun=All").changes
     assert passing("PATCH", f"{DEPLOYMENTS}/b?fieldManager=c").changes
     assert not passing("GET", f"{DEPLOYMENTS}/b").changes
+
+
+def test_an_event_is_told_when_all_of_it_is_there() -> None:
+    pieces = iter((b'{"a":', b' 1}\n{"b": 2}\n', b'{"c"'))
+
+    assert list(events(pieces)) == [b'{"a": 1}\n', b'{"b": 2}\n']
