@@ -50,6 +50,10 @@ class Scenario:
     mend: Deed = _nothing
     is_settled: bool = True
 
+    @property
+    def is_refused_first(self) -> bool:
+        return self.mend is not _nothing
+
 
 def create(number: int) -> Deed:
     return lambda ground, namespace: ground.api(
@@ -256,6 +260,13 @@ def settle(ground: ProxiedGround, scenario: Scenario, namespace: str) -> None:
     if not until(is_ready, in_time(4 * HEALED)):
         told = generation_told(ground, namespace, NAME)[1]
         raise RuntimeError(f"{scenario.name}: nothing to begin with: {told}")
+
+
+def is_told(ground: ProxiedGround, namespace: str) -> bool:
+    """The status is of the router as it is now."""
+    live = ground.api("GET", ground.router_path(namespace, NAME))
+    seen = (live.get("status") or {}).get("observedGeneration")
+    return bool(seen == live["metadata"]["generation"])
 
 
 def is_right(ground: ProxiedGround, scenario: Scenario, namespace: str) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from control_plane import ControlPlane
 
@@ -88,27 +89,42 @@ class Campaign:
         scenarios.settle(self.ground, scenario, namespace)
         return namespace
 
-    def remember(self, scenario: Scenario) -> None:
+    def remember(self, undisturbed: list[Scenario]) -> None:
         """What is to come out, by an operator that is left alone; and in which writes."""
-        namespace = self.prepare(scenario)
-        writes: list[str] = []
+        of = {self.new_namespace(): scenario for scenario in undisturbed}
+        writes: dict[str, list[str]] = {namespace: [] for namespace in of}
 
         def at(passing: Passing) -> bool:
-            writes.append(passing.called)
+            if passing.changes and passing.namespace in writes:
+                writes[passing.namespace].append(passing.called)
             return False
 
-        with self._at_writes(namespace, at):
+        for namespace, scenario in of.items():
+            scenarios.begin(self.ground, scenario, namespace)
+        for namespace, scenario in of.items():
+            scenarios.settle(self.ground, scenario, namespace)
+        self.ground.proxy.before = at
+        for namespace, scenario in of.items():
             scenario.deed(self.ground, namespace)
-            scenario.mend(self.ground, namespace)
-            # Its end would come of itself; how many writes there are until then, would not.
-            lasting = replace(scenario, number=3) if scenario.number is None else scenario
-            if not until(lambda: self.is_right(lasting, namespace), self.patience(scenario)):
-                raise RuntimeError(f"{scenario.name} by itself: {self.seen(lasting, namespace)}")
-            scenario.meanwhile(self.ground, namespace)
-            until(lambda: self.is_right(scenario, namespace), in_time())
-        self.undisturbed[scenario.name] = scenarios.objects(self.ground, namespace)
-        self.writes[scenario.name] = writes
-        scenarios.delete(self.ground, namespace)
+        for namespace, scenario in of.items():
+            if scenario.number is None:
+                # All that it writes of a router which is not deleted before.
+                self._wait(replace(scenario, number=3), namespace)
+                scenario.meanwhile(self.ground, namespace)
+            elif scenario.is_refused_first:
+                until(partial(scenarios.is_told, self.ground, namespace), in_time())
+                scenario.mend(self.ground, namespace)
+        for namespace, scenario in of.items():
+            self._wait(scenario, namespace)
+            self.undisturbed[scenario.name] = scenarios.objects(self.ground, namespace)
+            self.writes[scenario.name] = writes[namespace]
+            print(f"crashes: {scenario.name}: {', '.join(writes[namespace])}", file=sys.stderr)
+            scenarios.delete(self.ground, namespace)
+        self.ground.proxy.before = lambda _: False
+
+    def _wait(self, scenario: Scenario, namespace: str) -> None:
+        if not until(lambda: self.is_right(scenario, namespace), self.patience(scenario)):
+            raise RuntimeError(f"{scenario.name} by itself: {self.seen(scenario, namespace)}")
 
     @contextmanager
     def _at_writes(self, namespace: str, do: Callable[[Passing], bool]) -> Iterator[None]:
@@ -135,7 +151,7 @@ class Campaign:
 
         def at(passing: Passing, *, after: bool) -> bool:
             hold = holds.get(passing.namespace)
-            return bool(hold) and passing.changes and hold.at(passing, after=after)
+            return hold is not None and passing.changes and hold.at(passing, after=after)
 
         proxy = self.ground.proxy
         proxy.before = lambda passing: at(passing, after=False)
@@ -276,6 +292,7 @@ def run(
             return outcome.operations >= count or time.monotonic() > deadline
 
         # A small count has one point of each of a few scenarios.
+        campaign.remember(order[:count])
         left = [_points(campaign, item) for item in order[:count]]
         while left and not is_enough():
             drawn = [(each, next(each, None)) for each in left]
@@ -305,7 +322,6 @@ def _points(campaign: Campaign, scenario: Scenario) -> Iterator[Point]:
 
     Before a write is after the one before: a killed process has no other memory than the cluster.
     """
-    campaign.remember(scenario)
     yield Point(scenario, 1, after=False)
     for number in range(1, len(campaign.writes[scenario.name]) + 1):
         yield Point(scenario, number, after=True)
