@@ -19,6 +19,7 @@ SMALL = {
     "crashes_stock": 1,
     "faults": 3,
     "field_flips": 6,
+    "leaders": 1,
     "operations": 40,
     "staleness": 2,
 }

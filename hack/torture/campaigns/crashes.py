@@ -8,32 +8,27 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 
 from control_plane import ControlPlane
 
 from torture import scenarios
 from torture.fault_proxy import Passing
-from torture.ground import EMBEDDED, HEALED, START_DEADLINE, STOCK, Operator, in_time, until
+from torture.ground import EMBEDDED, HEALED, STOCK, in_time, until
 from torture.outcome import Outcome
 from torture.proxied import ProxiedGround, proxied_ground
 from torture.scenarios import SCENARIOS, Scenario
 
 REACHED = 25.0
-# One for each scenario, which stands at its write, and one for what comes meanwhile.
-WORKERS = (f"--max-concurrent-reconciles={len(SCENARIOS) + 1}",)
+# How many routers stand at a write when the operator is killed: one worker stands with each, and
+# one does what comes meanwhile.
+TOGETHER = 8
+WORKERS = (f"--max-concurrent-reconciles={TOGETHER + 1}",)
 # The stock engine is not told of a verdict on a route; requeue_after.UNTOLD and a run.
 UNTOLD = 90.0
-LEADER = (
-    "--leader-elect",
-    "--leader-election-id=torture",
-    "--leader-election-namespace=semantic-router-operator-system",
-    "--leader-elect-lease-duration=6s",
-    "--leader-elect-renew-deadline=4s",
-)
 
 
 @dataclass(frozen=True)
@@ -61,12 +56,8 @@ class _Hold:
         if len(self.writes) != self.point.number:
             return False
         self.reached.set()
-        self._killed.wait(in_time(len(SCENARIOS) * REACHED))
+        self._killed.wait(in_time(TOGETHER * REACHED))
         return True
-
-
-def _is_of(passing: Passing, namespace: str) -> bool:
-    return passing.changes and passing.namespace == namespace
 
 
 class Campaign:
@@ -82,12 +73,6 @@ class Campaign:
     def new_namespace(self) -> str:
         self.namespaces += 1
         return f"crash-{self.namespaces}"
-
-    def prepare(self, scenario: Scenario) -> str:
-        namespace = self.new_namespace()
-        scenarios.begin(self.ground, scenario, namespace)
-        scenarios.settle(self.ground, scenario, namespace)
-        return namespace
 
     def remember(self, undisturbed: list[Scenario]) -> None:
         """What is to come out, by an operator that is left alone; and in which writes."""
@@ -126,18 +111,8 @@ class Campaign:
         if not until(lambda: self.is_right(scenario, namespace), self.patience(scenario)):
             raise RuntimeError(f"{scenario.name} by itself: {self.seen(scenario, namespace)}")
 
-    @contextmanager
-    def _at_writes(self, namespace: str, do: Callable[[Passing], bool]) -> Iterator[None]:
-        """Before each of them; writes of another namespace, that are late, are none of these."""
-        proxy = self.ground.proxy
-        proxy.before = lambda passing: _is_of(passing, namespace) and do(passing)
-        try:
-            yield
-        finally:
-            proxy.before = proxy.after = lambda _: False
-
     def crash(self, points: list[Point]) -> None:
-        """Of each scenario one: all stand at their writes when the operator is killed."""
+        """All stand at their writes when the operator is killed."""
         namespaces = [self.new_namespace() for _ in points]
         for point, namespace in zip(points, namespaces, strict=True):
             scenarios.begin(self.ground, point.scenario, namespace)
@@ -200,70 +175,6 @@ class Campaign:
     def _is_undisturbed(self, scenario: Scenario, namespace: str) -> bool:
         return scenarios.objects(self.ground, namespace) == self.undisturbed[scenario.name]
 
-    def change_leader(self, number: int) -> None:
-        """The leader stands still before a write, another takes over, and then the write comes.
-
-        It is of a generation that is over: the new leader has to undo it, and the old one to end.
-        """
-        ground = self.ground
-        ground.operator.stop()
-        first, second = (
-            Operator(ground.directory / f"{name}-{number}", ground.environment)
-            for name in ("first", "second")
-        )
-        reached, late, arrived = threading.Event(), threading.Event(), threading.Event()
-        writes: list[str] = []
-        held: list[Passing] = []
-
-        def at(passing: Passing) -> bool:
-            writes.append(passing.called)
-            if len(writes) == number and not reached.is_set():
-                held.append(passing)
-                reached.set()
-                late.wait(START_DEADLINE + in_time(4 * HEALED))
-            return False
-
-        def done(passing: Passing) -> bool:
-            if any(passing is item for item in held):
-                arrived.set()
-            return False
-
-        update = next(item for item in SCENARIOS if item.name == "update")
-        over = replace(update, name="leader", number=5)
-        try:
-            first.start(*LEADER)
-            namespace = self.prepare(update)
-            with self._at_writes(namespace, at):
-                ground.proxy.after = done
-                update.deed(ground, namespace)
-                if not reached.wait(in_time(REACHED)):
-                    return
-                what = f"change of the leader before write {number} ({writes[number - 1]})"
-                first.pause()
-                second.start(*LEADER)
-                scenarios.update(5)(ground, namespace)
-                if not until(lambda: self.is_right(over, namespace), in_time()):
-                    told = self.seen(over, namespace)
-                    self.outcome.violated("right with another leader", what, told)
-                late.set()
-                arrived.wait(in_time())
-                first.resume()
-                started = time.monotonic()
-                if not until(lambda: first.ended and self.is_right(over, namespace), in_time()):
-                    told = f"ended: {first.ended}; {self.seen(over, namespace)}"
-                    self.outcome.violated("a late write is undone", what, told)
-            seconds = time.monotonic() - started
-            self.slowest = max(self.slowest, seconds)
-            self.outcome.operations += 1
-            print(f"crashes: {what}: right again after {seconds:.1f} s", file=sys.stderr)
-            scenarios.delete(ground, namespace)
-        finally:
-            late.set()
-            if not first.ended:
-                first.kill()
-            second.stop()
-            ground.operator.start(*WORKERS)
-
     def is_right(self, scenario: Scenario, namespace: str) -> bool:
         return scenarios.is_right(self.ground, scenario, namespace)
 
@@ -293,16 +204,10 @@ def run(
 
         # A small count has one point of each of a few scenarios.
         campaign.remember(order[:count])
-        left = [_points(campaign, item) for item in order[:count]]
+        left = list(_in_turn([_points(campaign, item) for item in order[:count]]))
         while left and not is_enough():
-            drawn = [(each, next(each, None)) for each in left]
-            left = [each for each, point in drawn if point]
-            if points := [point for _, point in drawn if point]:
-                campaign.crash(points)
-        # Two of the stock engine cannot run on one machine: its playbooks' proxy has one port.
-        for number in range(1, len(campaign.writes.get("update", ())) + 1):
-            if engine == EMBEDDED and not is_enough():
-                campaign.change_leader(number)
+            points, left = left[:TOGETHER], left[TOGETHER:]
+            campaign.crash(points)
         ground.operator.stop()
         if ground.operator.tracebacks:
             text = ground.operator.text
@@ -325,3 +230,8 @@ def _points(campaign: Campaign, scenario: Scenario) -> Iterator[Point]:
     yield Point(scenario, 1, after=False)
     for number in range(1, len(campaign.writes[scenario.name]) + 1):
         yield Point(scenario, number, after=True)
+
+
+def _in_turn(kinds: list[Iterator[Point]]) -> Iterator[Point]:
+    for turn in zip_longest(*kinds):
+        yield from (point for point in turn if point)
