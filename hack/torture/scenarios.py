@@ -226,8 +226,9 @@ def _refuse(ground: ProxiedGround, namespace: str) -> None:
 
 
 def _allow(ground: ProxiedGround, namespace: str) -> None:
-    ground.api("DELETE", f"{POLICIES}ybindings/{namespace}")
-    ground.api("DELETE", f"{POLICIES}ies/{namespace}")
+    for path in (f"{POLICIES}ybindings", f"{POLICIES}ies"):
+        if ground.api.find(f"{path}/{namespace}"):
+            ground.api("DELETE", f"{path}/{namespace}")
 
 
 SCENARIOS = (
