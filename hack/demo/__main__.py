@@ -75,10 +75,9 @@ def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node |
         say("install the SemanticRouter CRD, and a stand-in for KServe's")
         return ControlPlane.start_detached(state, crds=CRDS, progress=say), None
     with tempfile.TemporaryDirectory(prefix="demo-") as directory, ThreadPoolExecutor() as pool:
-        archives = pool.submit(images.for_routers, Path(directory), say)
+        archive = pool.submit(images.for_routers, Path(directory), say)
         node = Node.start_detached(state, crds=CRDS, progress=say)
-        for archive in archives.result():
-            node.import_image(archive)
+        node.import_images(archive.result())
     return node.plane, node
 
 

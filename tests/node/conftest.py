@@ -1,28 +1,33 @@
-"""One real node for all tests of this folder, with the operator of config/default as a pod.
+"""One cluster with real pods for all tests of this folder, with the operator of config/default.
 
-Where no node can run, every test is skipped, and says why.
+It is the one that NODE_CLUSTER names, or a node that is made here. Where no node can run, every
+test is skipped, and says why.
 """
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import clusters
 import kustomize
 import pytest
 import real_node
 import stock_engine
+import yaml
+from clusters.own import Own
 from conftest import crd_files
-from control_plane import ControlPlane, Kubectl
+from control_plane import Kubectl
 from e2e.semantic_router import SemanticRouter
 from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster, router_spec
 from real_node import Node, images
 
-# Names the state directory of a node that is up already.
-STATE = "REAL_NODE"
 # Both containers of the router's pod take nothing of two busy cores for granted.
 READY = "--timeout=150s"
+# On the operator's namespace: it is of an earlier run of these tests, and of nobody else.
+OURS = "vllm.ai/installed-by=node-tests"
 
 
 def say(text: str) -> None:
@@ -30,55 +35,91 @@ def say(text: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Node]:
-    if os.environ.get(STATE):
-        # Somebody else's, who has put the images into it; it stays.
-        yield Node.attach(Path(os.environ[STATE]), say)
-        return
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[clusters.Cluster]:
+    """The cluster, with all images in it."""
     directory = tmp_path_factory.mktemp("node")
-    reasons = real_node.missing(directory)
+    named = clusters.named(directory)
+    reasons = [] if named else real_node.missing(directory)
     if reasons:
         pytest.skip("No node can run here. " + " ".join(reasons))
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    engine = "stock" if os.environ.get(stock_engine.BINARY) else "embedded"
+    engine = "stock" if stock_engine.environment() else "embedded"
     # Uncaptured: the first run builds the programs, and minutes of silence look like a hang.
-    with capture.global_and_fixture_disabled(), images.built(say, engine=engine) as archives:
+    with capture.global_and_fixture_disabled(), images.built(say, engine=engine) as archive:
+        if named:
+            fill(named, archive)
+            yield named
+            return
         started = Node.start(directory, crds=crd_files(), progress=say)
         try:
-            for archive in archives:
-                started.import_image(archive)
-            say("images imported")
+            fill(Own(started), archive)
         except BaseException:
             started.stop()
             raise
     with started:
-        yield started
+        yield Own(started)
+
+
+def fill(cluster: clusters.Cluster, archive: Path) -> None:
+    cluster.import_images(archive)
+    say("images imported")
 
 
 @pytest.fixture(scope="session")
-def control_plane(node: Node) -> ControlPlane:
-    """The node's own."""
-    return node.plane
+def kubectl(whole: clusters.Cluster) -> Kubectl:
+    return Kubectl(whole.kubectl, whole.env)
 
 
 @pytest.fixture(scope="session")
-def operator(node: Node, kubectl: Kubectl) -> str:
+def operator(whole: clusters.Cluster, kubectl: Kubectl) -> Iterator[str]:
     """config/default as it is, Available; the namespace."""
-    manifests = kustomize.build(node.plane.kubectl, "default")
-    # On a node of somebody else's an earlier run may have changed the Deployment.
+    manifests = kustomize.build(whole.kubectl, "default")
+    with installed(kubectl, manifests):
+        kubectl("rollout", "status", f"deployment/{OPERATOR}", f"-n={OPERATOR_NAMESPACE}", READY,
+                timeout=200)  # fmt: skip
+        yield OPERATOR_NAMESPACE
+
+
+@contextmanager
+def installed(kubectl: Kubectl, manifests: str) -> Iterator[None]:
+    """Into a cluster that nobody uses this operator in; what was not there before goes again."""
+    documents = [document for document in yaml.safe_load_all(manifests) if document]
+    (crd,) = (item for item in documents if item["kind"] == "CustomResourceDefinition")
+    known = kubectl.run("get", "crd", crd["metadata"]["name"]).returncode == 0
+    refuse_what_is_used(kubectl, known=known)
+    # An earlier run that was killed may have changed the Deployment.
     kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
-    kubectl("rollout", "status", f"deployment/{OPERATOR}", f"-n={OPERATOR_NAMESPACE}", READY,
-            timeout=200)  # fmt: skip
-    return OPERATOR_NAMESPACE
+    kubectl("label", "namespace", OPERATOR_NAMESPACE, OURS, "--overwrite")
+    yield
+    mine = [item for item in documents if not (known and item is crd)]
+    text = yaml.safe_dump_all(mine)
+    kubectl("delete", "--ignore-not-found", "--wait=false", "--filename=-", stdin=text)
+
+
+def refuse_what_is_used(kubectl: Kubectl, *, known: bool) -> None:
+    of_ours = ("get", "namespaces", f"--selector={OURS}", "--output=name")
+    there = kubectl("get", "namespaces", "--output=name").split()
+    name = f"namespace/{OPERATOR_NAMESPACE}"
+    if name in there and name not in kubectl(*of_ours).split():
+        pytest.fail(f"Somebody's operator is in {OPERATOR_NAMESPACE}: name another cluster.")
+    if known:
+        found = json.loads(kubectl("get", "semanticrouters", "-A", "-o", "json"))["items"]
+        used = sorted({item["metadata"]["namespace"] for item in found})
+        if used:
+            pytest.fail(f"SemanticRouters are in {', '.join(used)}: name another cluster.")
 
 
 @pytest.fixture(scope="module")
-def cluster(node: Node, kubectl: Kubectl, operator: str, shared_namespace: str) -> Cluster:
+def cluster(
+    whole: clusters.Cluster, kubectl: Kubectl, operator: str, shared_namespace: str
+) -> Cluster:
     """Two model servers in a namespace of this file, under restricted Pod Security."""
     label = "pod-security.kubernetes.io/enforce=restricted"
     kubectl("label", "namespace", shared_namespace, label)
-    made = Cluster(node, kubectl, shared_namespace)
-    made.start_models()
+    made = Cluster(whole, kubectl, shared_namespace)
+    made.start_others()
     return made
 
 
@@ -93,6 +134,14 @@ def router(cluster: Cluster) -> SemanticRouter:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """Where a client of the test writes to."""
-    return tmp_path / "client.json"
+def nodes(cluster: Cluster) -> Cluster:
+    """The same, where a test may do something on a node itself."""
+    if cluster.whole.nodes_are_out_of_reach:
+        pytest.skip(f"needs a hand on a node: {cluster.whole.nodes_are_out_of_reach}")
+    return cluster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "whole" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.cluster)

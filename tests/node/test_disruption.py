@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from e2e.semantic_router import SemanticRouter
@@ -39,11 +38,9 @@ def assert_nothing_was_lost(seen: dict[str, Any]) -> None:
     print(seen)
 
 
-def test_a_rolling_update_loses_nothing(
-    cluster: Cluster, router: SemanticRouter, log: Path
-) -> None:
+def test_a_rolling_update_loses_nothing(cluster: Cluster, router: SemanticRouter) -> None:
     old = names(cluster, router)
-    with cluster.load(router, log) as seen:
+    with cluster.load(router) as seen:
         router.spec["podAnnotations"] = {"example.com/update": "1"}
         router.apply()
         eventually(lambda: names(cluster, router).isdisjoint(old), 120, "new pods")
@@ -52,7 +49,7 @@ def test_a_rolling_update_loses_nothing(
 
 
 def test_eviction_takes_one_pod_after_the_other_and_loses_nothing(
-    cluster: Cluster, router: SemanticRouter, log: Path
+    cluster: Cluster, router: SemanticRouter
 ) -> None:
     """As `kubectl drain` does it."""
     old = names(cluster, router)
@@ -68,7 +65,7 @@ def test_eviction_takes_one_pod_after_the_other_and_loses_nothing(
         return cluster.kubectl.run(*command, stdin=json.dumps(eviction)).stderr
 
     first, second = sorted(old)
-    with cluster.load(router, log) as seen:
+    with cluster.load(router) as seen:
         # The budget's controller may not have counted the newest pods yet.
         eventually(lambda: not evict(first), 60, "the first pod to be evicted")
         assert "disruption budget" in evict(second)
@@ -77,22 +74,22 @@ def test_eviction_takes_one_pod_after_the_other_and_loses_nothing(
     assert_nothing_was_lost(seen)
 
 
-def test_a_deleted_pod_loses_nothing(cluster: Cluster, router: SemanticRouter, log: Path) -> None:
+def test_a_deleted_pod_loses_nothing(cluster: Cluster, router: SemanticRouter) -> None:
     victim, *_ = sorted(names(cluster, router))
-    with cluster.load(router, log) as seen:
+    with cluster.load(router) as seen:
         cluster.kubectl("delete", "pod", victim, "-n", cluster.namespace, "--wait=false")
         replaced(cluster, router, {victim})
     assert_nothing_was_lost(seen)
 
 
 def test_a_hot_reload_keeps_the_pods_and_loses_nothing(
-    cluster: Cluster, router: SemanticRouter, log: Path
+    cluster: Cluster, router: SemanticRouter
 ) -> None:
     router.spec["configRolloutPolicy"] = "HotReload"
     router.apply()
     cluster.wait_until_running(router)
     old = names(cluster, router)
-    with cluster.load(router, log) as seen:
+    with cluster.load(router) as seen:
         (decision,) = router.spec["config"]["decisions"]
         decision["modelRefs"][0]["model"] = GENERAL
         router.apply()
