@@ -73,10 +73,10 @@ def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node |
     if why_not:
         say(f"nodes are simulated. {' '.join(why_not)}")
         say("install the SemanticRouter CRD, and a stand-in for KServe's")
-        return ControlPlane.start_detached(state, crds=CRDS, progress=say), None
+        return ControlPlane.start(state, crds=CRDS, detached=True, progress=say), None
     with tempfile.TemporaryDirectory(prefix="demo-") as directory, ThreadPoolExecutor() as pool:
         archive = pool.submit(images.for_routers, Path(directory), say)
-        node = Node.start_detached(state, crds=CRDS, progress=say)
+        node = Node.start(state, crds=CRDS, detached=True, progress=say)
         node.import_images(archive.result())
     return node.plane, node
 
