@@ -43,7 +43,7 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(READY) ## Run a router on a local control plane, from CR to Running
+demo: $(READY) ## Run a router and ask it, on a node or a plane made here (NODE_CLUSTER=kind:NAME or a kubeconfig: there)
 	@PYTHONPATH=hack $(BIN)/python -m demo up
 
 .PHONY: demo-stop

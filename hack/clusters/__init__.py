@@ -6,7 +6,7 @@ the tests cordon nodes and make namespaces.
 
 from __future__ import annotations
 
-from clusters.cluster import Cluster, ClusterError
+from clusters.cluster import Cluster, ClusterError, environment, write_kubeconfig
 from clusters.naming import VARIABLE, named
 
-__all__ = ["VARIABLE", "Cluster", "ClusterError", "named"]
+__all__ = ["VARIABLE", "Cluster", "ClusterError", "environment", "named", "write_kubeconfig"]

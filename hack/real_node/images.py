@@ -201,7 +201,7 @@ class _Build:
 
     def _layer(self, directory: Path) -> oci.Layer:
         base.make_readable(directory)
-        made = oci.layer(directory, directory.with_suffix(".tar"))
+        made = oci.layer(directory, directory.with_name(f"{directory.name}.tar"))
         shutil.rmtree(directory)
         return made
 

@@ -21,7 +21,6 @@ from eventually import eventually
 from real_node import images
 
 HERE = Path(__file__).parent
-OPERATOR_NAMESPACE = "semantic-router-operator-system"
 OPERATOR = "semantic-router-operator-controller-manager"
 # Prompts with this word are for the second model, all others for the first.
 WORD = "maths"
@@ -113,6 +112,18 @@ class Cluster:
             self.kubectl("get", "pods", "-l", selector, "-n", self.namespace, "-o", "json")
         )
         return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+
+    def open_nodes(self) -> list[str]:
+        """Those that are Ready and take any pod."""
+        found = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
+        ready = {"type": "Ready", "status": "True"}
+        return sorted(
+            node["metadata"]["name"]
+            for node in found
+            if any(ready.items() <= each.items() for each in node["status"].get("conditions", []))
+            and not node["spec"].get("unschedulable")
+            and not node["spec"].get("taints")
+        )
 
     def url(self, router: SemanticRouter, port: int = 8080) -> str:
         """By the name of its Service."""

@@ -6,7 +6,7 @@ test is skipped, and says why.
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,17 +17,19 @@ import pytest
 import real_node
 import stock_engine
 import yaml
+from clusters import used
 from clusters.own import Own
+from clusters.used import OPERATOR_NAMESPACE
 from conftest import crd_files
 from control_plane import Kubectl
 from e2e.semantic_router import SemanticRouter
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster, router_spec
+from node.cluster import OPERATOR, Cluster, router_spec
 from real_node import Node, images
 
 # Both containers of the router's pod take nothing of two busy cores for granted.
-READY = "--timeout=150s"
-# On the operator's namespace: it is of an earlier run of these tests, and of nobody else.
-OURS = "vllm.ai/installed-by=node-tests"
+READY = "--timeout=300s"
+# On namespaces: they are of these tests, of an earlier run too, and of nobody else.
+OURS = "vllm.ai/installed-by"
 
 
 def say(text: str) -> None:
@@ -78,54 +80,48 @@ def operator(whole: clusters.Cluster, kubectl: Kubectl) -> Iterator[str]:
     manifests = kustomize.build(whole.kubectl, "default")
     with installed(kubectl, manifests):
         kubectl("rollout", "status", f"deployment/{OPERATOR}", f"-n={OPERATOR_NAMESPACE}", READY,
-                timeout=200)  # fmt: skip
+                timeout=320)  # fmt: skip
         yield OPERATOR_NAMESPACE
 
 
 @contextmanager
 def installed(kubectl: Kubectl, manifests: str) -> Iterator[None]:
     """Into a cluster that nobody uses this operator in; what was not there before goes again."""
+    reason = used.why_not(kubectl, OURS)
+    if reason:
+        pytest.fail(reason)
+    known = used.is_known(kubectl)
     documents = [document for document in yaml.safe_load_all(manifests) if document]
-    (crd,) = (item for item in documents if item["kind"] == "CustomResourceDefinition")
-    known = kubectl.run("get", "crd", crd["metadata"]["name"]).returncode == 0
-    refuse_what_is_used(kubectl, known=known)
-    # An earlier run that was killed may have changed the Deployment.
-    kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
-    kubectl("label", "namespace", OPERATOR_NAMESPACE, OURS, "--overwrite")
-    yield
-    mine = [item for item in documents if not (known and item is crd)]
-    text = yaml.safe_dump_all(mine)
-    kubectl("delete", "--ignore-not-found", "--wait=false", "--filename=-", stdin=text)
+    theirs = "CustomResourceDefinition" if known else ""
+    text = yaml.safe_dump_all(item for item in documents if item["kind"] != theirs)
+    try:
+        # An earlier run that was killed may have changed the Deployment.
+        kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifests)
+        kubectl("label", "namespace", OPERATOR_NAMESPACE, f"{OURS}=node-tests", "--overwrite")
+        yield
+    finally:
+        kubectl("delete", "--ignore-not-found", "--wait=false", "--filename=-", stdin=text)
 
 
-def refuse_what_is_used(kubectl: Kubectl, *, known: bool) -> None:
-    of_ours = ("get", "namespaces", f"--selector={OURS}", "--output=name")
-    there = kubectl("get", "namespaces", "--output=name").split()
-    name = f"namespace/{OPERATOR_NAMESPACE}"
-    if name in there and name not in kubectl(*of_ours).split():
-        pytest.fail(f"Somebody's operator is in {OPERATOR_NAMESPACE}: name another cluster.")
-    if known:
-        found = json.loads(kubectl("get", "semanticrouters", "-A", "-o", "json"))["items"]
-        used = sorted({item["metadata"]["namespace"] for item in found})
-        if used:
-            pytest.fail(f"SemanticRouters are in {', '.join(used)}: name another cluster.")
+@pytest.fixture(scope="session")
+def cluster(whole: clusters.Cluster, kubectl: Kubectl, operator: str) -> Iterator[Cluster]:
+    """Two model servers and a client in one namespace, under restricted Pod Security.
 
-
-@pytest.fixture(scope="module")
-def cluster(
-    whole: clusters.Cluster, kubectl: Kubectl, operator: str, shared_namespace: str
-) -> Cluster:
-    """Two model servers in a namespace of this file, under restricted Pod Security."""
-    label = "pod-security.kubernetes.io/enforce=restricted"
-    kubectl("label", "namespace", shared_namespace, label)
-    made = Cluster(whole, kubectl, shared_namespace)
+    One for all files, as the router below is: a pod takes ten seconds, and more on a busy machine.
+    """
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    kubectl("create", "namespace", name)
+    labels = ("pod-security.kubernetes.io/enforce=restricted", f"{OURS}=node-tests")
+    kubectl("label", "namespace", name, *labels)
+    made = Cluster(whole, kubectl, name)
     made.start_others()
-    return made
+    yield made
+    kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def router(cluster: Cluster) -> SemanticRouter:
-    """Running, with two pods."""
+    """Running, with two pods. Whoever changes it leaves one that answers the same."""
     made = SemanticRouter(cluster.kubectl, cluster.namespace)
     made.resource["spec"] = router_spec()
     made.apply()

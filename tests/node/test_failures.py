@@ -153,7 +153,7 @@ def test_a_container_that_takes_more_memory_than_it_may_is_told(
 def test_a_models_volume_that_is_full_is_told_with_where_to_read_on(
     nodes: Cluster,
 ) -> None:
-    cluster, (node, *_) = nodes, ready_nodes(nodes)
+    cluster, (node, *_) = nodes, nodes.open_nodes()
     name = f"full-{cluster.namespace}"
     place = f"/run/{name}"
     fill = f"mkdir {place} && mount -t tmpfs -o size=4k,mode=777 {name} {place} && echo > {place}/x"
@@ -200,17 +200,62 @@ def test_a_router_that_does_not_come_up_gets_no_request_and_is_started_again(
     events = cluster.kubectl("get", "events", "-n", cluster.namespace, "-o", "json")
     said = [item["message"] for item in json.loads(events)["items"]]
     assert any("Startup probe failed" in message for message in said), said
-    selector = f"kubernetes.io/service-name={router.name}"
-    slices = cluster.kubectl(
-        "get", "endpointslices", "-l", selector, "-n", cluster.namespace, "-o", "json"
-    )
-    endpoints = [end for each in json.loads(slices)["items"] for end in each["endpoints"] or []]
-    assert endpoints
-    assert not any(end["conditions"]["ready"] for end in endpoints)
+    assert ready_pods(cluster, router) == set()
     status = router.get()["status"]
     assert status["phase"] != "Running"
     assert router.condition("Ready")["status"] == "False"
     router.delete()
+
+
+@pytest.mark.long
+def test_a_pod_whose_probe_fails_gets_no_request_and_one_that_is_dead_is_started_again(
+    cluster: Cluster,
+) -> None:
+    """Its readiness first, which costs no answer, then its liveness."""
+    quick = {"initialDelaySeconds": 0, "periodSeconds": 1, "failureThreshold": 1}
+    # A process that gets no processor for long is not what is tried.
+    file = {**quick, "timeoutSeconds": 20}
+    router = troubled(
+        cluster,
+        "probed",
+        replicas=2,
+        readinessProbe={**file, "exec": {"command": ["test", "!", "-e", "/tmp/unready"]}},  # noqa: S108
+        livenessProbe={**file, "exec": {"command": ["test", "!", "-e", "/tmp/dead"]}},  # noqa: S108
+    )
+    cluster.wait_until_running(router)
+    first, second = sorted(pod["metadata"]["name"] for pod in cluster.pods(router))
+
+    def touch(name: str) -> None:
+        target = ("exec", first, "-c", "semantic-router", "-n", cluster.namespace, "--")
+        cluster.kubectl(*target, "touch", f"/tmp/{name}")  # noqa: S108
+
+    def restarts() -> int:
+        pod = next(pod for pod in cluster.pods(router) if pod["metadata"]["name"] == first)
+        found = {item["name"]: item for item in pod["status"]["containerStatuses"]}
+        return int(found["semantic-router"]["restartCount"])
+
+    with cluster.load(router) as seen:
+        touch("unready")
+        eventually(lambda: ready_pods(cluster, router) == {second}, 60, "one pod to leave")
+        router.wait_for("Ready", "False")
+        assert restarts() == 0
+    assert not seen["failures"], seen
+    touch("dead")
+    eventually(lambda: restarts() > 0, 120, "the kubelet to start it again")
+    # Its /tmp outlives the container, as any volume of the pod does.
+    assert ready_pods(cluster, router) == {second}
+    router.delete()
+
+
+def ready_pods(cluster: Cluster, router: SemanticRouter) -> set[str]:
+    """Those that the Service sends requests to."""
+    selector = f"kubernetes.io/service-name={router.name}"
+    found = cluster.kubectl(
+        "get", "endpointslices", "-l", selector, "-n", cluster.namespace, "-o", "json"
+    )
+    ends = [end for each in json.loads(found)["items"] for end in each["endpoints"] or []]
+    assert ends
+    return {end["targetRef"]["name"] for end in ends if end["conditions"]["ready"]}
 
 
 @pytest.mark.long
@@ -222,23 +267,12 @@ def test_a_node_that_goes_away_is_told_and_all_is_well_when_it_is_back(
     for node in used:
         nodes.whole.stop_kubelet(node)
     try:
-        eventually(lambda: not set(used) & set(ready_nodes(nodes)), 150, "the nodes to be missed")
+        eventually(lambda: not set(used) & set(nodes.open_nodes()), 150, "the nodes to be missed")
         router.wait_for("Ready", "False")
         assert router.get()["status"]["phase"] != "Running"
     finally:
         for node in used:
             nodes.whole.start_kubelet(node)
-    eventually(lambda: set(used) <= set(ready_nodes(nodes)), 90, "the nodes to be back")
+    eventually(lambda: set(used) <= set(nodes.open_nodes()), 90, "the nodes to be back")
     nodes.wait_until_running(router)
     assert router.condition("Ready")["status"] == "True"
-
-
-def ready_nodes(cluster: Cluster) -> list[str]:
-    found = json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"]
-    ready = {"type": "Ready", "status": "True"}
-    return sorted(
-        node["metadata"]["name"]
-        for node in found
-        if any(ready.items() <= each.items() for each in node["status"].get("conditions", []))
-        and not node["spec"].get("taints")
-    )

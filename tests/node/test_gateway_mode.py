@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,13 +29,15 @@ def alone_spec() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def router(cluster: Cluster) -> SemanticRouter:
+def router(cluster: Cluster) -> Iterator[SemanticRouter]:
     """Serves alone, with two pods."""
     made = SemanticRouter(cluster.kubectl, cluster.namespace)
+    made.resource["metadata"]["name"] = "alone"
     made.resource["spec"] = alone_spec()
     made.apply()
     cluster.wait_until_running(made)
-    return made
+    yield made
+    made.delete()
 
 
 def containers(cluster: Cluster, router: SemanticRouter) -> list[list[str]]:

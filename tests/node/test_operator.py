@@ -7,9 +7,10 @@ import ssl
 from typing import Any
 
 import urllib3
+from clusters.used import OPERATOR_NAMESPACE
 from control_plane import Kubectl
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster
+from node.cluster import OPERATOR, Cluster
 
 SELECTOR = "-l=control-plane=controller-manager"
 READER = "semantic-router-operator-metrics-reader"

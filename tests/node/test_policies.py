@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clusters.used import OPERATOR_NAMESPACE
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster, model_container
+from node.cluster import OPERATOR, Cluster, model_container
 from real_node import prerequisites
 
 PROBE = (Path(__file__).parent / "probe.py").read_text()
 CHAT = "/v1/chat/completions"
 API_SERVER = ("kubernetes.default.svc.cluster.local", 443)
+NEIGHBOURS = ("pod/friend", "pod/scraper", "pod/stranger")
 # Whoever enforces policies does so within seconds.
 TRIAL_SECONDS = 40.0
 
@@ -40,9 +43,10 @@ def neighbours(cluster: Cluster) -> None:
         pytest.skip(
             f"nobody enforces a NetworkPolicy without {prerequisites.POLICY_PROGRAM}: install it"
         )
-    cluster.apply(pod("friend"), pod("scraper"), pod("stranger"))
-    names = ("pod/friend", "pod/scraper", "pod/stranger")
-    cluster.kubectl("wait", *names, "--for=condition=Ready", "-n", cluster.namespace, timeout=70)
+    cluster.apply(*(pod(name.removeprefix("pod/")) for name in NEIGHBOURS))
+    cluster.kubectl(
+        "wait", *NEIGHBOURS, "--for=condition=Ready", "-n", cluster.namespace, timeout=70
+    )
     if enforced is None and not closes(cluster, "friend"):
         pytest.skip("nobody enforces a NetworkPolicy in this cluster")
 
@@ -70,7 +74,7 @@ def closes(cluster: Cluster, name: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def guarded(cluster: Cluster, neighbours: None, router: SemanticRouter) -> SemanticRouter:
+def guarded(cluster: Cluster, neighbours: None, router: SemanticRouter) -> Iterator[SemanticRouter]:
     """The router, once its policy is enforced; before that, everybody got everywhere."""
     before = [reach(cluster, "stranger", router, *target) for target in ((8080, CHAT), (9190,))]
     assert before == ["200", "open"]
@@ -88,7 +92,11 @@ def guarded(cluster: Cluster, neighbours: None, router: SemanticRouter) -> Seman
         60,
         "the policy to be enforced",
     )
-    return router
+    yield router
+    del router.spec["networkPolicy"]
+    router.apply()
+    router.wait_until_gone("networkpolicy", router.name)
+    cluster.kubectl("delete", "--wait=false", *NEIGHBOURS, "-n", cluster.namespace)
 
 
 def target(router: SemanticRouter) -> tuple[str, ...]:

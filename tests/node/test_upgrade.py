@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from clusters.used import OPERATOR_NAMESPACE
 from control_plane import Kubectl
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster
+from node.cluster import OPERATOR, Cluster
 from node.test_disruption import assert_nothing_was_lost, names, replaced
 from real_node import images
 
