@@ -17,6 +17,8 @@ WORD = "maths"
 GENERAL, SPECIAL = "general-model", "maths-model"
 START_SECONDS = 30.0
 POLL_INTERVAL = 0.2
+# Of spec.config.
+NEUTRAL_SECTIONS = ("default_reasoning_effort", "observability")
 PROMPTS = {
     "a prompt": ("auto", "Hello"),
     "a prompt with the word": ("auto", f"Some {WORD}, please"),
@@ -68,8 +70,8 @@ def spec() -> dict[str, Any]:
 def routes_nothing(place: tuple[Any, ...]) -> bool:
     """A field of that spec by whose value no other model may answer."""
     if place[0] in ("vllmEndpoints", "config"):
-        return "trafficPolicy" in place or place[1] in ("default_reasoning_effort", "observability")
-    return place[0] != "persistence"
+        return "trafficPolicy" in place or str(place[1]) in NEUTRAL_SECTIONS
+    return str(place[0]) != "persistence"
 
 
 @contextmanager
