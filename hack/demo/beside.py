@@ -67,6 +67,11 @@ class Beside:
 
     def start(self, kubectl: Kubectl, router: str, models: Mapping[str, tuple[str, str]]) -> int:
         """The port that Envoy listens on. models: host -> who serves there, and which model."""
+        names = (f"{router}-config", f"{router}-envoy-config")
+        return self.serve({**_data(kubectl, names[0]), **_data(kubectl, names[1])}, models)
+
+    def serve(self, files: Mapping[str, str], models: Mapping[str, tuple[str, str]]) -> int:
+        """The same on these files, by their names in a pod."""
         self.stop()
         for folder in ("logs", "run"):
             (self._root / folder).mkdir(parents=True)
@@ -79,9 +84,8 @@ class Beside:
                 return free.get(port) or others.setdefault(port, _free(stack))
 
             servers = {host: _free(stack) for host in models}
-            config = _data(kubectl, f"{router}-config")["config.yaml"]
-            envoy = yaml.safe_load(_data(kubectl, f"{router}-envoy-config")["envoy.yaml"])
-            (self._root / "config.yaml").write_text(config)
+            envoy = yaml.safe_load(files["envoy.yaml"])
+            (self._root / "config.yaml").write_text(files["config.yaml"])
             there = moved(envoy, servers, port_for, f"-{os.getpid()}")
             (self._root / "envoy.yaml").write_text(yaml.safe_dump(there, sort_keys=False))
         for host, (name, model) in models.items():

@@ -344,6 +344,8 @@ def collection_at_work(client: Client, kubectl: Kubectl) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     deployment = manifest(_kind("Deployment"), "standalone")
     apply(client, router, [deployment], prune=False)
+    # While pods are replaced, it wants to know what others start with.
+    discover(Reads(client), router)
     report(client, Situation(router, Facts()), now=now)
     assert takeover.release(client, read_router(client, "former", "work")) == []
     # What is somebody else's is looked at, and what is not wanted any more goes.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import GENERAL, SPECIAL, Cluster, router_spec
+from node.cluster import Cluster, router_spec
 
 
 def told(router: SemanticRouter, words: str) -> None:
@@ -86,52 +86,6 @@ def troubled(cluster: Cluster, name: str, **spec: Any) -> SemanticRouter:
     router.resource["spec"] = {**router_spec(), "replicas": 1, **spec}
     router.apply()
     return router
-
-
-def test_what_new_pods_refuse_leaves_the_old_routing_to_old_pods_that_are_made_anew(
-    cluster: Cluster,
-) -> None:
-    """Told by the answers of its Envoy; that the new router ends, a flag of its own sees to."""
-    router = troubled(cluster, "refusing")
-    cluster.wait_until_running(router)
-    assert asked(cluster, router).startswith(SPECIAL)
-    (old,) = cluster.pods(router)
-    template = old["metadata"]["labels"]["pod-template-hash"]
-
-    (decision,) = router.spec["config"]["decisions"]
-    decision["modelRefs"][0]["model"] = GENERAL
-    router.spec["args"] = ["-no-such-flag"]
-    router.apply()
-    told(router, "NewConfigFails")
-    status = router.get()["status"]
-    assert router.condition("Available")["status"] == "True"
-    said = router.condition("Degraded")["message"]
-    for part in (old["metadata"]["name"], "decisions[maths]"):
-        assert part in said, said
-    assert f"{router.name}-config" in status["config"]["lastGood"]
-
-    cluster.kubectl("delete", "pod", old["metadata"]["name"], "-n", cluster.namespace)
-
-    def anew() -> bool:
-        pods = [pod for pod in cluster.pods(router) if template in pod["metadata"]["name"]]
-        found = [one for pod in pods for one in pod["status"].get("conditions", [])]
-        return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
-
-    eventually(anew, 120, "the old pod, made anew, to be ready")
-    answer = eventually(lambda: asked(cluster, router), 60, "its answer")
-    assert answer.startswith(SPECIAL), answer
-
-    del router.spec["args"]
-    router.apply()
-    cluster.wait_until_running(router)
-    assert asked(cluster, router).startswith(GENERAL)
-    assert "lastGood" not in router.get()["status"]["config"]
-    router.delete()
-
-
-def asked(cluster: Cluster, router: SemanticRouter) -> str:
-    """The model that answers a prompt with the decision's word."""
-    return str(json.loads(cluster.run("ask.py", cluster.url(router)))["special"])
 
 
 @pytest.mark.long

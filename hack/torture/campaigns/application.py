@@ -3,6 +3,9 @@
 Each operation changes some values of a sample. What the API server and the operator's rules let
 through has to be a file that real Envoy starts with, and one that the router's own validator
 (PyPI's vllm-sr) accepts where it is installed: else it would be on its way into a pod.
+
+Of every few, one is about a field that routes nothing: Envoy, with stand-ins for the router and the
+models, is asked the same before and after, and no other model may answer.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from control_plane import ControlPlane
 from control_plane.certificates import Authority
 
+from torture import routing
 from torture.ground import CHECKOUT, Ground, RefusedError, router
 from torture.outcome import Outcome
 
@@ -53,6 +57,8 @@ TEXTS = (
     *("{{ 7 * 7 }}", "%REQ(:path)%", "$PATH", "${HOME}", "a: b", "- a", "#", "'", '"', "\\", "\n"),
     *("a\x00b", "a\tb", "[", "(?i)a", ".*", "a" * 64, "a" * 254, "0s", "1ms", "999999h", "-1s"),
 )
+# One is about what routes nothing.
+OF_SO_MANY = 5
 NUMBERS = (-1, 0, 1, 2, 65535, 65536, 2**31 - 1, 2**31, 2**63 - 1, 0.0, 0.5, 1.0, 1e-9, 1e9)
 
 
@@ -74,6 +80,8 @@ class _Campaign:
     refused: int = 0
     reported: int = 0
     passed: list[Passed] = field(default_factory=list)
+    served: Passed = field(default_factory=lambda: Passed("", {}, ""))
+    answers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.client = Client.from_options({"kubeconfig": str(self.ground.plane.kubeconfig)})
@@ -117,6 +125,36 @@ class _Campaign:
             for name, text in item.get("data", {}).items()
         }
         self.passed.append(Passed(what, files, contract(made.spec)))
+        return True
+
+    def change_what_routes_nothing(self, directory: Path) -> bool:
+        """Whether something of it went into the files."""
+        if not self.answers:
+            self.show("routing", routing.spec())
+            self.served = self.passed.pop()
+            with routing.answers(self.served.files, directory) as found:
+                self.answers = found
+            expected = [routing.GENERAL, routing.SPECIAL] * 2
+            if list(found.values())[:4] != [expected[n] for n in (0, 1, 0, 1)]:
+                self.outcome.violated("each model answers what it is for", "nothing", found)
+        spec = routing.spec()
+        places = [one for one in leaves(spec) if routing.routes_nothing(one[0])]
+        place, old = self.random.choice(places)
+        value = self._other(old)
+        what = f"spec.{'.'.join(map(str, place))}={value!r:.80}"
+        self.outcome.operations += 1
+        if not self.show(what, replaced(spec, place, value)):
+            return False
+        changed = self.passed[-1]
+        if changed.files == self.served.files:
+            return False
+        with routing.answers(changed.files, directory) as found:
+            # A limit may refuse; whoever answers is who answered before.
+            others = {
+                name: one for name, one in found.items() if one not in ("", self.answers[name])
+            }
+        if others:
+            self.outcome.violated("no other model answers", what, others)
         return True
 
     def _other(self, value: Any) -> Any:
@@ -209,14 +247,21 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
                 campaign.bases.append(spec)
         campaign.leave_out_what_needs_a_pod(Path(name))
         campaign.refused = campaign.reported = 0
+        asked_again = 0
+        for model in (routing.GENERAL, routing.SPECIAL):
+            ground.service(NAMESPACE, model)
         while campaign.outcome.operations < count and time.monotonic() < deadline:
-            campaign.operate()
+            if campaign.outcome.operations % OF_SO_MANY == 0:
+                asked_again += campaign.change_what_routes_nothing(Path(name) / "pair")
+            else:
+                campaign.operate()
         by_envoy = campaign.ask_envoy(Path(name))
         asked = campaign.ask_routers(Path(name))
         campaign.outcome.numbers = {
             "samples": len(campaign.bases),
             "refused by the API server": campaign.refused,
             "refused by the operator": campaign.reported,
+            "asked again after a change that routes nothing": asked_again,
             "shown to Envoy": by_envoy,
             "shown to the router's validator": asked,
         }

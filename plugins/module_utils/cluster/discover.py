@@ -47,6 +47,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import (
     references,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    content_hash,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     gateway_mode,
@@ -209,10 +212,10 @@ def read(
             gateway=gateway.result() if gateway else None,
             deployment=live_deployment,
             replica_sets=replica_sets,
-            config_map_names=[
-                item["metadata"]["name"]
-                for item in (own.of(_CONFIG_MAP) if replica_sets.denied else [])
-            ],
+            own_config_maps={
+                item["metadata"]["name"]: content_hash(item.get("data") or {})
+                for item in (own.if_there(_CONFIG_MAP) if live_deployment else [])
+            },
             budgets=budgets.result() if budgets else Sighting(),
             autoscalers=autoscalers.result(),
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
@@ -256,6 +259,13 @@ class _Own:
     def of(self, kind: Resource) -> list[Manifest]:
         """ApiError when there is no answer; nothing where they may not be listed."""
         return _seen(self._lists[kind].result).objects
+
+    def if_there(self, kind: Resource) -> list[Manifest]:
+        """Nothing either when there is no answer."""
+        try:
+            return self.of(kind)
+        except ApiError:
+            return []
 
     def all(self, others: list[Sighting]) -> list[Manifest] | None:
         """With `others`, of which some may be of others; None if not all of them could be had."""

@@ -94,8 +94,9 @@ class Rollout:
     uses_config_maps, uses_secrets: the pods take something from ConfigMaps or Secrets of the user.
     config_maps, secrets: digests of those; "" when one is not there or may not be looked at.
     template: the live pod template's annotations.
-    in_use: ConfigMaps that pods of the router mount, or would mount anew if they were replaced, and
-        the hash of the content that they started with; the live template's first.
+    in_use: ConfigMaps that pods of the router mount, or would mount anew if they were replaced, the
+        live template's first; with the hash of the content that those say to have started with, and
+        of what is in it.
     secrets_seen: digest of the Secrets at the last look, as the live Deployment has it.
     """
 
@@ -104,7 +105,7 @@ class Rollout:
     config_maps: str = ""
     secrets: str = ""
     template: Mapping[str, str] = field(default_factory=dict)
-    in_use: Mapping[str, str] = field(default_factory=dict)
+    in_use: Mapping[str, list[str]] = field(default_factory=dict)
     secrets_seen: str = ""
 
 

@@ -7,7 +7,7 @@ whether a field makes sense ``checks/rules.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
@@ -108,8 +108,8 @@ class Reading:
     gateway: None in standalone mode.
     deployment: the router's; None when there is none.
     replica_sets: those of the router's pods, while a rollout is under way; denied: then all of
-        config_map_names may be in use.
-    config_map_names: the router's own.
+        own_config_maps may be in use.
+    own_config_maps: hashes of their contents by name.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
     autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
@@ -126,7 +126,7 @@ class Reading:
     gateway: GatewayReading | None = None
     deployment: Manifest | None = None
     replica_sets: Sighting = field(default_factory=Sighting)
-    config_map_names: list[str] = field(default_factory=list)
+    own_config_maps: Mapping[str, str] = field(default_factory=dict)
     budgets: Sighting = field(default_factory=Sighting)
     autoscalers: Sighting = field(default_factory=Sighting)
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)
@@ -183,7 +183,7 @@ def _rollout(router: Router, reading: Reading) -> Rollout:
     )
 
 
-def _config_maps_in_use(reading: Reading) -> dict[str, str]:
+def _config_maps_in_use(reading: Reading) -> dict[str, list[str]]:
     """As Rollout.in_use; of a template that is not ours, nothing.
 
     A ReplicaSet that is to have pods makes them anew, whether or not it has one at this moment.
@@ -194,7 +194,7 @@ def _config_maps_in_use(reading: Reading) -> dict[str, str]:
         for item in reading.replica_sets.objects
         if item["spec"].get("replicas") or (item.get("status") or {}).get("replicas")
     ]
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for owner in owners:
         template = owner["spec"].get("template") or {}
         annotations = (template.get("metadata") or {}).get("annotations") or {}
@@ -202,9 +202,12 @@ def _config_maps_in_use(reading: Reading) -> dict[str, str]:
             annotation = CONFIG_VOLUMES.get(volume["name"])
             name = (volume.get("configMap") or {}).get("name")
             if name and annotation in annotations:
-                found.setdefault(str(name), str(annotations[annotation]))
-    unseen = reading.config_map_names if reading.replica_sets.denied else []
-    return {**dict.fromkeys(unseen, ""), **found}
+                found.setdefault(str(name), []).append(str(annotations[annotation]))
+    for name in reading.own_config_maps if reading.replica_sets.denied else ():
+        found.setdefault(name, [])
+    # Somebody may have edited an annotation.
+    written = {name: [one] for name, one in reading.own_config_maps.items()}
+    return {name: [*said, *written.get(name, [])] for name, said in found.items()}
 
 
 def offline_facts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -71,14 +71,14 @@ def _revisions(router: Router, facts: Facts) -> Iterator[tuple[str, str, dict[st
     for plain, started, content in zip(
         names, started_with(router, facts), _contents(router, facts), strict=False
     ):
-        own = config_revision_name(plain, started)
         in_use = {
-            name: of_content
-            for name, of_content in facts.rollout.in_use.items()
-            if name in (plain, config_revision_name(plain, of_content))
+            name: contents
+            for name, contents in facts.rollout.in_use.items()
+            if name == plain or name in (config_revision_name(plain, one) for one in contents)
         }
-        there = (name for name, of_content in in_use.items() if of_content == started)
-        yield plain, next(there, own if in_use else plain), content
+        there = (name for name, contents in in_use.items() if started in contents)
+        own = config_revision_name(plain, started) if in_use else plain
+        yield plain, next(there, own), content
 
 
 def service_ca_config_map(router: Router, facts: Facts) -> list[Manifest]:
@@ -101,7 +101,7 @@ def config_hashes(router: Router, facts: Facts) -> tuple[str, str]:
 
     The second is "" where no Envoy runs in the pod.
     """
-    hashes = [_content_hash(content) for content in _contents(router, facts)]
+    hashes = [content_hash(content) for content in _contents(router, facts)]
     return hashes[0], hashes[1] if len(hashes) > 1 else ""
 
 
@@ -144,7 +144,8 @@ def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:
 _rendered: tuple[Router | None, Facts | None, list[dict[str, str]]] = (None, None, [])
 
 
-def _content_hash(content: dict[str, str]) -> str:
+def content_hash(content: Mapping[str, str]) -> str:
+    """Of a ConfigMap's files, as the pods' annotations have it."""
     canonical = json.dumps(content, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

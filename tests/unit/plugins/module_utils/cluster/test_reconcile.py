@@ -274,6 +274,20 @@ class TestAChangedConfiguration:
         serving.run()
         assert self.config_maps(serving) == names
 
+    def test_is_no_edited_annotation(self, serving: Cluster) -> None:
+        """Which is put right, as if nothing had been, even when all pods have followed it."""
+        live = serving.server.objects[DEPLOYMENT]
+        volumes = deepcopy(live["spec"]["template"]["spec"]["volumes"])
+        live["spec"]["template"]["metadata"]["annotations"]["vllm.ai/config-hash"] = "edited"
+        live["metadata"]["generation"] += 1
+        live["metadata"]["managedFields"] = []
+        serving.roll_out()
+        serving.run()
+        live = serving.server.objects[DEPLOYMENT]
+        annotations = live["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["vllm.ai/config-hash"] != "edited"
+        assert live["spec"]["template"]["spec"]["volumes"] == volumes
+
     def test_removes_nothing_while_it_is_not_known_who_mounts_what(self, serving: Cluster) -> None:
         good = self.mounted(serving)
         serving.server.refuse(lambda item: item.path.endswith("/replicasets"), 403, "Forbidden")

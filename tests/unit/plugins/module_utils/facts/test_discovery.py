@@ -351,7 +351,7 @@ class TestConfigMapsInUse:
             "status": {"replicas": existing},
         }
 
-    def in_use(self, **reading: Any) -> dict[str, str]:
+    def in_use(self, **reading: Any) -> dict[str, list[str]]:
         asked = router()
         return dict(discovery.facts(asked, Reading([], **reading)).rollout.in_use)
 
@@ -363,7 +363,7 @@ class TestConfigMapsInUse:
         ]
         deployment = self.owner("live", "a", replicas=0)
         found = self.in_use(deployment=deployment, replica_sets=Sighting(sets))
-        assert found == {"live": "a", "makes": "b", "has": "c"}
+        assert found == {"live": ["a"], "makes": ["b"], "has": ["c"]}
         assert next(iter(found)) == "live"
 
     def test_are_none_of_an_operator_s_before(self) -> None:
@@ -373,6 +373,15 @@ class TestConfigMapsInUse:
         found = self.in_use(
             deployment=self.owner("live", "a"),
             replica_sets=Sighting(denied="forbidden"),
-            config_map_names=["live", "other"],
+            own_config_maps={"live": "a", "other": "b"},
         )
-        assert found == {"live": "a", "other": ""}
+        assert found == {"live": ["a", "a"], "other": ["b"]}
+
+    def test_have_what_is_in_them_whatever_an_annotation_says(self) -> None:
+        sets = [self.owner("live", "a")]
+        found = self.in_use(
+            deployment=self.owner("live", "edited"),
+            replica_sets=Sighting(sets),
+            own_config_maps={"live": "content", "other": "b"},
+        )
+        assert found == {"live": ["edited", "a", "content"]}

@@ -90,9 +90,9 @@ class TestAChangedContent:
     def used(self, *mounted: tuple[str, dict[str, Any]], **rollout: Any) -> Facts:
         """ConfigMaps of pods, the live template's first, and what each started with."""
         in_use = {
-            name: config_hashes(router(config=config), Facts())[0] for name, config in mounted
+            name: [config_hashes(router(config=config), Facts())[0]] for name, config in mounted
         }
-        in_use["my-router-envoy-config"] = config_hashes(router(), Facts())[1]
+        in_use["my-router-envoy-config"] = [config_hashes(router(), Facts())[1]]
         return Facts(rollout=Rollout(in_use=in_use, **rollout))
 
     def made(self, facts: Facts, **spec: Any) -> tuple[str, list[str]]:
