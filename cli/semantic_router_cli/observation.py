@@ -20,8 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from semantic_router_cli import display
-from semantic_router_cli.operation import OPERATE
-from semantic_router_cli.operation import app as app
+from semantic_router_cli.commands import OPERATE, app
 from semantic_router_cli.options import (
     NO,
     UNUSABLE,
@@ -308,7 +307,7 @@ def top(
         elif watch:
             _watch_traffic(look, first, pause)
         else:
-            display.show(_traffic(first), *_remarks(first))
+            display.show(*_traffic(first), *_remarks(first))
     raise typer.Exit(0 if all(any(not pod.why for pod in item.pods) for item in first) else NO)
 
 
@@ -317,11 +316,11 @@ def _watch_traffic(look: Callable[[], list[Live]], first: list[Live], pause: flo
 
     before, since = first, time.monotonic()
     with suppress(KeyboardInterrupt), motion.Redrawn() as draw:
-        draw(first, Group(_traffic(first), *_remarks(first)))
+        draw(first, Group(*_traffic(first), *_remarks(first)))
         while True:
             time.sleep(pause)
             now, at = look(), time.monotonic()
-            draw(now, Group(_traffic(now, before, at - since), *_remarks(now)))
+            draw(now, Group(*_traffic(now, before, at - since), *_remarks(now)))
             before, since = now, at
 
 
@@ -368,8 +367,31 @@ def ui(
 
 def _traffic(
     alive: list[Live], before: list[Live] | None = None, passed: float = 0
-) -> RenderableType:
+) -> list[RenderableType]:
     """Since the routers began; with what was before, per second and of the time between."""
+    decisions = _matches(alive, before or [], passed)
+    models = _traffic_of_models(alive, before, passed)
+    return [models, Text(), decisions] if decisions else [models]
+
+
+def _matches(alive: list[Live], before: list[Live], passed: float) -> Table | None:
+    """Several decisions may match a request, of which one is taken."""
+    several = len(alive) > 1
+    unit = "MATCHES/S" if passed else "MATCHES"
+    table = _table(*(["ROUTER"] if several else []), "DECISION", numbers=(unit,))
+    known = {(item.namespace, item.name): item.matches or {} for item in before}
+    for item in alive:
+        past = known.get((item.namespace, item.name), {})
+        for number, (name, count) in enumerate((item.matches or {}).items()):
+            first = ["" if number else f"{item.namespace}/{item.name}"] if several else []
+            came = count - past[name] if count >= past.get(name, count + 1) else count
+            table.add_row(*first, name, f"{came / passed:.1f}" if passed else _count(count))
+    return table if table.rows else None
+
+
+def _traffic_of_models(
+    alive: list[Live], before: list[Live] | None, passed: float
+) -> RenderableType:
     unit = "/S" if before else ""
     numbers = (f"REQ{unit}", f"ERR{unit}", "LATENCY", "TTFT", f"TOK IN{unit}", f"OUT{unit}", "NOW")
     several = len(alive) > 1

@@ -64,6 +64,7 @@ OWN = (
 WATCHED = ("list", "watch")
 READ = (
     Rule("", "pods", ("list",), "why a rollout does not come to its end"),
+    Rule("apps", "replicasets", ("list",), "which configuration their pods start with"),
     Rule(
         "",
         "namespaces",

@@ -117,16 +117,9 @@ class Node:
             raise NodeError(f"{' '.join(arguments)}: {answer.stdout}{answer.stderr}".strip())
         return answer.stdout
 
-    def import_image(self, archive: Path) -> None:
-        """An OCI archive, under the names that it has in it."""
+    def import_images(self, archive: Path) -> None:
+        """All of an OCI archive, under the names that it has in it."""
         self._ctr("images", "import", "--local", str(archive))
-
-    def name_image(self, image: str, another: str) -> None:
-        """As a second release of it."""
-        self._ctr("images", "tag", "--force", image, another)
-
-    def images(self) -> set[str]:
-        return set(self._ctr("images", "list", "--quiet").split())
 
     def stop(self) -> None:
         """Ends everything, and removes what only the machine would keep: cgroups and files."""
@@ -206,6 +199,7 @@ class Node:
 
     def _import_own_images(self, found: programs.Programs) -> None:
         self._wait("containerd", self._answers_ctr)
+        made = []
         for name, image in (
             ("pause", configuration.PAUSE_IMAGE),
             ("coredns", configuration.DNS_IMAGE),
@@ -213,11 +207,11 @@ class Node:
             directory = self._root / "images" / name
             directory.mkdir(parents=True)
             shutil.copy(found.path(name), directory / name)
-            file = directory.with_suffix(".layer.tar")
-            archive = directory.with_suffix(".tar")
-            config = {"Entrypoint": [f"/{name}"]}
-            oci.write(archive, [image], [oci.layer(directory, file)], config)
-            self.import_image(archive)
+            layer = oci.layer(directory, directory.with_suffix(".layer.tar"))
+            made.append(oci.Image([image], [layer], {"Entrypoint": [f"/{name}"]}))
+        archive = self._root / "images" / "own.tar"
+        oci.write(archive, made)
+        self.import_images(archive)
         shutil.rmtree(self._root / "images")
 
     def _apply_base(self, layout: Layout) -> None:

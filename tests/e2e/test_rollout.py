@@ -112,6 +112,71 @@ def test_a_restart_by_hand_and_what_reloaders_add_stay(
     assert added in live["spec"]["template"]["spec"]["containers"][0]["env"]
 
 
+def test_what_new_pods_refuse_leaves_the_last_good_configuration_to_the_old_ones(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    """No node takes the new pods, so that their status is as a kubelet of this test writes it."""
+    router.create_service()
+    effort(router, "low")
+    good, names = config_yaml(router), set(router.objects())
+    ((first, old),) = router.pods()
+
+    router.spec["config"] = {"default_reasoning_effort": "medium"}
+    router.spec["nodeSelector"] = {"example.com/none": "here"}
+    router.apply()
+    (refused,) = eventually(lambda: not_of(router, old), 60, "a new pod")
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting"}
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    container = {
+        "name": "semantic-router", "image": "any", "imageID": "", "ready": False,
+        "restartCount": 1, "state": {"waiting": waiting}, "lastState": ended,
+    }  # fmt: skip
+    status = {"status": {"containerStatuses": [container]}}
+    router.patch("pod", refused, status, "--subresource=status")
+    told = eventually(lambda: with_reason(router, "NewConfigFails"), 60, "it to be told")
+    for part in (refused, first, "reasoning_effort", "goes on serving with the last good one"):
+        assert part in told
+    assert router.condition("Available")["status"] == "True"
+    assert router.condition("Ready")["status"] == "False"
+
+    kubectl("delete", "pod", first, "-n", router.namespace)
+    second = eventually(
+        lambda: [name for name, of in router.pods() if of == old and name != first],
+        60,
+        "the old pod to be replaced",
+    )
+    mounted = config_map_of(router, second[0])
+    assert router.read("configmap", mounted)["data"]["config.yaml"] == good
+    assert router.get()["status"]["config"]["lastGood"]
+
+    router.spec["config"] = {"default_reasoning_effort": "high"}
+    del router.spec["nodeSelector"]
+    router.apply()
+    router.wait_for("Ready")
+    eventually(lambda: not [name for name, of in router.pods() if of == old], 60, "new pods only")
+    assert ": high" in config_yaml(router)
+    (serving,) = router.pods()
+    new = config_map_of(router, serving[0])
+    assert ": high" in router.read("configmap", new)["data"]["config.yaml"]
+    eventually(
+        lambda: set(router.objects()) == names | {f"ConfigMap/{new}"}, 60, "what is left over to go"
+    )
+
+
+def not_of(router: SemanticRouter, template: str) -> list[str]:
+    return [name for name, of in router.pods() if of != template]
+
+
+def with_reason(router: SemanticRouter, reason: str) -> str:
+    found = router.condition("Degraded")
+    return str(found["message"]) if found["reason"] == reason else ""
+
+
+def config_map_of(router: SemanticRouter, pod: str) -> str:
+    volumes = router.read("pod", pod)["spec"]["volumes"]
+    return next(str(one["configMap"]["name"]) for one in volumes if one["name"] == "config")
+
+
 def test_envoy_and_a_router_that_serves_alone_take_turns_and_leave_nothing_behind(
     operator: Operator, router: SemanticRouter
 ) -> None:

@@ -7,10 +7,10 @@ import ssl
 from typing import Any
 
 import urllib3
+from clusters.used import OPERATOR_NAMESPACE
 from control_plane import Kubectl
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster
-from real_node import Node
+from node.cluster import OPERATOR, Cluster
 
 SELECTOR = "-l=control-plane=controller-manager"
 READER = "semantic-router-operator-metrics-reader"
@@ -83,9 +83,7 @@ def test_metrics_are_for_those_who_have_the_reader_role(
     kubectl("delete", "clusterrolebinding", binding)
 
 
-def test_any_user_may_run_it_and_the_next_pod_takes_over(
-    operator: str, node: Node, kubectl: Kubectl
-) -> None:
+def test_any_user_may_run_it_and_the_next_pod_takes_over(operator: str, kubectl: Kubectl) -> None:
     """As OpenShift starts pods: a UID that no file belongs to, in group 0."""
     (before,) = operator_pods(kubectl)
     context = {"runAsUser": 1000720000, "runAsGroup": 0}

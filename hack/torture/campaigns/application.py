@@ -38,7 +38,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from control_plane import ControlPlane
 from control_plane.certificates import Authority
 
-from torture.ground import CHECKOUT, CRDS, Ground, RefusedError, router
+from torture.ground import CHECKOUT, Ground, RefusedError, router
 from torture.outcome import Outcome
 
 NAMESPACE = "torture"
@@ -193,11 +193,8 @@ def _bases() -> Iterator[dict[str, Any]]:
                 yield {**least, **spec}
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
-    with (
-        tempfile.TemporaryDirectory(prefix="torture-") as name,
-        ControlPlane.start(Path(name) / "plane", kubelet=False, crds=CRDS) as plane,
-    ):
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
         ground = Ground(plane, Path(name))
         ground.namespace(NAMESPACE)
         campaign = _Campaign(ground, random.Random(seed))  # noqa: S311

@@ -27,6 +27,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     Problem,
     invalid,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -177,7 +178,7 @@ def _egress_proxy(spec: Spec) -> Problems:
     wanted = spec.get("egressProxy")
     if not wanted:
         return
-    proxy = egress.proxy(spec)
+    proxy = parsed(wanted.get("url"))
     if not proxy or proxy.scheme != "http" or proxy.path.strip("/"):
         found = "it is no http:// URL of a host without a path or a password"
         remedy = "Give one such as http://proxy.example.com:3128"

@@ -24,6 +24,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import
     scaling,
     sizes,
     storage,
+    switches,
     workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
@@ -68,5 +69,6 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     *workload.RULES,
     *additions.RULES,
     *scaling.RULES,
+    *switches.RULES,
     *config.RULES,
 )

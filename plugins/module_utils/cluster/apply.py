@@ -154,9 +154,10 @@ def apply(
         if any(_holds_up_others(step) for step in rehearsed):
             settled = [step for step in steps if step.action == UNCHANGED]
             return _result(settled, [], problems, diff, live)
-        unwanted = pruning.unwanted(live, desired, router) if prune else []
+        in_use = (facts or Facts()).rollout.in_use
+        unwanted = pruning.unwanted(live, desired, router, in_use) if prune else []
         if dry_run:
-            return ApplyResult(problems=problems, plan=_plan(steps, unwanted), live=live)
+            return ApplyResult(problems=problems, plan=_plan(steps, unwanted, live), live=live)
         if not check_mode:
             steps, failures = requests.written(steps)
             unwanted, leftovers = ([], []) if failures else requests.pruned(unwanted)
@@ -447,7 +448,10 @@ def _result(
         ],
         problems=problems,
         diff=[
-            *(compare.difference(step.live, step.after) for step in changes),
+            *(
+                compare.difference(step.live or _followed(step, live), step.after)
+                for step in changes
+            ),
             *(compare.difference(live, None) for live in pruned if diff),
         ],
         live=_after(steps, live),
@@ -460,13 +464,27 @@ def _after(steps: list[_Step], live: list[Manifest]) -> list[Manifest]:
     return list({**by_path(live), **by_path(written)}.values())
 
 
-def _plan(steps: list[_Step], unwanted: list[Manifest]) -> dict[str, Any]:
+def _plan(steps: list[_Step], unwanted: list[Manifest], live: list[Manifest]) -> dict[str, Any]:
     changed = [step for step in sorted(steps, key=_rank) if step.action != UNCHANGED]
     return plan.as_dict(
         [
-            *(plan.change(step.live, step.after) for step in changed),
+            *(plan.change(step.live, step.after, _followed(step, live)) for step in changed),
             *(plan.change(live, None) for live in unwanted),
         ]
+    )
+
+
+def _followed(step: _Step, live: list[Manifest]) -> Manifest | None:
+    """Of a ConfigMap of changed content, the one of the plain name: it is like that one."""
+    name = str(step.desired["metadata"]["name"])
+    return next(
+        (
+            item
+            for item in live
+            if item["kind"] == step.desired["kind"] == "ConfigMap"
+            and name.rpartition("-")[0] == item["metadata"]["name"]
+        ),
+        None,
     )
 
 

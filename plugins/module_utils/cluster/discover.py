@@ -7,6 +7,7 @@ not an answer: it ends the discovery with a problem that is tried again, and not
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -49,6 +50,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.referen
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     gateway_mode,
+    inherited,
     wants,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import (
@@ -57,11 +59,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_INHERITED,
     API_VERSION,
     KIND,
     PLURAL,
     Manifest,
     models_claim_name,
+    selector,
     service_ca_config_map_name,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
@@ -69,6 +73,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     RouterError,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_workload import (
+    is_rolled_out,
+)
 
 STORAGE_CLASSES_PATH = "/apis/storage.k8s.io/v1/storageclasses"
 
@@ -116,11 +123,21 @@ def discover(
         return _failed(error)
     facts = replace(
         discovery.facts(router, reading, platform),
-        # Who runs this on a laptop shall not close what the operator has opened for itself.
+        # Who runs this on a laptop shall not close what the operator has opened for itself, nor
+        # give the pods another way out.
         operator_namespace=operator_namespace() or let_in(own or []),
+        inherited=_told(reading.deployment),
     )
     problems = discovery.problems(router, reading, facts)
     return Discovery(facts, problems, discovery.messages(facts), own)
+
+
+def _told(deployment: Manifest | None) -> dict[str, str]:
+    if operator_namespace():
+        return inherited.chosen(os.environ)
+    annotations = deployment["metadata"].get("annotations") if deployment else None
+    text = (annotations or {}).get(ANNOTATION_INHERITED, "")
+    return inherited.from_text(text)
 
 
 def read(
@@ -181,6 +198,8 @@ def read(
         # Which class a volume is to have was settled when its claim was made.
         wants_storage = wants_claim and not claim_exists
         storage = pool.submit(_read_storage, reads) if wants_storage else None
+        live_deployment = _first(deployment.result())
+        replica_sets = _read_replica_sets(reads, router, live_deployment)
         reading = Reading(
             groups=groups.result(),
             storage=storage.result() if storage else None,
@@ -188,7 +207,12 @@ def read(
             existing_claim=_first(existing_claim.result()) if existing_claim else None,
             backends=[sighting.result() for sighting in sightings],
             gateway=gateway.result() if gateway else None,
-            deployment=_first(deployment.result()),
+            deployment=live_deployment,
+            replica_sets=replica_sets,
+            config_map_names=[
+                item["metadata"]["name"]
+                for item in (own.of(_CONFIG_MAP) if replica_sets.denied else [])
+            ],
             budgets=budgets.result() if budgets else Sighting(),
             autoscalers=autoscalers.result(),
             config_maps={name: _first(found.result()) for name, found in config_maps.items()},
@@ -300,6 +324,15 @@ def _read_deployment(reads: Reads, router: Router) -> Sighting:
     # write it either.
     path = f"/apis/apps/v1/namespaces/{router.namespace}/deployments"
     return _seen(lambda: reads.own_named(path, router.name))
+
+
+def _read_replica_sets(reads: Reads, router: Router, deployment: Manifest | None) -> Sighting:
+    """Where all pods are of the live template, nobody need ask."""
+    if deployment is None or is_rolled_out(deployment):
+        return Sighting()
+    # The Deployment tells of what becomes of them.
+    path = f"/apis/apps/v1/namespaces/{router.namespace}/replicasets"
+    return _seen(lambda: reads.list_unnoted(path, as_selector(selector(router.name))))
 
 
 def _read_budgets(reads: Reads, router: Router) -> Sighting:

@@ -25,7 +25,11 @@ _LONGEST_FIELD = 200
 
 @dataclass(frozen=True)
 class Change:
-    """One object. fields: paths in it that would change; of a new or unwanted object none."""
+    """One object.
+
+    fields: paths in it that would change. Of an unwanted object none, and of a new one only those
+    by which it differs from the one that it follows.
+    """
 
     kind: str
     name: str
@@ -33,12 +37,26 @@ class Change:
     fields: list[str] = field(default_factory=list)
 
 
-def change(before: Manifest | None, after: Manifest | None) -> Change:
-    """From one state of an object to the other; None where there is none."""
+def change(
+    before: Manifest | None, after: Manifest | None, follows: Manifest | None = None
+) -> Change:
+    """From one state of an object to the other; None where there is none.
+
+    follows: the ConfigMap after which a new one comes.
+    """
     named = after or before or {}
     action = CREATE if before is None else DELETE if after is None else CHANGE
-    paths = list(_paths(compare.shown(before), compare.shown(after))) if before and after else []
+    paths: list[str] = []
+    if before and after:
+        paths = list(_paths(compare.shown(before), compare.shown(after)))
+    elif follows and after:
+        paths = differing_files(follows, after)
     return Change(named["kind"], named["metadata"]["name"], action, _bounded(paths))
+
+
+def differing_files(before: Manifest, after: Manifest) -> list[str]:
+    """Paths by which the files of two ConfigMaps differ."""
+    return list(_paths({"data": before.get("data")}, {"data": after.get("data")}))
 
 
 def as_dict(changes: list[Change]) -> dict[str, Any]:

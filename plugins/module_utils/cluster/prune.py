@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
@@ -15,9 +15,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 
 def unwanted(
-    live: Iterable[Manifest], desired: Iterable[Manifest], router: Router
+    live: Iterable[Manifest],
+    desired: Iterable[Manifest],
+    router: Router,
+    in_use: Container[str] = (),
 ) -> list[Manifest]:
-    """The objects among ``live`` that are to go."""
+    """The objects among ``live`` that are to go. in_use: ConfigMaps that pods still need."""
     wanted = {resources.path(manifest) for manifest in desired}
     return [
         manifest
@@ -26,6 +29,7 @@ def unwanted(
         and resources.path(manifest) not in wanted
         and is_controlled_by(manifest, router)
         and not manifest["metadata"].get("deletionTimestamp")
+        and not (manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"] in in_use)
     ]
 
 

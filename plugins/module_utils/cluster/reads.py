@@ -114,9 +114,9 @@ class Reads:
         self._note(path, _versions(found), how)
         return found
 
-    def list_unnoted(self, path: str) -> Manifests:
+    def list_unnoted(self, path: str, label_selector: str = "") -> Manifests:
         """All objects of a collection, of whose changes a router hears in another way."""
-        return self._listed(path)
+        return self._listed(path, label_selector)
 
     def list_with_own(self, path: str) -> Manifests:
         """All objects of a collection, of which only others' and only their spec are noted."""

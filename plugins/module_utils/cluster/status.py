@@ -29,6 +29,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
     router_path,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.plan import (
+    differing_files,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Facts,
@@ -44,6 +47,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
+    ROUTER_CONFIG_VOLUME,
     Manifest,
     config_map_name,
     selector,
@@ -113,7 +117,7 @@ def report(
         client,
         router,
         workload.deployment,
-        _written_config(_Own(client, router, known), router),
+        _written_config(_Own(client, router, known), router, workload.deployment),
         is_blind=found.is_blind,
     )
     workload = replace(workload, start_since=since)
@@ -186,7 +190,7 @@ def read_workload(
     route = own.controlled(str(apis.ROUTE), "Route", route_name) if route_name else None
     http_route_names = gateways.route_names(router, facts)
     policies = [*gateways.policies(router, facts), *gateway_backends.policies(router, facts)]
-    return Workload(
+    workload = Workload(
         deployment,
         claim,
         claim_name,
@@ -200,6 +204,27 @@ def read_workload(
         policies=_own_policies(own, policies),
         mounted=references.mounted(router.spec),
     )
+    return replace(workload, differing=_differing(own, workload))
+
+
+def _differing(own: _Own, workload: Workload) -> list[str]:
+    """Where the files of new pods differ from those of the pods that serve meanwhile."""
+    serving = live_workload.last_good(workload)
+    if not serving:
+        return []
+    template = ((workload.deployment or {}).get("spec") or {}).get("template")
+    pairs = zip(
+        live_workload.config_maps_of(serving[0]).values(),
+        live_workload.config_maps_of(template).values(),
+        strict=False,
+    )
+    found = [[own.known("v1", "ConfigMap", name) for name in pair] for pair in pairs]
+    return [
+        path
+        for before, after in found
+        if before and after
+        for path in differing_files(before, after)
+    ]
 
 
 class _Own:
@@ -213,10 +238,13 @@ class _Own:
 
     def get(self, api_version: str, kind: str, name: str) -> Manifest | None:
         """One object, whoever it belongs to."""
-        metadata = {"name": name, "namespace": self._router.namespace}
-        path = resources.path({"apiVersion": api_version, "kind": kind, "metadata": metadata})
         # A volume claim of the user's is not among ours.
+        path = self._path(api_version, kind, name)
         return self._known_by_path.get(path) or self._client.get(path)
+
+    def known(self, api_version: str, kind: str, name: str) -> Manifest | None:
+        """One object, if it was read already."""
+        return self._known_by_path.get(self._path(api_version, kind, name))
 
     def controlled(self, api_version: str, kind: str, name: str) -> Manifest | None:
         """None as well where the kind is unknown, and when somebody else's has the name."""
@@ -231,12 +259,20 @@ class _Own:
             found = Reads(self._client).own(self._router, resource)
         return [item for item in found if resources.resource_of(item) is resource]
 
+    def _path(self, api_version: str, kind: str, name: str) -> str:
+        metadata = {"name": name, "namespace": self._router.namespace}
+        return resources.path({"apiVersion": api_version, "kind": kind, "metadata": metadata})
 
-def _written_config(own: _Own, router: Router) -> Manifest | None:
-    """None as well for who may not read it: a role that is used alone need not have that right."""
-    name = config_map_name(router.name, gateway_mode.serves_alone(router.spec))
+
+def _written_config(own: _Own, router: Router, deployment: Manifest | None) -> Manifest | None:
+    """What new pods mount.
+
+    None as well for who may not read it: a role that is used alone need not have that right.
+    """
+    plain = config_map_name(router.name, gateway_mode.serves_alone(router.spec))
+    mounted = live_workload.config_maps_of((deployment or {}).get("spec", {}).get("template"))
     try:
-        return own.get("v1", "ConfigMap", name)
+        return own.get("v1", "ConfigMap", mounted.get(ROUTER_CONFIG_VOLUME, plain))
     except ApiError as error:
         if error.status != 403:
             raise

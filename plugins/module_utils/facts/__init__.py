@@ -94,6 +94,8 @@ class Rollout:
     uses_config_maps, uses_secrets: the pods take something from ConfigMaps or Secrets of the user.
     config_maps, secrets: digests of those; "" when one is not there or may not be looked at.
     template: the live pod template's annotations.
+    in_use: ConfigMaps that pods of the router mount, or would mount anew if they were replaced, and
+        the hash of the content that they started with; the live template's first.
     secrets_seen: digest of the Secrets at the last look, as the live Deployment has it.
     """
 
@@ -102,6 +104,7 @@ class Rollout:
     config_maps: str = ""
     secrets: str = ""
     template: Mapping[str, str] = field(default_factory=dict)
+    in_use: Mapping[str, str] = field(default_factory=dict)
     secrets_seen: str = ""
 
 
@@ -118,8 +121,9 @@ class Facts:
         not there, or none is named.
     foreign_budgets: PodDisruptionBudgets of others that cover the router's pods.
     foreign_autoscalers: HorizontalPodAutoscalers of others that set the number of the pods.
-    rollout: of ConfigMaps, Secrets and the live pod template.
+    rollout: of ConfigMaps, Secrets and the live pod templates.
     operator_namespace: where the operator runs as a pod; "" where it does not, as far as is known.
+    inherited: of spec/inherited.py, what its pod was told.
     """
 
     platform: str = PLATFORM_KUBERNETES
@@ -132,6 +136,7 @@ class Facts:
     foreign_autoscalers: list[str] = field(default_factory=list)
     rollout: Rollout = field(default_factory=Rollout)
     operator_namespace: str = ""
+    inherited: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_openshift(self) -> bool:

@@ -39,13 +39,23 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.referen
     references,
     secrets_digest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, backend_kinds
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    backend_kinds,
+    egress,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.inherited import (
+    HTTP_PROXY,
+    HTTPS_PROXY,
+    is_withheld,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_SECRETS_SEEN,
     API_GROUP,
+    CONFIG_VOLUMES,
     Manifest,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
@@ -97,6 +107,9 @@ class Reading:
     backends: one per entry of spec.vllmEndpoints, in that order.
     gateway: None in standalone mode.
     deployment: the router's; None when there is none.
+    replica_sets: those of the router's pods, while a rollout is under way; denied: then all of
+        config_map_names may be in use.
+    config_map_names: the router's own.
     budgets: PodDisruptionBudgets of the namespace; empty when the router wants none.
     autoscalers: HorizontalPodAutoscalers of the namespace.
     config_maps, secrets: those that the pods use, by name; a Secret without its data.
@@ -112,6 +125,8 @@ class Reading:
     backends: list[BackendReading] = field(default_factory=list)
     gateway: GatewayReading | None = None
     deployment: Manifest | None = None
+    replica_sets: Sighting = field(default_factory=Sighting)
+    config_map_names: list[str] = field(default_factory=list)
     budgets: Sighting = field(default_factory=Sighting)
     autoscalers: Sighting = field(default_factory=Sighting)
     config_maps: dict[str, Manifest | None] = field(default_factory=dict)
@@ -163,8 +178,33 @@ def _rollout(router: Router, reading: Reading) -> Rollout:
             for name, value in (template.get("annotations") or {}).items()
             if name.startswith(f"{API_GROUP}/")
         },
+        in_use=_config_maps_in_use(reading),
         secrets_seen=str(annotations.get(ANNOTATION_SECRETS_SEEN, "")),
     )
+
+
+def _config_maps_in_use(reading: Reading) -> dict[str, str]:
+    """As Rollout.in_use; of a template that is not ours, nothing.
+
+    A ReplicaSet that is to have pods makes them anew, whether or not it has one at this moment.
+    """
+    owners = [reading.deployment] if reading.deployment else []
+    owners += [
+        item
+        for item in reading.replica_sets.objects
+        if item["spec"].get("replicas") or (item.get("status") or {}).get("replicas")
+    ]
+    found: dict[str, str] = {}
+    for owner in owners:
+        template = owner["spec"].get("template") or {}
+        annotations = (template.get("metadata") or {}).get("annotations") or {}
+        for volume in (template.get("spec") or {}).get("volumes") or []:
+            annotation = CONFIG_VOLUMES.get(volume["name"])
+            name = (volume.get("configMap") or {}).get("name")
+            if name and annotation in annotations:
+                found.setdefault(str(name), str(annotations[annotation]))
+    unseen = reading.config_map_names if reading.replica_sets.denied else []
+    return {**dict.fromkeys(unseen, ""), **found}
 
 
 def offline_facts(
@@ -224,6 +264,7 @@ def problems(router: Router, reading: Reading, found: Facts) -> list[Problem]:
         *_budget_problems(router, reading),
         *_autoscaler_problems(router, reading),
         *_monitoring_problems(router, reading),
+        *_proxy_problems(router, found),
         *(_secret_missing(router, where) for where in reading.missing_secrets),
         *gateways.problems(router, found),
         *gateway_backends.problems(router, found),
@@ -268,6 +309,19 @@ def _monitoring_problems(router: Router, reading: Reading) -> list[Problem]:
         for field, kind in MONITORING_KINDS.items()
         if router.spec["monitoring"][field]["enabled"]
     ]
+
+
+def _proxy_problems(router: Router, found: Facts) -> list[Problem]:
+    """What the operator was told of a proxy, and does not tell the pods."""
+    if router.spec.get("egressProxy"):
+        return []
+    theirs = {variable["name"] for variable in router.spec.get("env") or []}
+    for name in (HTTPS_PROXY, HTTP_PROXY):
+        if is_withheld(found.inherited.get(name, "")) and name not in theirs:
+            return [_with_a_password(name)]
+    way = egress.way_out(router.spec, found.inherited)
+    is_asked = any(endpoint.is_outside for endpoint in found.endpoints)
+    return [_not_for_envoy()] if is_asked and way.https and way.proxy is None else []
 
 
 def messages(found: Facts) -> list[str]:
@@ -354,6 +408,29 @@ def _monitoring_api_missing(field: str, kind: str) -> Problem:
         found=f"there is no {kind}, for this API server does not serve {apis.MONITORING}",
         remedy="Install the Prometheus operator, or set it to false",
         retry=True,
+        blocking=False,
+    )
+
+
+def _with_a_password(variable: str) -> Problem:
+    return Problem(
+        reason="ProxyNotPassedOn",
+        field="spec.egressProxy",
+        found=f"the operator's {variable} has a password, which is not written into other pods; "
+        "they have no proxy",
+        remedy=f"Name a proxy without a password here, or set {variable} in spec.env, from a "
+        "Secret or empty",
+        blocking=False,
+    )
+
+
+def _not_for_envoy() -> Problem:
+    return Problem(
+        reason="ProxyNotPassedOn",
+        field="spec.egressProxy",
+        found=f"the operator's {HTTPS_PROXY} is no http:// URL of a host, and Envoy asks no other "
+        "proxy; hosted models are asked for without one",
+        remedy="Name one here",
         blocking=False,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -21,8 +22,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
     serves_alone,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_CONFIG_HASH,
     Manifest,
     config_map_name,
+    config_revision_name,
     envoy_config_map_name,
     metadata,
     service_ca_config_map_name,
@@ -34,19 +37,48 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 _AMBIGUOUS = frozenset({"", "y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 _NUMBER_START = frozenset("+-.0123456789")
 
+HOT_RELOAD = "HotReload"
+
 # What the values of one may have together; the API server's.
 CONFIG_MAP_LIMIT_BYTES = 1024 * 1024
 
 
 def config_maps(router: Router, facts: Facts) -> list[Manifest]:
-    """What the router reads (config.yaml, tools_db.json), and what the Envoy in the pod reads."""
+    """What the router reads (config.yaml, tools_db.json), and what the Envoy in the pod reads.
+
+    A pod that is replaced has to find what its ReplicaSet started with, as long as the one after it
+    has not proved itself. So a changed content gets a ConfigMap of its own, and the one of the
+    plain name, which people read, follows when no pod mounts it (docs/adr/0033-the-last-good.md).
+    """
+    return [
+        _config_map(router, name, dict(content))
+        for plain, mounted, content in _revisions(router, facts)
+        for name in dict.fromkeys((mounted, plain))
+        if name == mounted or name not in facts.rollout.in_use
+    ]
+
+
+def mounted_config_maps(router: Router, facts: Facts) -> list[str]:
+    """Names of those that new pods mount: the router's, and Envoy's if one is in the pod."""
+    return [mounted for _, mounted, _ in _revisions(router, facts)]
+
+
+def _revisions(router: Router, facts: Facts) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """For each content the plain name, that of the ConfigMap which pods mount, and the files."""
     alone = serves_alone(router.spec)
     names = (config_map_name(router.name, alone), envoy_config_map_name(router.name))
     # Where no Envoy is in the pod, there is no second content.
-    return [
-        _config_map(router, name, dict(content))
-        for name, content in zip(names, _contents(router, facts), strict=False)
-    ]
+    for plain, started, content in zip(
+        names, started_with(router, facts), _contents(router, facts), strict=False
+    ):
+        own = config_revision_name(plain, started)
+        in_use = {
+            name: of_content
+            for name, of_content in facts.rollout.in_use.items()
+            if name in (plain, config_revision_name(plain, of_content))
+        }
+        there = (name for name, of_content in in_use.items() if of_content == started)
+        yield plain, next(there, own if in_use else plain), content
 
 
 def service_ca_config_map(router: Router, facts: Facts) -> list[Manifest]:
@@ -71,6 +103,16 @@ def config_hashes(router: Router, facts: Facts) -> tuple[str, str]:
     """
     hashes = [_content_hash(content) for content in _contents(router, facts)]
     return hashes[0], hashes[1] if len(hashes) > 1 else ""
+
+
+def started_with(router: Router, facts: Facts) -> tuple[str, str]:
+    """The same of what new pods are said to have started with, in their annotations."""
+    config, envoys = config_hashes(router, facts)
+    if router.spec.get("configRolloutPolicy") == HOT_RELOAD:
+        # Stays what it was when the pods started, so that going back replaces them only if they
+        # have been overtaken, and going over does not.
+        config = facts.rollout.template.get(ANNOTATION_CONFIG_HASH, config)
+    return config, envoys
 
 
 def _contents(router: Router, facts: Facts) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts, Rollout
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
-    config_hashes,
+    started_with,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_CONFIG_HASH,
@@ -22,17 +22,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
-HOT_RELOAD = "HotReload"
-
 
 def template_annotations(router: Router, facts: Facts) -> dict[str, str]:
     """Those of the pod template; a change of one replaces the pods."""
     rollout = facts.rollout
-    config, envoy = config_hashes(router, facts)
-    if router.spec.get("configRolloutPolicy") == HOT_RELOAD:
-        # Stays what it was when the pods started, so that going back replaces them only if they
-        # have been overtaken, and going over does not.
-        config = rollout.template.get(ANNOTATION_CONFIG_HASH, config)
+    config, envoy = started_with(router, facts)
     wanted = {
         ANNOTATION_CONFIG_HASH: config,
         ANNOTATION_ENVOY_CONFIG_HASH: envoy,

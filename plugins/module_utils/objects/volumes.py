@@ -13,6 +13,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.verification import (
     service_ca,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
+    mounted_config_maps,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.places import (
     STATE_DIRECTORY,
 )
@@ -24,13 +27,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_tls import Mounted
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import compact
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
-    has_envoy,
-    serves_alone,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
-    config_map_name,
-    envoy_config_map_name,
+    CONFIG_VOLUMES,
+    ENVOY_CONFIG_VOLUME,
+    ROUTER_CONFIG_VOLUME,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
@@ -52,15 +52,14 @@ _WRITABLE_DIRECTORIES = {
 }
 
 _LISTENER_TLS = "listener-tls"
-_OWN_VOLUMES = frozenset({"config", "envoy-config", "models", *_WRITABLE_DIRECTORIES})
+_OWN_VOLUMES = frozenset({*CONFIG_VOLUMES, "models", *_WRITABLE_DIRECTORIES})
 
 
 def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """The pod's volumes."""
-    alone = serves_alone(router.spec)
+    files = zip(CONFIG_VOLUMES, mounted_config_maps(router, facts), strict=False)
     return [
-        {"name": "config", "configMap": {"name": config_map_name(router.name, alone)}},
-        *_envoy_config(router),
+        *({"name": volume, "configMap": {"name": name}} for volume, name in files),
         *_listener_tls(router),
         *(volume for volume, _ in auth.volumes(router.spec)),
         *(each.pod_volume() for each in _of_backends(router, facts)),
@@ -68,12 +67,6 @@ def volumes(router: Router, facts: Facts) -> list[dict[str, Any]]:
         *({"name": name, "emptyDir": {}} for name in _WRITABLE_DIRECTORIES),
         *compact(router.spec.get("extraVolumes") or []),
     ]
-
-
-def _envoy_config(router: Router) -> list[dict[str, Any]]:
-    if not has_envoy(router.spec):
-        return []
-    return [{"name": "envoy-config", "configMap": {"name": envoy_config_map_name(router.name)}}]
 
 
 def _listener_tls(router: Router) -> list[dict[str, Any]]:
@@ -84,7 +77,7 @@ def _listener_tls(router: Router) -> list[dict[str, Any]]:
 def router_mounts(router: Router) -> list[dict[str, Any]]:
     """Whole directories: a file mounted with subPath never changes, and the router reloads it."""
     return [
-        {"name": "config", "mountPath": CONFIG_DIRECTORY, "readOnly": True},
+        {"name": ROUTER_CONFIG_VOLUME, "mountPath": CONFIG_DIRECTORY, "readOnly": True},
         *(
             {"name": volume["name"], "mountPath": listener.TLS_DIRECTORY, "readOnly": True}
             for volume in _listener_tls(router)
@@ -110,7 +103,7 @@ def own_volumes(spec: Mapping[str, Any]) -> frozenset[str]:
 
 def envoy_mounts(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """Envoy writes nothing."""
-    directories = [("envoy-config", ENVOY_DIRECTORY)]
+    directories = [(ENVOY_CONFIG_VOLUME, ENVOY_DIRECTORY)]
     directories += [(volume["name"], path) for volume, path in auth.volumes(router.spec)]
     directories += [(each.volume, each.directory) for each in _of_backends(router, facts)]
     return [{"name": name, "mountPath": path, "readOnly": True} for name, path in directories]

@@ -37,8 +37,16 @@ ANNOTATION_CONFIG_HASH = "vllm.ai/config-hash"
 ANNOTATION_ENVOY_CONFIG_HASH = "vllm.ai/envoy-config-hash"
 ANNOTATION_CONFIG_MAPS_HASH = "vllm.ai/config-maps-hash"
 ANNOTATION_SECRETS_HASH = "vllm.ai/secrets-hash"
+# The pods' volumes of these two contents, and which annotation has the hash of which.
+ROUTER_CONFIG_VOLUME, ENVOY_CONFIG_VOLUME = "config", "envoy-config"
+CONFIG_VOLUMES = {
+    ROUTER_CONFIG_VOLUME: ANNOTATION_CONFIG_HASH,
+    ENVOY_CONFIG_VOLUME: ANNOTATION_ENVOY_CONFIG_HASH,
+}
 # On the Deployment: versions of the Secrets at the last look.
 ANNOTATION_SECRETS_SEEN = "vllm.ai/secrets-seen"
+# On the Deployment: what the operator's own pod was told for it, spec/inherited.py.
+ANNOTATION_INHERITED = "vllm.ai/inherited"
 # On every object: what was asked for when it was last applied.
 ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
 # On the Deployment: the spec.replicas that an autoscaler has replaced, see objects/scaling.py.
@@ -73,6 +81,14 @@ def config_map_name(router_name: str, alone: bool = False) -> str:
 def envoy_config_map_name(router_name: str) -> str:
     """ConfigMap with envoy.yaml."""
     return f"{router_name}-envoy-config"
+
+
+def config_revision_name(name: str, content_hash: str) -> str:
+    """ConfigMap with the files of one of the two above for the pods that start with this content.
+
+    Its own name is what everybody reads; pods that started with another content keep theirs.
+    """
+    return f"{name}-{content_hash}"
 
 
 def service_ca_config_map_name(router_name: str) -> str:

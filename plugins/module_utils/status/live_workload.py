@@ -11,11 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.backends import some
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.live_scaling import (
     wanted_replicas,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import Mounted
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    CONFIG_VOLUMES,
+    Manifest,
+)
 
 # What a kubelet calls it -> the reason here. It swings between two words for one trouble, and each
 # swing would be a write.
@@ -47,6 +51,8 @@ class Workload:
     http_route_names: the HTTPRoutes that there should be. http_routes: those that there are.
     policy_names, policies: the same of the policies beside the HTTPRoutes, by kind and name.
     mounted: objects of the user's that the pods want.
+    differing: paths by which the files that new pods start with differ from those of the pods that
+        go on serving, as far as both are there.
     start_since: RFC 3339. A node that took a pod before then has had START_SECONDS.
     """
 
@@ -62,6 +68,7 @@ class Workload:
     policy_names: list[str] = field(default_factory=list)
     policies: Mapping[str, Manifest] = field(default_factory=dict)
     mounted: list[Mounted] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
     start_since: str = ""
 
 
@@ -90,11 +97,83 @@ def is_rolled_out(deployment: Manifest | None) -> bool:
 
 def troubles_of(workload: Workload) -> list[Trouble]:
     """What the live objects complain of, worst first."""
-    found = [*_claim_troubles(workload), *_deployment_troubles(workload.deployment)]
+    found = [
+        *_new_config_troubles(workload),
+        *_claim_troubles(workload),
+        *_deployment_troubles(workload.deployment),
+    ]
     if not is_rolled_out(workload.deployment):
         found += pod_troubles(workload.pods)
         found += _start_troubles(workload)
     return sorted(dict.fromkeys(found), key=lambda trouble: not trouble.failing)
+
+
+def last_good(workload: Workload) -> list[Manifest]:
+    """The ready pods that started with another configuration than what is rolled out now."""
+    if workload.deployment is None or is_rolled_out(workload.deployment):
+        return []
+    wanted = _hashes(_template(workload.deployment))
+    return [
+        pod for pod in workload.pods if _is_ready(pod) and _hashes(pod) and _hashes(pod) != wanted
+    ]
+
+
+def _new_config_troubles(workload: Workload) -> Iterator[Trouble]:
+    """Whose fault it is, nobody can tell from outside; what has changed and who serves, one can."""
+    serving = last_good(workload)
+    if not serving:
+        return
+    template = _template(workload.deployment)
+    new = [pod for pod in workload.pods if _hashes(pod) == _hashes(template)]
+    failing = {one.reason for one in pod_troubles(new) if one.failing}
+    # An image that cannot be pulled has read no configuration.
+    if "CrashLoopBackOff" not in failing and (
+        failing or not _deployment_troubles(workload.deployment)
+    ):
+        return
+    named = some(sorted(str(pod["metadata"]["name"]) for pod in new)) or "none yet"
+    old = some(sorted(str(pod["metadata"]["name"]) for pod in serving))
+    wanted, there = config_maps_of(template), config_maps_of(serving[0])
+    changed = [volume for volume in wanted if wanted[volume] != there.get(volume)]
+    parts = [
+        f"Pods with a changed configuration do not come up ({named}; "
+        f"{_config_maps(wanted, changed)}).",
+        f"{len(serving)} {'goes' if len(serving) == 1 else 'go'} on serving with the last good one "
+        f"({old}; {_config_maps(there, changed)}).",
+    ]
+    if workload.differing:
+        parts.append(f"The two differ in {some(workload.differing)}.")
+    if _images(template) != _images(serving[0]):
+        parts.append("The pods' images have changed as well.")
+    parts.append(
+        "Correct the SemanticRouter there, or take the change back: new pods then follow by "
+        "themselves."
+    )
+    yield Trouble("NewConfigFails", " ".join(parts))
+
+
+def _config_maps(names: Mapping[str, str], volumes: list[str]) -> str:
+    return "ConfigMap " + " and ".join(names[one] for one in volumes or names if one in names)
+
+
+def _template(deployment: Manifest | None) -> Manifest:
+    return dict(((deployment or {}).get("spec") or {}).get("template") or {})
+
+
+def _hashes(pod: Manifest) -> dict[str, str]:
+    """What a pod or template is said to have started with."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    return {name: annotations[name] for name in CONFIG_VOLUMES.values() if name in annotations}
+
+
+def _images(pod: Manifest) -> dict[str, str]:
+    return {item["name"]: item["image"] for item in (pod.get("spec") or {}).get("containers") or []}
+
+
+def _is_ready(pod: Manifest) -> bool:
+    said = status_of(pod).get("conditions") or []
+    is_said = any(item["type"] == "Ready" and item.get("status") == "True" for item in said)
+    return is_said and "deletionTimestamp" not in pod["metadata"]
 
 
 def _claim_troubles(workload: Workload) -> list[Trouble]:
@@ -139,7 +218,7 @@ def pod_troubles(pods: list[Manifest]) -> list[Trouble]:
             _container_trouble(pod, container)
             for kind in ("initContainerStatuses", "containerStatuses")
             for container in status_of(pod).get(kind) or []
-            if _waiting(container).get("reason") in _WAITING_REASONS
+            if _reason(container)
         ]
         found += [
             Trouble("Unschedulable", f"No node takes a pod: {said.get('message', '')}", False)
@@ -198,7 +277,7 @@ def _container_trouble(pod: Manifest, container: Manifest) -> Trouble:
     A kubelet's message counts back-off seconds and names the pod; quoting it would mean a write
     with every restart.
     """
-    reason = _WAITING_REASONS[_waiting(container)["reason"]]
+    reason = _reason(container)
     name = container["name"]
     if reason == "ImagePullBackOff":
         image = _image(pod, name) or container.get("image", "")
@@ -212,6 +291,20 @@ def _container_trouble(pod: Manifest, container: Manifest) -> Trouble:
     return Trouble(reason, f"Container {name} {said}")
 
 
+def _reason(container: Manifest) -> str:
+    """ "" for a container that nothing is wrong with.
+
+    One that has ended twice and is tried again is no better off than while it waits for that.
+    """
+    waiting = _WAITING_REASONS.get(str(_waiting(container).get("reason")), "")
+    is_tried_again = (
+        int(container.get("restartCount") or 0) > 1
+        and "terminated" in (container.get("lastState") or {})
+        and container.get("started") is False
+    )
+    return waiting or ("CrashLoopBackOff" if is_tried_again else "")
+
+
 def _image(pod: Manifest, container_name: str) -> str:
     spec = pod.get("spec") or {}
     containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
@@ -220,6 +313,13 @@ def _image(pod: Manifest, container_name: str) -> str:
 
 def _waiting(container: Manifest) -> Manifest:
     return (container.get("state") or {}).get("waiting") or {}
+
+
+def config_maps_of(pod: Manifest | None) -> dict[str, str]:
+    """Those with the router's and Envoy's files in a pod or template, by volume."""
+    volumes = ((pod or {}).get("spec") or {}).get("volumes") or []
+    names = {item["name"]: (item.get("configMap") or {}).get("name") for item in volumes}
+    return {name: str(names[name]) for name in CONFIG_VOLUMES if names.get(name)}
 
 
 def rollout(deployment: Manifest) -> str:

@@ -27,6 +27,7 @@ REASONS = {
     "PartlyInEffect": "The spec is understood; some of it does less than it says.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
     "InsecureSkipVerify": "A backend's certificate is not verified, as the spec says.",
+    "ProxyNotPassedOn": "The operator's own proxy is none for the router's pods.",
     "InvalidAnnotation": "An annotation has a value that means nothing; it is off.",
     "NoEnvoyInPod": "The router serves clients itself, without what Envoy does for them.",
     # nothing is written
@@ -51,6 +52,7 @@ REASONS = {
     # pods
     "ImagePullBackOff": "An image cannot be pulled.",
     "CrashLoopBackOff": "A container ends again and again.",
+    "NewConfigFails": "Pods with a changed configuration do not start; older ones go on serving.",
     "CreateContainerConfigError": "A container refers to something that does not exist.",
     "ReplicaFailure": "The API server refuses to create pods (quota, admission).",
     "ProgressDeadlineExceeded": "A rollout made no progress for too long.",

@@ -133,11 +133,21 @@ def _written(situation: Situation, previous: Mapping[str, Any]) -> dict[str, Any
         "assumed": router_config.assumption(router.spec),
         "schema": router_config.schema_name(router.spec),
         "hash": str(annotations.get(ANNOTATION_CONFIG_HASH, "")),
+        "lastGood": _last_good(situation),
     }
     return {
         "appliedGeneration": router.generation,
         "config": {name: value for name, value in config.items() if value},
     }
+
+
+def _last_good(situation: Situation) -> list[str]:
+    """ConfigMaps of the pods that go on serving while others replace them."""
+    found = (
+        live_workload.config_maps_of(pod).values()
+        for pod in live_workload.last_good(situation.workload)
+    )
+    return sorted({name for names in found for name in names})
 
 
 def _active_config(situation: Situation) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def _answer_as_the_router(data_path: DataPath, directory: Path) -> int:
     file.write_text(_config_text(data_path))
     metrics, state = program.Metrics(), program.State(active=program.digest(file))
     router.tell, router.answered = metrics.tell, metrics.answered
+    router.evaluated = metrics.evaluated
 
     def answer(call: Call) -> tuple[int, dict[str, Any]]:
         status, body, _ = program.api(call.path, call.body, state, file, router)
@@ -259,6 +260,18 @@ def test_top_counts_requests_and_tokens_of_each_model(plugin: Plugin) -> None:
     assert (came["requests"], came["timed"]) == (1, 1)
     assert (came["tokens_in"], came["tokens_out"]) == (7, 3)
     assert came["seconds"] > 0
+
+
+def test_top_counts_the_matches_of_each_decision(plugin: Plugin) -> None:
+    def matches() -> dict[str, float]:
+        (said,) = json.loads(plugin("top", NAME, "-o", "json").stdout)
+        return dict(said["matches"])
+
+    before = matches()
+    plugin("ask", f"Of {MATHS}")
+    after = matches()
+    assert {name for name in after if after[name] > before[name]} == {MATHS}
+    assert after[MATHS] == before[MATHS] + 1
 
 
 def test_the_page_shows_what_runs_and_leaves_no_kubectl_behind(

@@ -71,3 +71,10 @@ def test_a_thousand_models_have_none() -> None:
     (problem,) = sizes.check(config.config_maps(router, facts(router, "kubernetes")))
     assert problem.field == "spec.vllmEndpoints"
     assert "Spread it over several SemanticRouters" in problem.remedy
+
+
+def test_one_content_under_two_names_is_told_once() -> None:
+    first = config_map(config_yaml="x" * (2**20 + 1))
+    second = {**first, "metadata": {"name": "my-router-config-1"}}
+    # OpenShift fills one that has nothing.
+    assert len(list(sizes.check([{"kind": "ConfigMap"}, first, second]))) == 1

@@ -58,3 +58,9 @@ def test_only_the_very_object_that_was_seen_is_deleted() -> None:
     client = Recorder()
     assert prune.delete(client, live())  # type: ignore[arg-type]
     assert client.deleted == [("/api/v1/namespaces/team/services/old", "5")]
+
+
+def test_a_config_map_that_pods_still_mount_stays() -> None:
+    mounted, left = live("ConfigMap", "mounted"), live("ConfigMap", "left")
+    service = live(name="mounted")
+    assert prune.unwanted([mounted, left, service], [], ROUTER, {"mounted"}) == [left, service]

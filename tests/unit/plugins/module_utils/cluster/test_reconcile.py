@@ -181,17 +181,137 @@ class TestAFirstRun:
         assert raised.value.problem.reason == "Forbidden"
 
 
+class TestAChangedConfiguration:
+    """The pods that serve keep their files until new ones are ready, and no file is left over."""
+
+    BEFORE, REFUSED, MENDED = (
+        {"default_reasoning_effort": one} for one in ("low", "medium", "high")
+    )
+    PLAIN = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}-config"
+
+    @pytest.fixture
+    def serving(self, cluster: Cluster) -> Cluster:
+        cluster.edit(config=self.BEFORE)
+        cluster.run()
+        self.replica_set(cluster, "old", 1)
+        cluster.roll_out()
+        cluster.run()
+        assert cluster.run().settled
+        return cluster
+
+    def replica_set(self, cluster: Cluster, name: str, replicas: int) -> None:
+        """Of the template as it is now, as the Deployment's controller makes it."""
+        deployment = cluster.server.objects[DEPLOYMENT]
+        template = deepcopy(deployment["spec"]["template"])
+        path = DEPLOYMENT.replace(f"deployments/{NAME}", f"replicasets/{NAME}-{name}")
+        cluster.server.put(
+            path,
+            {
+                "apiVersion": "apps/v1",
+                "kind": "ReplicaSet",
+                "metadata": {"name": name, "labels": template["metadata"]["labels"]},
+                "spec": {"replicas": replicas, "template": template},
+            },
+        )
+
+    def mounted(self, cluster: Cluster, replica_set: str = "") -> str:
+        """The config.yaml that a pod made now finds."""
+        path = DEPLOYMENT.replace(f"deployments/{NAME}", f"replicasets/{NAME}-{replica_set}")
+        owner = cluster.server.objects[path if replica_set else DEPLOYMENT]
+        volumes = owner["spec"]["template"]["spec"]["volumes"]
+        (name,) = (one["configMap"]["name"] for one in volumes if one["name"] == "config")
+        files = cluster.server.objects[f"{self.PLAIN.rpartition('/')[0]}/{name}"]["data"]
+        return str(files["config.yaml"])
+
+    def config_maps(self, cluster: Cluster) -> set[str]:
+        return {item["metadata"]["name"] for item in cluster.own() if item["kind"] == "ConfigMap"}
+
+    def test_waits_beside_the_last_good_one_and_takes_its_place_in_the_end(
+        self, serving: Cluster
+    ) -> None:
+        good = self.mounted(serving)
+        serving.edit(config=self.REFUSED)
+        serving.run()
+        self.replica_set(serving, "refused", 1)
+        assert self.mounted(serving) != good
+        for _ in range(2):
+            serving.run()
+            assert self.mounted(serving, "old") == good
+            assert serving.server.objects[self.PLAIN]["data"]["config.yaml"] == good
+        kept = self.config_maps(serving)
+
+        serving.edit(config=self.MENDED)
+        serving.run()
+        self.replica_set(serving, "refused", 0)
+        self.replica_set(serving, "mended", 1)
+        serving.run()
+        assert self.mounted(serving, "old") == good
+        # What was refused is no longer anybody's, and goes before the rollout has come to its end.
+        assert len(self.config_maps(serving)) == len(kept)
+
+        serving.roll_out()
+        serving.run()
+        mended = self.mounted(serving)
+        assert serving.server.objects[self.PLAIN]["data"]["config.yaml"] == mended != good
+        assert len(self.config_maps(serving)) == len(kept)
+        assert serving.run().settled
+
+    def test_that_is_taken_back_leaves_the_pods_and_all_objects_as_they_were(
+        self, serving: Cluster
+    ) -> None:
+        def template() -> Manifest:
+            found: Manifest = serving.server.objects[DEPLOYMENT]["spec"]["template"]
+            return deepcopy(found)
+
+        before, names = template(), self.config_maps(serving)
+        serving.edit(config=self.REFUSED)
+        serving.run()
+        assert template() != before
+        serving.edit(config=self.BEFORE)
+        serving.run()
+        assert template() == before
+        serving.roll_out()
+        serving.run()
+        assert self.config_maps(serving) == names
+
+    def test_removes_nothing_while_it_is_not_known_who_mounts_what(self, serving: Cluster) -> None:
+        good = self.mounted(serving)
+        serving.server.refuse(lambda item: item.path.endswith("/replicasets"), 403, "Forbidden")
+        for config in (self.REFUSED, self.MENDED):
+            serving.edit(config=config)
+            result = serving.run()
+            assert result.problems == []
+        assert self.mounted(serving, "old") == good
+        assert len(self.config_maps(serving)) == 4
+        serving.roll_out()
+        serving.run()
+        assert len(self.config_maps(serving)) == 3
+
+    def test_says_in_a_dry_run_what_changes_in_the_files(self, serving: Cluster) -> None:
+        serving.annotate(dry_run="true")
+        serving.edit(config=self.REFUSED)
+        serving.run()
+        (made,) = (
+            item for item in serving.status["dryRun"]["changes"] if item["kind"] == "ConfigMap"
+        )
+        assert made["action"] == "create"
+        assert all(path.startswith("data[config.yaml].") for path in made["fields"])
+
+
 class TestARouterOfManyModels:
     def test_costs_no_more_requests_than_one_of_a_few(self, cluster: Cluster) -> None:
         requests = []
-        for models in (10, 40):
+        # The first change leaves the ConfigMaps alone that pods mount; later ones all are alike.
+        for models in (1, 2, 10, 40):
             for entry in many.endpoints(models, 5):
                 self.put_service(cluster, entry["backend"]["service"])
             cluster.edit(vllmEndpoints=many.endpoints(models, 5))
             cluster.run()
             requests.append(len(cluster.server.log))
             assert all(item["ready"] for item in cluster.status["endpoints"])
-        assert requests[1] <= requests[0]
+            cluster.roll_out()
+            cluster.run()
+        assert requests[3] <= requests[2]
 
     def put_service(self, cluster: Cluster, wanted: dict[str, Any]) -> None:
         name = wanted["name"]

@@ -151,6 +151,29 @@ def test_storage_classes_that_may_not_be_listed_are_reported_but_do_not_block() 
     assert "storageclasses is forbidden" in problem.found
 
 
+OUTSIDE = Endpoint("a", "a", 1, "", "", 443, "https", ready=True, server_name="llm.example")
+
+
+@pytest.mark.parametrize(
+    ("told", "endpoints", "spec", "words"),
+    [
+        ("http://***@proxy:3128", [], {}, "has a password"),
+        ("http://***@proxy:3128", [], {"egressProxy": {"url": "http://proxy"}}, ""),
+        ("http://***@proxy:3128", [], {"env": [{"name": "HTTPS_PROXY", "value": ""}]}, ""),
+        ("https://proxy", [OUTSIDE], {}, "no http:// URL"),
+        ("https://proxy", [], {}, ""),
+        ("http://proxy:3128", [OUTSIDE], {}, ""),
+    ],
+)
+def test_a_proxy_that_the_pods_do_not_get_is_told_of_and_blocks_nothing(
+    told: str, endpoints: list[Endpoint], spec: dict[str, Any], words: str
+) -> None:
+    facts = Facts(endpoints=endpoints, inherited={"HTTPS_PROXY": told})
+    found = discovery.problems(router(**spec), Reading(groups=[], claim_exists=True), facts)
+    assert [problem.reason for problem in found] == (["ProxyNotPassedOn"] if words else [])
+    assert all(words in problem.found and not problem.blocking for problem in found)
+
+
 def asking_for_a_route(enabled: bool) -> Router:
     asked = router()
     routes = {"openshift": {"routes": {"enabled": enabled}}}
@@ -310,3 +333,46 @@ def test_the_access_modes_of_an_existing_claim_are_facts(
 ) -> None:
     facts = discovery.facts(router(), Reading(groups=[], existing_claim=claim))
     assert facts.claim_modes == modes
+
+
+class TestConfigMapsInUse:
+    @staticmethod
+    def owner(name: str, content: str, replicas: int = 1, existing: int = 0) -> dict[str, Any]:
+        volumes = [
+            {"name": "config", "configMap": {"name": name}},
+            {"name": "theirs", "configMap": {"name": "theirs"}},
+            {"name": "models", "emptyDir": {}},
+        ]
+        annotations = {"vllm.ai/config-hash": content} if content else {}
+        template = {"metadata": {"annotations": annotations}, "spec": {"volumes": volumes}}
+        return {
+            "metadata": {},
+            "spec": {"replicas": replicas, "template": template},
+            "status": {"replicas": existing},
+        }
+
+    def in_use(self, **reading: Any) -> dict[str, str]:
+        asked = router()
+        return dict(discovery.facts(asked, Reading([], **reading)).rollout.in_use)
+
+    def test_are_those_of_the_template_and_of_replica_sets_that_have_or_make_pods(self) -> None:
+        sets = [
+            self.owner("makes", "b", replicas=1, existing=0),
+            self.owner("has", "c", replicas=0, existing=1),
+            self.owner("done", "d", replicas=0, existing=0),
+        ]
+        deployment = self.owner("live", "a", replicas=0)
+        found = self.in_use(deployment=deployment, replica_sets=Sighting(sets))
+        assert found == {"live": "a", "makes": "b", "has": "c"}
+        assert next(iter(found)) == "live"
+
+    def test_are_none_of_an_operator_s_before(self) -> None:
+        assert self.in_use(deployment=self.owner("live", "")) == {}
+
+    def test_may_be_all_where_replica_sets_may_not_be_listed(self) -> None:
+        found = self.in_use(
+            deployment=self.owner("live", "a"),
+            replica_sets=Sighting(denied="forbidden"),
+            config_map_names=["live", "other"],
+        )
+        assert found == {"live": "a", "other": ""}

@@ -8,11 +8,16 @@ from typing import Any
 import many
 import pytest
 import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    Endpoint,
+    Facts,
+    Rollout,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.config import (
     CONFIG_MAP_LIMIT_BYTES,
     config_hashes,
     config_maps,
+    mounted_config_maps,
     service_ca_config_map,
     yaml_text,
 )
@@ -75,6 +80,64 @@ def test_hash_follows_the_content_and_nothing_else() -> None:
     assert config_hashes(router(toolsDb=[{"name": "f"}]), Facts()) != before
     endpoint = Endpoint("a", "one", 1, "a", "default", 8000, "http", ready=True)
     assert config_hashes(router(), Facts(endpoints=[endpoint])) != before
+
+
+class TestAChangedContent:
+    """Pods of an earlier ReplicaSet find what they started with, until nobody mounts it."""
+
+    BEFORE, AFTER, LATER = ({"strategy": one} for one in ("priority", "confidence", "weighted"))
+
+    def used(self, *mounted: tuple[str, dict[str, Any]], **rollout: Any) -> Facts:
+        """ConfigMaps of pods, the live template's first, and what each started with."""
+        in_use = {
+            name: config_hashes(router(config=config), Facts())[0] for name, config in mounted
+        }
+        in_use["my-router-envoy-config"] = config_hashes(router(), Facts())[1]
+        return Facts(rollout=Rollout(in_use=in_use, **rollout))
+
+    def made(self, facts: Facts, **spec: Any) -> tuple[str, list[str]]:
+        """The one that new pods mount, and all that are written for the router."""
+        asked = router(**spec)
+        names = [item["metadata"]["name"] for item in config_maps(asked, facts)]
+        mounted, envoys = mounted_config_maps(asked, facts)
+        assert envoys == "my-router-envoy-config"
+        return mounted, [name for name in names if name != envoys]
+
+    def own(self, config: dict[str, Any]) -> str:
+        return f"my-router-config-{config_hashes(router(config=config), Facts())[0]}"
+
+    def test_leaves_the_plain_name_to_the_pods_that_started_with_it(self) -> None:
+        facts = self.used(("my-router-config", self.BEFORE))
+        assert self.made(facts, config=self.BEFORE) == ("my-router-config", ["my-router-config"])
+        own = self.own(self.AFTER)
+        assert self.made(facts, config=self.AFTER) == (own, [own])
+
+    def test_goes_under_the_plain_name_too_when_no_pod_mounts_that(self) -> None:
+        own = self.own(self.AFTER)
+        facts = self.used((own, self.AFTER))
+        assert self.made(facts, config=self.AFTER) == (own, [own, "my-router-config"])
+        files = [item["data"] for item in config_maps(router(config=self.AFTER), facts)]
+        assert files[0] == files[1]
+        later = self.own(self.LATER)
+        assert self.made(facts, config=self.LATER) == (later, [later, "my-router-config"])
+
+    def test_waits_for_the_pods_of_the_first_content_through_a_second_mistake(self) -> None:
+        refused, later = self.own(self.AFTER), self.own(self.LATER)
+        facts = self.used((refused, self.AFTER), ("my-router-config", self.BEFORE))
+        assert self.made(facts, config=self.LATER) == (later, [later])
+
+    def test_that_is_taken_back_goes_back_to_the_pods_that_are_there(self) -> None:
+        facts = self.used((self.own(self.AFTER), self.AFTER), ("my-router-config", self.BEFORE))
+        assert self.made(facts, config=self.BEFORE) == ("my-router-config", ["my-router-config"])
+
+    def test_is_written_where_the_pods_read_it_under_hot_reload(self) -> None:
+        own = self.own(self.BEFORE)
+        started = {"vllm.ai/config-hash": own.rpartition("-")[2]}
+        for name in (own, "my-router-config"):
+            facts = self.used((name, self.BEFORE), template=started)
+            mounted, names = self.made(facts, config=self.AFTER, configRolloutPolicy="HotReload")
+            assert mounted == name
+            assert set(names) == {name, "my-router-config"}
 
 
 def test_hash_does_not_follow_readiness() -> None:

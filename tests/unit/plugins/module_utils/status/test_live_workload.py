@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -155,3 +156,113 @@ def test_a_pod_of_before_names_no_secret_that_it_does_not_want() -> None:
     message = condition(said_of(not_started("2026-11-23T09:00:00Z", "old")), "Ready")["message"]
     assert "team" not in message
     assert "kubectl describe pod" in message
+
+
+def pod_of(content: str, name: str, **status: Any) -> dict[str, Any]:
+    """One that started with this content, from the ConfigMap that has its name."""
+    return {
+        "metadata": {"name": name, "annotations": {"vllm.ai/config-hash": content}},
+        "spec": {
+            "containers": [{"name": "router", "image": "example.com/router:1"}],
+            "volumes": [{"name": "config", "configMap": {"name": f"files-{content}"}}],
+        },
+        "status": status,
+    }
+
+
+READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+CRASHING = waiting_pod("CrashLoopBackOff")["status"]
+
+
+def rolling_out(*pods: dict[str, Any], **more: Any) -> Workload:
+    """From content "old" to content "new"."""
+    live = deployment(existing=2, updated=1, ready=1)
+    live["spec"]["template"] = pod_of("new", "")
+    return replace(STARTING, deployment=live, pods=list(pods), **more)
+
+
+class TestANewConfigurationThatDoesNotComeUp:
+    WORKLOAD = rolling_out(
+        pod_of("old", "pod-old", **READY),
+        pod_of("new", "pod-new", **CRASHING),
+        differing=["data[config.yaml].routing"],
+    )
+
+    def test_is_told_with_what_serves_and_where_the_two_differ(self) -> None:
+        said = status(workload=self.WORKLOAD)
+        for name, value in (("Ready", "False"), ("Progressing", "False"), ("Degraded", "True")):
+            assert verdict(said, name) == (value, "NewConfigFails")
+        assert verdict(said, "Available") == ("True", "MinimumReplicasAvailable")
+        message = condition(said, "Degraded")["message"]
+        for part in (
+            "do not come up (pod-new; ConfigMap files-new).",
+            "1 goes on serving with the last good one (pod-old; ConfigMap files-old).",
+            "The two differ in data[config.yaml].routing.",
+            "Container router ends again and again",
+        ):
+            assert part in message
+        assert "images" not in message
+        assert said["config"]["lastGood"] == ["files-old"]
+        assert said["phase"] == "Degraded"
+
+    def test_is_told_when_it_never_gets_ready(self) -> None:
+        live = deepcopy(self.WORKLOAD.deployment)
+        assert live is not None
+        live["status"]["conditions"].append(
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+        )
+        pods = [self.WORKLOAD.pods[0], pod_of("new", "pod-new")]
+        said = status(workload=replace(self.WORKLOAD, deployment=live, pods=pods))
+        assert verdict(said, "Degraded") == ("True", "NewConfigFails")
+
+    def test_is_not_blamed_alone_where_the_image_has_changed_too(self) -> None:
+        new = deepcopy(self.WORKLOAD.deployment)
+        assert new is not None
+        new["spec"]["template"]["spec"]["containers"][0]["image"] = "example.com/router:2"
+        said = status(workload=replace(self.WORKLOAD, deployment=new))
+        assert "images have changed as well" in condition(said, "Degraded")["message"]
+
+    @pytest.mark.parametrize(
+        "pods",
+        [
+            pytest.param(
+                [pod_of("new", "old-image", **READY), pod_of("new", "pod-new", **CRASHING)],
+                id="the configuration is the same",
+            ),
+            pytest.param([pod_of("new", "pod-new", **CRASHING)], id="nobody serves"),
+        ],
+    )
+    def test_is_not_blamed_for(self, pods: list[dict[str, Any]]) -> None:
+        said = status(workload=rolling_out(*pods))
+        assert verdict(said, "Degraded") == ("True", "CrashLoopBackOff")
+        assert "lastGood" not in said["config"]
+
+    def test_is_not_blamed_for_an_image_that_cannot_be_pulled(self) -> None:
+        pulling = waiting_pod("ErrImagePull")["status"]
+        pods = [pod_of("old", "pod-old", **READY), pod_of("new", "pod-new", **pulling)]
+        said = status(workload=rolling_out(*pods))
+        assert verdict(said, "Degraded") == ("True", "ImagePullBackOff")
+        assert said["config"]["lastGood"] == ["files-old"]
+
+    def test_is_nothing_while_new_pods_start(self) -> None:
+        pods = [pod_of("old", "pod-old", **READY), pod_of("new", "pod-new")]
+        said = status(workload=rolling_out(*pods))
+        assert verdict(said, "Degraded") == ("False", "AsExpected")
+        assert verdict(said, "Progressing") == ("True", "RolloutInProgress")
+        assert said["config"]["lastGood"] == ["files-old"]
+
+
+def test_a_container_that_is_tried_again_is_still_in_its_crash_loop() -> None:
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    waiting = waiting_pod("CrashLoopBackOff", lastState=ended)
+    tried = deepcopy(waiting)
+    tried["status"]["containerStatuses"][0] |= {
+        "state": {"running": {}},
+        "restartCount": 2,
+        "started": False,
+    }
+    said = [status(workload=replace(STARTING, pods=[pod])) for pod in (waiting, tried)]
+    assert said[0] == said[1]
+    tried["status"]["containerStatuses"][0]["started"] = True
+    said = [status(workload=replace(STARTING, pods=[pod])) for pod in (waiting, tried)]
+    assert verdict(said[1], "Degraded") == ("False", "AsExpected")
