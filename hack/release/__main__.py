@@ -6,6 +6,7 @@ Into dist/, with their sums. The workflow `release` adds images, signatures and 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,8 @@ def _wheels(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
     for source, name in sbom.WHEELS.items():
         for former in to.glob(f"{name}-*.whl"):
             former.unlink()
+        # setuptools leaves it, and would make the next wheel of it too.
+        shutil.rmtree(CHECKOUT / source / "build", ignore_errors=True)
         _run(BIN / "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", to, CHECKOUT / source)
         (wheel,) = to.glob(f"{name}-*.whl")
         if not wheel.name.startswith(f"{name}-{galaxy['version']}-"):
