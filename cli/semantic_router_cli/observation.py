@@ -164,33 +164,28 @@ def ask(
     output: Form = None,
 ) -> None:
     """Send one prompt through a router: which decision, model, backend and guard, and how long."""
-    from semantic_router_cli import asking, pods
+    from semantic_router_cli import asking, door, pods
 
     patience = seconds("--timeout", timeout)
     text = sys.stdin.read() if prompt == "-" else prompt
     token = _token(token_file)
     cluster = access.cluster()
     chosen = _the_one(cluster, router)
-    spec = Router(chosen).spec
-    if gateway_mode.is_gateway_mode(spec) and not dry_run:
+    asked = Router(chosen)
+    by_a_gateway = gateway_mode.is_gateway_mode(asked.spec) and not dry_run
+    ready = [] if by_a_gateway else pods.ready(cluster, asked.name)[0]
+    if not ready and not by_a_gateway:
         display.error(
-            f"{chosen['metadata']['name']} is asked by the Envoy of its Gateway. Send the request "
-            "there, or give --dry-run."
+            f"No pod of {asked.name} is ready. `kubectl sr status {asked.name}` says why."
         )
-        raise typer.Exit(UNUSABLE)
-    ready, _ = pods.ready(cluster, chosen["metadata"]["name"])
-    if not ready:
-        name = chosen["metadata"]["name"]
-        display.error(f"No pod of {name} is ready. `kubectl sr status {name}` says why.")
         raise typer.Exit(NO)
-    ports = pod_ports(spec)
-    port = ports.api if dry_run else ports.listener
     with display.waiting("asking"), pods.Ways(cluster, patience) as ways:
-        way = ways.to(cluster.namespace, ready[0], [port])
         if dry_run:
-            said = asking.rehearse(way, ready[0], Router(chosen), text)
+            way = ways.to(cluster.namespace, ready[0], [pod_ports(asked.spec).api])
+            said = asking.rehearse(way, ready[0], asked, text)
         else:
-            said = asking.ask(cluster, way, ready[0], Router(chosen), text, model, token)
+            into = door.of_gateway(cluster, asked) if by_a_gateway else door.of_pod(asked, ready[0])
+            said = asking.ask(cluster, ways.through(into), into, asked, text, model, token)
     if output:
         display.data(said.as_dict(), output)
     else:
@@ -254,6 +249,8 @@ def _print_trace(said: Trace) -> None:
     for word, text in rows.items():
         if text and not (said.error and said.status is None):
             display.show(display.beside(Text(f"  {word:<10}", "cyan"), Text(text)))
+    for text in said.unseen:
+        display.show(display.beside(Text("  not seen  ", "magenta"), Text(text)))
     if said.error:
         display.show(display.beside(Text("  error     ", "red"), Text(said.error)))
     if said.answer:
