@@ -203,7 +203,7 @@ class Campaign:
 def run(
     plane: ControlPlane, seed: int, count: int, deadline: float, engine: str = EMBEDDED
 ) -> Outcome:
-    """Scenario by scenario, write by write; another seed begins with another scenario."""
+    """Write by write of all scenarios; another seed begins with another scenario."""
     first = seed % len(SCENARIOS)
     order = [*SCENARIOS[first:], *SCENARIOS[:first]]
     with proxied_ground(plane, engine) as ground:
@@ -218,7 +218,8 @@ def run(
         campaign.remember(order[:count])
         left = list(_in_turn([_points(campaign, item) for item in order[:count]]))
         while left and not is_enough():
-            points, left = left[:TOGETHER], left[TOGETHER:]
+            size = min(TOGETHER, count - outcome.operations)
+            points, left = left[:size], left[size:]
             campaign.crash(points)
         ground.operator.stop()
         if ground.operator.tracebacks:
