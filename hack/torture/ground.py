@@ -38,6 +38,7 @@ STOP_DEADLINE = 60.0
 POLL_INTERVAL = 0.2
 # In which all is to be right again.
 HEALED = 30.0
+BUSY = 4.0
 
 
 class RefusedError(Exception):
@@ -258,8 +259,8 @@ def until(look: Callable[[], Value], timeout: float) -> Value | None:
 
 
 def in_time(seconds: float = HEALED) -> float:
-    """On a machine that has a core for all there is to do; another one takes as much longer."""
-    return seconds * max(1.0, load())
+    """Longer where more than BUSY processes want each core, as much as there are more."""
+    return seconds * max(1.0, load() / BUSY)
 
 
 def load() -> float:

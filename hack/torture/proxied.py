@@ -18,7 +18,7 @@ from torture.ground import EMBEDDED, Ground, Manifest, Operator, router
 
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 BINDING = "semantic-router-operator-manager-rolebinding"
-ROOM = "1m"
+ROOM = "4m"
 # Read by the operator in place of its library: its time of day is what a campaign says.
 CLOCK = Path(__file__).parent / "clock"
 

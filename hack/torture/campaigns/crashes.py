@@ -146,10 +146,31 @@ class Campaign:
             point.scenario.mend(self.ground, namespace)
         self.ground.operator.start(*WORKERS)
         started = time.monotonic()
+        seconds = self._times(dict(zip(namespaces, points, strict=True)), started)
         for point, namespace in zip(points, namespaces, strict=True):
-            hold = holds[namespace]
             # Not reached: an event may be left out, and a status come in two writes or one.
-            self._judge(point, namespace, started, hold.writes if hold.reached.is_set() else None)
+            if holds[namespace].reached.is_set():
+                called = holds[namespace].writes[point.number - 1]
+                self._judge(point, namespace, called, seconds.get(namespace))
+            scenarios.delete(self.ground, namespace)
+
+    def _times(self, points: dict[str, Point], started: float) -> dict[str, float]:
+        """After how many seconds each was right; those that were not in time are left out."""
+        seconds: dict[str, float] = {}
+        left = dict(points)
+
+        def look() -> bool:
+            passed = time.monotonic() - started
+            for namespace, point in list(left.items()):
+                if self.is_right(point.scenario, namespace):
+                    seconds[namespace] = passed
+                    del left[namespace]
+                elif passed > self.patience(point.scenario):
+                    del left[namespace]
+            return not left
+
+        until(look, in_time(2 * UNTOLD))
+        return seconds
 
     def _reach(self, scenario: Scenario, namespace: str, reached: threading.Event) -> None:
         """Or all is done, and a last event may still come."""
@@ -162,27 +183,23 @@ class Campaign:
         until(lambda: reached.is_set() or self.is_right(done, namespace), in_time(REACHED))
         reached.wait(in_time(LAST_EVENT))
 
-    def _judge(
-        self, point: Point, namespace: str, started: float, writes: list[str] | None
-    ) -> None:
+    def _judge(self, point: Point, namespace: str, called: str, seconds: float | None) -> None:
+        """seconds: until it was right; None when it was not."""
         scenario = point.scenario
-        write = f"write {point.number} ({writes[point.number - 1]})" if writes else "its end"
-        where = f"{'after' if point.after else 'before'} {write}"
+        where = f"{'after' if point.after else 'before'} write {point.number} ({called})"
         what = f"{scenario.name}, {where}, {self.ground.operator.engine} engine"
-        left = self.patience(scenario) - (time.monotonic() - started)
-        if not until(lambda: self.is_right(scenario, namespace), left):
+        self.outcome.operations += 1
+        if seconds is None:
             seen = self.seen(scenario, namespace)
             self.outcome.violated("right within 30 s of the start", what, seen)
-        elif not until(lambda: self._is_undisturbed(scenario, namespace), in_time()):
+            return
+        if not until(lambda: self._is_undisturbed(scenario, namespace), in_time()):
             found = scenarios.objects(self.ground, namespace)
             seen = f"{found}\n instead of {self.undisturbed[scenario.name]}"
             self.outcome.violated("as without a crash", what, seen)
-        seconds = time.monotonic() - started
         if not self.is_untold(scenario):
             self.slowest = max(self.slowest, seconds)
-        self.outcome.operations += writes is not None
         print(f"crashes: {what}: right again after {seconds:.1f} s", file=sys.stderr)
-        scenarios.delete(self.ground, namespace)
 
     def _is_undisturbed(self, scenario: Scenario, namespace: str) -> bool:
         return scenarios.objects(self.ground, namespace) == self.undisturbed[scenario.name]
@@ -203,7 +220,7 @@ class Campaign:
 def run(
     plane: ControlPlane, seed: int, count: int, deadline: float, engine: str = EMBEDDED
 ) -> Outcome:
-    """Scenario by scenario, write by write; another seed begins with another scenario."""
+    """Write by write of all scenarios; another seed begins with another scenario."""
     first = seed % len(SCENARIOS)
     order = [*SCENARIOS[first:], *SCENARIOS[:first]]
     with proxied_ground(plane, engine) as ground:
@@ -218,7 +235,8 @@ def run(
         campaign.remember(order[:count])
         left = list(_in_turn([_points(campaign, item) for item in order[:count]]))
         while left and not is_enough():
-            points, left = left[:TOGETHER], left[TOGETHER:]
+            size = min(TOGETHER, count - outcome.operations)
+            points, left = left[:size], left[size:]
             campaign.crash(points)
         ground.operator.stop()
         if ground.operator.tracebacks:

@@ -90,7 +90,8 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     with ground(plane) as where:
         where.namespace(NAMESPACE)
-        names = [f"flip-{number}" for number in range(ROUTERS)]
+        # A small count has one of each spec.
+        names = [f"flip-{number}" for number in range(max(len(SPECS), min(ROUTERS, count)))]
         for number, name in enumerate(names):
             spec = SPECS[number % len(SPECS)]
             where.api("POST", where.router_path(NAMESPACE), router(name, spec))

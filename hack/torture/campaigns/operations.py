@@ -8,6 +8,7 @@ all but the accessory that is refused.
 from __future__ import annotations
 
 import copy
+import math
 import random
 import sys
 import time
@@ -74,7 +75,9 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
         where.namespace(NAMESPACE)
         batch = 0
         while wanted and outcome.operations < count and time.monotonic() < deadline:
-            taken, wanted = wanted[:BATCH], wanted[BATCH:]
+            # Each value is three: there, anew, and back.
+            size = min(BATCH, math.ceil((count - outcome.operations) / 3))
+            taken, wanted = wanted[:size], wanted[size:]
             batch += 1
             found = _batch(where, batch, taken, outcome)
             touched += len(taken)
