@@ -46,14 +46,15 @@ def say(text: str) -> None:
 def up(state: Path, *, simulated: bool) -> None:
     """Starts what is not running, applies the router, waits until it is Ready and asks it."""
     started = time.monotonic()
+    state = state.resolve()
     visit = Visit(state)
     if visit.under_way or (os.environ.get(clusters.VARIABLE) and not simulated):
         visit.begin(CRDS, say)
         kubectl, env, is_real = visit.kubectl, visit.env, True
+        start_operator(state, env)
     else:
         plane, node = start_cluster(state, simulated=simulated)
         kubectl, env, is_real = Kubectl(plane.kubectl, plane.env), plane.env, node is not None
-    start_operator(state.resolve(), env)
     create_backends(kubectl)
     say(f"apply {ROUTER.relative_to(ROOT)}: two models behind one name")
     kubectl("apply", "-f", str(ROUTER))
@@ -69,10 +70,11 @@ def up(state: Path, *, simulated: bool) -> None:
 
 
 def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node | None]:
-    """With a real node where the machine lets one run; simulated ones otherwise."""
+    """With an operator, and a real node where the machine lets one run; else simulated ones."""
     plane, node = ControlPlane.attach(state, say), Node.attach(state, say)
     if plane.ready:
         say(f"control plane: up already at {plane.url}")
+        start_operator(state, plane.env)
         return plane, node if node.alive else None
     # One that is left knows a control plane which is no more.
     stop_operator(state)
@@ -80,10 +82,14 @@ def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node |
     if why_not:
         say(f"nodes are simulated. {' '.join(why_not)}")
         say("install the SemanticRouter CRD, and a stand-in for KServe's")
-        return ControlPlane.start(state, crds=CRDS, detached=True, progress=say), None
+        plane = ControlPlane.start(state, crds=CRDS, detached=True, progress=say)
+        start_operator(state, plane.env)
+        return plane, None
     with tempfile.TemporaryDirectory(prefix="demo-") as directory, ThreadPoolExecutor() as pool:
         archive = pool.submit(images.for_routers, Path(directory), say)
         node = Node.start(state, crds=CRDS, detached=True, progress=say)
+        # Before the images are there: it has seconds of its own to start.
+        start_operator(state, node.plane.env)
         node.import_images(archive.result())
     return node.plane, node
 

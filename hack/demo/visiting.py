@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from real_node import images
 NAMESPACE = "semantic-router-demo"
 OURS = "vllm.ai/installed-by"
 REMOVAL_SECONDS = 120
+SERVED_SECONDS = 60.0
+INTERVAL = 0.2
 
 
 class Visit:
@@ -64,8 +67,7 @@ class Visit:
         progress(f"install {', '.join(names) or 'no CRD: all are there'}")
         for crd in missing:
             self.kubectl("apply", "--server-side", "-f", str(crd))
-            wait = ("wait", "--for=condition=Established", "-f", str(crd), "--timeout=30s")
-            self.kubectl(*wait)
+        self._wait_until_served(names)
         self.kubectl("create", "namespace", NAMESPACE)
         self.kubectl("label", "namespace", NAMESPACE, f"{OURS}=demo")
 
@@ -89,6 +91,15 @@ class Visit:
         given = Kubectl(cluster.kubectl, cluster.env)
         clusters.write_kubeconfig(self._state, given("config", "view", "--minify", "--flatten"))
         self.kubectl("config", "set-context", "--current", f"--namespace={NAMESPACE}")
+
+    def _wait_until_served(self, names: Sequence[str]) -> None:
+        """Not by `kubectl wait`, which fails on a CRD that has no conditions yet."""
+        deadline = time.monotonic() + SERVED_SECONDS
+        for name in names:
+            while (answer := self.kubectl.run("get", name, "--all-namespaces")).returncode != 0:
+                if time.monotonic() > deadline:
+                    raise ControlPlaneError(f"{name} is not served: {answer.stderr}")
+                time.sleep(INTERVAL)
 
     def _missing(self, crds: Sequence[Path]) -> Iterator[Path]:
         there = self.kubectl("get", "crds", "-o", "name").split()
