@@ -55,6 +55,13 @@ def check(router: Router, facts: Facts) -> list[Problem]:
     if oversized := list(sizes.hopeless(router.spec)):
         return [*_name(router), *oversized]
     problems = [*_name(router), *(found for rule in RULES for found in rule(router.spec))]
+    # What is wrong in a field says more than that nobody reads it.
+    wrong = [problem.field for problem in problems]
+    problems += [
+        problem
+        for problem in switches.check(router.spec)
+        if not any(field.startswith(problem.field) for field in wrong)
+    ]
     known = {problem.field for problem in problems}
     others = router_config.problems(router, facts)
     return problems + [problem for problem in others if problem.field not in known]
@@ -82,6 +89,5 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     *workload.RULES,
     *additions.RULES,
     *scaling.RULES,
-    *switches.RULES,
     *config.RULES,
 )
