@@ -52,6 +52,13 @@ def check(router: Router, facts: Facts) -> list[Problem]:
     known = {problem.field for problem in broken}
     found = (problem for check_spec in RULES for problem in check_spec(router.spec))
     problems = [*broken, *(problem for problem in found if problem.field not in known)]
+    # What is wrong in a field says more than that nobody reads it.
+    wrong = [problem.field for problem in problems]
+    problems += [
+        problem
+        for problem in switches.check(router.spec)
+        if not any(field.startswith(problem.field) for field in wrong)
+    ]
     known = {problem.field for problem in problems}
     others = router_config.problems(router, facts)
     return problems + [problem for problem in others if problem.field not in known]
@@ -69,6 +76,5 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     *workload.RULES,
     *additions.RULES,
     *scaling.RULES,
-    *switches.RULES,
     *config.RULES,
 )

@@ -7,7 +7,7 @@ Which sections have such a switch, the CRD says. Those of spec.config are the ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -37,7 +37,8 @@ READ_ALL_THE_SAME = frozenset(
 )
 
 
-def _switched_off(spec: Spec) -> Problems:
+def check(spec: Spec) -> Problems:
+    """One for each field."""
     for path, untouched in switched_sections():
         section = look_up(spec, path)
         if not isinstance(section, dict) or section.get(SWITCH) is not False:
@@ -72,6 +73,3 @@ def _below(
         yield path, untouched
     for name, child in properties.items():
         yield from _below((*path, name), child, untouched.get(name) or {})
-
-
-RULES: tuple[Callable[[Spec], Problems], ...] = (_switched_off,)

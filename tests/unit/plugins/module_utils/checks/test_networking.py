@@ -7,7 +7,8 @@ from bad_input import problems, with_spec
 
 def test_metrics_that_are_not_exposed_take_no_port_of_the_service() -> None:
     service = {"metrics": {"enabled": False, "port": 8080}}
-    assert problems(with_spec(service=service)) == []
+    found = problems(with_spec(service=service))
+    assert [one.reason for one in found] == ["FieldsIgnored"]
 
 
 def test_an_ingress_may_leave_everything_open() -> None:
@@ -18,4 +19,5 @@ def test_an_ingress_may_leave_everything_open() -> None:
 
 def test_a_disabled_ingress_may_hold_anything() -> None:
     hosts = [{"host": "https://nowhere", "paths": [{"path": "x", "pathType": "y"}]}]
-    assert problems(with_spec(ingress={"hosts": hosts})) == []
+    found = problems(with_spec(ingress={"hosts": hosts}))
+    assert [one.reason for one in found] == ["FieldsIgnored"]

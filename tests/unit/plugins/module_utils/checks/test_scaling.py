@@ -11,7 +11,8 @@ ENOUGH = {"requests": {"cpu": "1"}}
 
 
 def test_a_disabled_autoscaler_may_hold_any_numbers() -> None:
-    assert problems(with_spec(autoscaling={"minReplicas": 5, "maxReplicas": 2})) == []
+    found = problems(with_spec(autoscaling={"minReplicas": 5, "maxReplicas": 2}))
+    assert {one.reason for one in found} == {"FieldsIgnored"}
 
 
 def test_an_autoscaler_may_have_one_number() -> None:
