@@ -6,6 +6,7 @@ import json
 import ssl
 from typing import Any
 
+import pytest
 import urllib3
 from clusters.used import OPERATOR_NAMESPACE
 from control_plane import Kubectl
@@ -84,6 +85,7 @@ def test_metrics_are_for_those_who_have_the_reader_role(
     kubectl("delete", "clusterrolebinding", binding)
 
 
+@pytest.mark.long
 def test_what_olm_tells_the_pod_reaches_the_routers(
     operator: str, kubectl: Kubectl, cluster: Cluster
 ) -> None:
