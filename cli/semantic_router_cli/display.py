@@ -49,6 +49,8 @@ def show(*renderables: RenderableType) -> None:
     with out.capture() as captured:
         out.print(*renderables, sep="\n")
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    # Whoever reads the other end of a pipe while --watch goes on waits for it.
+    sys.stdout.flush()
 
 
 def show_unfolded(text: Text) -> None:

@@ -160,7 +160,7 @@ def _router(root: Node, live: Live, next_to: Sequence[Vertex]) -> Vertex:
                   root.remedy, tuple(own))  # fmt: skip
     return Vertex(
         Column.ROUTER, Column.ROUTER, live.name, state, root.said, _notes([itself]), parts,
-        sum((model.traffic for model in live.models), Traffic()),
+        sum((model.traffic for model in live.models), Traffic()) if _answers(live) else None,
     )  # fmt: skip
 
 

@@ -368,10 +368,11 @@ def _traffic(
     """Since the routers began; with what was before, per second and of the time between."""
     decisions = _matches(alive, before or [], passed)
     models = _traffic_of_models(alive, before, passed)
-    return [models, Text(), decisions] if decisions else [models]
+    tables = [table for table in (models, decisions) if table.rows]
+    return [part for table in tables for part in (table, Text())][:-1]
 
 
-def _matches(alive: list[Live], before: list[Live], passed: float) -> Table | None:
+def _matches(alive: list[Live], before: list[Live], passed: float) -> Table:
     """Several decisions may match a request, of which one is taken."""
     several = len(alive) > 1
     unit = "MATCHES/S" if passed else "MATCHES"
@@ -383,12 +384,10 @@ def _matches(alive: list[Live], before: list[Live], passed: float) -> Table | No
             first = ["" if number else f"{item.namespace}/{item.name}"] if several else []
             came = count - past[name] if count >= past.get(name, count + 1) else count
             table.add_row(*first, name, f"{came / passed:.1f}" if passed else _count(count))
-    return table if table.rows else None
+    return table
 
 
-def _traffic_of_models(
-    alive: list[Live], before: list[Live] | None, passed: float
-) -> RenderableType:
+def _traffic_of_models(alive: list[Live], before: list[Live] | None, passed: float) -> Table:
     unit = "/S" if before else ""
     numbers = (f"REQ{unit}", f"ERR{unit}", "LATENCY", "TTFT", f"TOK IN{unit}", f"OUT{unit}", "NOW")
     several = len(alive) > 1

@@ -90,6 +90,9 @@ def logs(
     cluster = access.cluster()
     the_router(cluster, name)
     sources = log.containers(cluster, name)
+    if not sources and not follow:
+        display.error(f"{name} has no pod. `kubectl sr status {name}` says why.")
+        raise typer.Exit(NO)
     if container:
         named = sorted({item for _, item in sources})
         sources = [source for source in sources if source[1] == container]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import tempfile
 import threading
 import time
@@ -120,13 +121,21 @@ class Looking:
             self._ways.clear()
 
 
+class Server(ThreadingHTTPServer):
+    # A browser that keeps a connection open does not keep the program running.
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A tab that was closed is no error, and the terminal is the person's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serving(source: Source, port: int = 0) -> Iterator[str]:
     """The page's address while it is served. port: 0 for one that is free."""
     token = secrets.token_urlsafe(32)
-    server = ThreadingHTTPServer((LOOPBACK, port), _handler(source, token))
-    # A browser that keeps a connection open does not keep the program running.
-    server.daemon_threads = True
+    server = Server((LOOPBACK, port), _handler(source, token))
     thread = threading.Thread(target=server.serve_forever, args=[_POLL_SECONDS], daemon=True)
     thread.start()
     try:
@@ -158,7 +167,7 @@ def _handler(source: Source, token: str) -> type[BaseHTTPRequestHandler]:
         sys_version = ""
         # A connection that asks nothing.
         timeout = 60
-        server: ThreadingHTTPServer
+        server: Server
 
         def do_GET(self) -> None:
             asked = urlsplit(self.path)

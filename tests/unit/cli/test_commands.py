@@ -372,3 +372,14 @@ def test_a_pipeline_chooses_what_of_the_doctors_findings_fails_it(
     done = CliRunner().invoke(commands.app, ["doctor", *options])
     assert done.exit_code == code, done.output
     assert said in " ".join(done.output.split())
+
+
+def test_logs_of_a_router_without_a_pod_are_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"metadata": {"name": "r"}}
+    cluster = SimpleNamespace(
+        namespace="n", routers=lambda *_: [found], look=lambda *_, **__: SimpleNamespace(items=())
+    )
+    monkeypatch.setattr(Access, "cluster", lambda _: cluster)
+    done = CliRunner().invoke(commands.app, ["logs", "r"])
+    assert done.exit_code == 1
+    assert "r has no pod" in done.output

@@ -193,4 +193,5 @@ def test_a_decision_has_its_matches_and_the_map_says_where_there_are_none() -> N
     assert vertex(silent, "decision/maths").matches is None
     assert "metrics do not name them" in silent.remarks[0]
     dead = graph.graph(view, replace(counted, matches=None, pods=(Pod("p", why="gone"),)), NOW)
+    assert vertex(dead, "router").counts is None
     assert "no pod of the router answers" in dead.remarks[0]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
+import struct
+import threading
 import webbrowser
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,6 +25,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     RouterError,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from eventually import eventually
 from semantic_router_cli import page, pods, status
 from semantic_router_cli.live import Live
 from semantic_router_cli.tree import View
@@ -222,3 +226,33 @@ def test_nothing_is_opened_after_the_end(looking: page.Looking) -> None:
     looking.close()
     assert looking.router("n", "r1") is None
     assert Ways.open == []
+
+
+class Large(Two):
+    """Answers when it is told to, with more than fits on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = threading.Event()
+
+    def routers(self) -> list[dict[str, Any]]:
+        self.may_answer.wait(60)
+        return [{"name": "x" * 10_000_000}]
+
+
+def test_a_tab_that_is_closed_leaves_nothing_on_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    source = Large()
+    others = set(threading.enumerate())
+    with page.serving(source) as address:
+        url = urlsplit(address)
+        with socket.create_connection(("127.0.0.1", url.port or 0)) as tab:
+            host = f"Host: 127.0.0.1:{url.port}"
+            tab.sendall(f"GET {url.path}routers.json HTTP/1.1\r\n{host}\r\n\r\n".encode())
+            # It is gone at once, as when a browser ends.
+            tab.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            eventually(lambda: len(set(threading.enumerate()) - others) == 2, 60, "the answer")
+        source.may_answer.set()
+        eventually(lambda: len(set(threading.enumerate()) - others) == 1, 60, "its end")
+    assert capfd.readouterr().err == ""
