@@ -51,12 +51,18 @@ class _Hold:
         self._killed = killed
 
     def at(self, passing: Passing, *, after: bool) -> bool:
-        if after != self.point.after or self.reached.is_set():
+        if self.reached.is_set():
+            # A write that was sent again, as its answer does not come, would go on with all others.
+            return self._stands()
+        if after != self.point.after:
             return False
         self.writes.append(passing.called)
         if len(self.writes) != self.point.number:
             return False
         self.reached.set()
+        return self._stands()
+
+    def _stands(self) -> bool:
         self._killed.wait(in_time(TOGETHER * REACHED))
         return True
 
