@@ -45,10 +45,36 @@ class Visit:
         return Kubectl(self._state / "bin" / "kubectl", self.env)
 
     def begin(self, crds: Sequence[Path], progress: Progress) -> None:
-        """Nothing happens if it has begun."""
-        if self.under_way:
-            progress(f"namespace {NAMESPACE}: there already")
+        """Goes on where an earlier one was interrupted; nothing happens if all is there."""
+        if not self.under_way:
+            self._bring_images(progress)
+        missing = list(self._missing(crds))
+        names = [_name(crd) for crd in missing]
+        earlier = json.loads(self._record.read_text()) if self.under_way else []
+        self._record.write_text(json.dumps([*earlier, *names]))
+        progress(f"install {', '.join(names) or 'no CRD: all are there'}")
+        for crd in missing:
+            self.kubectl("apply", "--server-side", "-f", str(crd))
+        self._wait_until_served(names)
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": NAMESPACE, "labels": {OURS: "demo"}},
+        }
+        self.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(namespace))
+
+    def end(self, progress: Progress) -> None:
+        """Removes what `begin` made, and all that the demo made in there."""
+        if not self.under_way:
             return
+        progress(f"remove namespace {NAMESPACE}, with all that is in it")
+        gone = ("--ignore-not-found", f"--timeout={REMOVAL_SECONDS}s")
+        self.kubectl("delete", "namespace", NAMESPACE, *gone, timeout=REMOVAL_SECONDS + 10)
+        for name in json.loads(self._record.read_text()):
+            self.kubectl("delete", "crd", name, *gone, timeout=REMOVAL_SECONDS + 10)
+        self._record.unlink()
+
+    def _bring_images(self, progress: Progress) -> None:
         self._state.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="demo-") as directory:
             cluster = clusters.named(Path(directory) / "cluster")
@@ -61,26 +87,6 @@ class Visit:
             archive = images.for_routers(Path(directory), progress)
             progress("bring the images into the cluster")
             cluster.import_images(archive)
-        missing = list(self._missing(crds))
-        names = [yaml.safe_load(crd.read_text())["metadata"]["name"] for crd in missing]
-        self._record.write_text(json.dumps(names))
-        progress(f"install {', '.join(names) or 'no CRD: all are there'}")
-        for crd in missing:
-            self.kubectl("apply", "--server-side", "-f", str(crd))
-        self._wait_until_served(names)
-        self.kubectl("create", "namespace", NAMESPACE)
-        self.kubectl("label", "namespace", NAMESPACE, f"{OURS}=demo")
-
-    def end(self, progress: Progress) -> None:
-        """Removes what `begin` made, and all that the demo made in there."""
-        if not self.under_way:
-            return
-        progress(f"remove namespace {NAMESPACE}, with all that is in it")
-        gone = ("--ignore-not-found", f"--timeout={REMOVAL_SECONDS}s")
-        self.kubectl("delete", "namespace", NAMESPACE, *gone, timeout=REMOVAL_SECONDS + 10)
-        for name in json.loads(self._record.read_text()):
-            self.kubectl("delete", "crd", name, *gone, timeout=REMOVAL_SECONDS + 10)
-        self._record.unlink()
 
     def _keep(self, cluster: clusters.Cluster) -> None:
         """A kubeconfig that leads to the demo's namespace, and the kubectl that goes with it."""
@@ -104,6 +110,9 @@ class Visit:
     def _missing(self, crds: Sequence[Path]) -> Iterator[Path]:
         there = self.kubectl("get", "crds", "-o", "name").split()
         for crd in crds:
-            name = yaml.safe_load(crd.read_text())["metadata"]["name"]
-            if not any(found.endswith(f"/{name}") for found in there):
+            if not any(found.endswith(f"/{_name(crd)}") for found in there):
                 yield crd
+
+
+def _name(crd: Path) -> str:
+    return str(yaml.safe_load(crd.read_text())["metadata"]["name"])

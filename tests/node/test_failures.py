@@ -173,8 +173,8 @@ def test_a_pod_whose_probe_fails_gets_no_request_and_one_that_is_dead_is_started
         cluster,
         "probed",
         replicas=2,
-        readinessProbe={**file, "exec": {"command": ["test", "!", "-e", "/tmp/unready"]}},  # noqa: S108
-        livenessProbe={**file, "exec": {"command": ["test", "!", "-e", "/tmp/dead"]}},  # noqa: S108
+        readinessProbe={**file, "exec": {"command": ["sh", "-c", "! test -e /tmp/unready"]}},
+        livenessProbe={**file, "exec": {"command": ["sh", "-c", "! test -e /tmp/dead"]}},
     )
     cluster.wait_until_running(router)
     first, second = sorted(pod["metadata"]["name"] for pod in cluster.pods(router))
