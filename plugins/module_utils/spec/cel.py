@@ -2,7 +2,7 @@
 """The part of CEL that the validation rules of the CRD are written in.
 
 No library for CEL is fit for a program that starts for every reconcile and for every command:
-docs/adr/0037-the-crds-rules.md. Python's own parser reads these expressions once the operators are
+docs/adr/0036-the-crds-rules.md. Python's own parser reads these expressions once the operators are
 spelled in its way; what none of the rules has is refused, and so found by the first test.
 """
 

@@ -2,7 +2,7 @@
 """Variables of the operator's own pod that are meant for the routers: OLM sets them.
 
 Its proxy, which they need as much as the operator does, and its images, of which a mirror may have
-others or go by digests only. The names' only home. Why: docs/adr/0039-what-olm-tells.md.
+others or go by digests only. The names' only home. Why: docs/adr/0038-what-olm-tells.md.
 """
 
 from __future__ import annotations
