@@ -43,7 +43,7 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(READY) ## Run a router on a local control plane, from CR to Running
+demo: $(READY) ## Run a router and ask it, on a node or a plane made here (NODE_CLUSTER=kind:NAME or a kubeconfig: there)
 	@PYTHONPATH=hack $(BIN)/python -m demo up
 
 .PHONY: demo-stop
@@ -340,13 +340,15 @@ e2e-2.21: $(READY_2_21)
 	@$(if $(NEWER_PYTHON),$(ANSIBLE_2_21)/bin/pytest tests/integration/test_render.py \
 	  $(WARM_OR_COLD) tests/e2e/test_lifecycle.py $(SAY),$(SKIPPED_2_21))
 
-# As root, in namespaces of the machine's; where that cannot be, all there is to it is a line that says why.
-ON_A_NODE = PYTHONPATH=hack $(BIN)/python -m real_node rehearse $(SAY) || { (( $$? == 3 )) && exit 0; exit 1; }; \
-  for package in control_plane real_node; do PYTHONPATH=hack $(BIN)/python -m $$package build $(SAY); done; \
-  $(BIN)/pytest --timeout 1200 tests/node $(1) $(SAY)
+# On the cluster that NODE_CLUSTER names, and KUBECONFIG names none. Otherwise as root, in namespaces of the machine's;
+# where that cannot be, all there is to it is a line that says why.
+ON_A_NODE = $(if $(NODE_CLUSTER),,$(MAKE_A_NODE)) $(BIN)/pytest --timeout 1200 tests/node $(1) $(SAY)
+MAKE_A_NODE = PYTHONPATH=hack $(BIN)/python -m real_node rehearse $(SAY) || { (( $$? == 3 )) && exit 0; exit 1; }; \
+  for package in control_plane real_node; do PYTHONPATH=hack $(BIN)/python -m $$package build $(SAY); done;
+export NODE_CLUSTER NODE_IMPORT
 
 .PHONY: test-node
-test-node: $(READY) ## The operator and routers as pods of a real node, long ones too
+test-node: $(READY) ## The operator and routers as pods, long tests too (NODE_CLUSTER=kind:NAME or a kubeconfig: there)
 	@$(call ON_A_NODE,)
 
 node-short: $(READY)

@@ -19,6 +19,12 @@ _COLOURS = {
     "stock": "#7fb069",
     "peer": "#4a6fa5",
 }
+# In the plot's legend, where the name alone says too little.
+_NAMES = {
+    "floor": "floor: one task that does nothing",
+    "stock": "warm, stock engine",
+    "peer": "another operator",
+}
 
 
 def table(rows: Sequence[Row], bars: Sequence[Bar], console: Console) -> None:
@@ -45,6 +51,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "benchmarks"
     from matplotlib import pyplot
+    from matplotlib.patches import Patch
 
     figure, (single, many) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     cases = [CREATE, UPDATE, NO_OP]
@@ -54,14 +61,13 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         values = _values(rows, name, cases)
         offsets = [number + place * height for number, value in enumerate(values) if value]
         found = [value for value in values if value]
-        drawn = single.barh(offsets, found, height, label=name, color=_COLOURS[name])
+        drawn = single.barh(offsets, found, height, color=_COLOURS[name])
         single.bar_label(drawn, fmt="%.2f s", padding=3, fontsize=8)
     single.set_yticks([0.4 - height / 2 + number for number in range(len(cases))], cases)
     single.invert_yaxis()
     single.set_xscale("log")
     single.margins(x=0.25)
     single.set_title("one reconcile, seconds")
-    single.legend(loc="lower right", frameon=False, fontsize=8)
     counts = [1, 10, 50, 200, 1000]
     for name in SUBJECTS:
         points = [
@@ -70,14 +76,18 @@ def plot(rows: Sequence[Row], path: Path) -> None:
             if (value := _until_they_run(rows, name, count)) is not None
         ]
         if points:
-            many.plot(*zip(*points, strict=True), "o-", label=name, color=_COLOURS[name])
+            many.plot(*zip(*points, strict=True), "o-", color=_COLOURS[name])
     many.set_xscale("log")
     many.set_yscale("log")
     many.set_xticks(counts, [str(count) for count in counts])
     many.set_xlabel("routers created at once")
     many.set_title("until all are Running, seconds")
     many.grid(visible=True, which="both", alpha=0.2)
-    many.legend(frameon=False, fontsize=8)
+    for axis in (single.xaxis, many.yaxis):
+        axis.set_major_formatter("{x:g}")
+    shown = [name for name in SUBJECTS if any(row.subject == name for row in rows)]
+    patches = [Patch(color=_COLOURS[name], label=_NAMES.get(name, name)) for name in shown]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(shown), frameon=False)
     figure.savefig(path, metadata={"Date": None})
 
 

@@ -24,6 +24,10 @@ KUBERNETES = re.compile(r"^\s*k8s\.io/kubernetes v(\d+\.\d+)", re.MULTILINE)
 sys.path.append(str(Path(__file__).parent))
 import crd_reference  # noqa: E402
 
+CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
+CODE = re.compile(r"<code>[^<]*</code>")
+# Not within a tag, an entity, or a word.
+SEAM = re.compile(r"(?<=\w)([_./])(?=\w)")
 LINK = re.compile(r"(\]\()([^)\s#:]+)")
 
 
@@ -60,6 +64,16 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     if page.file.src_uri == crd_reference.INDEX:
         markdown += writer().index(properties())
     return outward(markdown, page.file.src_uri, config.repo_url)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Lets a long name in a table go on in another line where one of its words ends. Search never
+    sees this: its index is made before."""
+
+    def seamed(cell: re.Match[str]) -> str:
+        return CODE.sub(lambda code: "<code>" + SEAM.sub(r"\1<wbr>", code[0][6:]), cell[0])
+
+    return CELL.sub(seamed, output)
 
 
 @cache

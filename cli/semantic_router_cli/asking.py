@@ -10,16 +10,22 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import guards, listener
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    gateway_mode,
+    guards,
+    metadata,
+    ports,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 from semantic_router_cli import log
 from semantic_router_cli.cluster import Cluster
+from semantic_router_cli.door import Door
 from semantic_router_cli.pods import Reach
 
 # Who leaves the choice of a model to the router asks for this one.
@@ -29,8 +35,8 @@ _CLASSIFY = "/api/v1/classify"
 _PREFIX = "x-vsr-"
 _MATCHED = "x-vsr-matched-"
 _GUARDS = ("jailbreak", "pii")
-# Envoy writes a line when the request is over, but not at once.
-_LOG_SECONDS = 3.0
+# Envoy writes its access log every ten seconds, unless there is much to write.
+_LOG_SECONDS = 12.0
 _LOG_PAUSE = 0.25
 
 
@@ -50,6 +56,7 @@ class Trace:
 
     status: HTTP's; None when nothing was sent (a dry run). path: who has answered, by the router's
     own word. guard: what it has found, "" where none is switched on. signals: by kind.
+    unseen: what one cannot see from here, and why.
     """
 
     model: str
@@ -68,6 +75,7 @@ class Trace:
     signals: Mapping[str, str] = field(default_factory=dict)
     answer: str = ""
     error: str = ""
+    unseen: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -77,12 +85,12 @@ class Trace:
         """Plain containers, empty ones left out."""
         values = asdict(self)
         timing = {name: value for name, value in values.pop("timing").items() if value is not None}
-        kept = {key: value for key, value in values.items() if value not in ("", None, {})}
+        kept = {key: value for key, value in values.items() if value not in ("", None, {}, ())}
         return {**kept, "milliseconds": timing}
 
 
 def ask(
-    cluster: Cluster, way: Reach, pod: str, router: Router, prompt: str, model: str, token: str
+    cluster: Cluster, way: Reach, door: Door, router: Router, prompt: str, model: str, token: str
 ) -> Trace:
     """One question, answered whole. token: for a router that asks who is there, "" for none."""
     request = str(uuid.uuid4())
@@ -91,32 +99,69 @@ def ask(
     if token:
         headers["authorization"] = f"Bearer {token}"
     body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
-    scheme = "https" if listener.speaks_tls(router.spec) else "http"
     began = time.monotonic()
-    answer = way.ask(pod_ports(router.spec).listener, CHAT, body, headers, scheme)
+    answer = way.ask(door.port, CHAT, body, headers, door.scheme)
     whole = round(1000 * (time.monotonic() - began))
     if answer is None:
-        return Trace("", Timing(whole), request=request, pod=pod, error="no answer came")
+        return Trace("", Timing(whole), request=request, pod=door.said, error="no answer came")
     said = {name.lower(): value for name, value in answer.headers.items()}
-    lines = _told(cluster, pod, request, whole)
-    return trace(router, request, pod, answer.status, said, answer.data, lines, whole)
+    # A Gateway may give the request another one.
+    request = said.get("x-request-id", request)
+    lines, why = _told(cluster, door, router, request, whole)
+    found = trace(router, request, door.said, answer.status, said, answer.data, lines, whole)
+    return replace(found, unseen=unseen(found, said, door, why))
 
 
-def _told(cluster: Cluster, pod: str, request: str, whole: int) -> list[Mapping[str, Any]]:
-    """What router and Envoy log of the request; without Envoy's line when it does not come."""
-    sources = log.containers_of(cluster, pod)
-    # Whatever was said since it was sent, by a clock that may be another.
-    recent = {"sinceSeconds": str(whole // 1000 + 30)}
+def _told(
+    cluster: Cluster, door: Door, router: Router, request: str, whole: int
+) -> tuple[list[Mapping[str, Any]], str]:
+    """What router and Envoy log of the request, and why it may be that Envoy's is not among it."""
+    own = router.namespace, as_selector(metadata.selector(router.name))
+    envoys, who = door.envoys, f"the Envoy of Gateway {door.gateway}"
+    if not door.gateway:
+        envoys, who = (own, "Envoy") if gateway_mode.has_envoy(router.spec) else (("", ""), "")
+    sources = {
+        place: log.containers_of(cluster, *place)
+        for place in dict.fromkeys([own, envoys])
+        if place[1]
+    }
+    unreadable = f"you may not read what {who} logs"
+    if not envoys[1]:
+        unreadable = "no pod of the Gateway is known" if who else "no Envoy is in its way"
     until = time.monotonic() + _LOG_SECONDS
     while True:
+        # Whatever was said since it was sent, by a clock that may be another.
+        recent = {"sinceSeconds": str(whole // 1000 + 60)}
         try:
-            found = [_json(line.text) for line in log.lines(cluster, sources, recent, request)]
+            found = [
+                _json(line.text)
+                for (namespace, _), pods in sources.items()
+                for line in log.lines(cluster, pods, recent, request, namespace)
+            ]
         except RouterError:
             # One may ask without the right to read logs.
-            return []
-        if any("upstream" in line for line in found) or time.monotonic() > until:
-            return list(filter(None, found))
+            return [], unreadable
+        if not sources.get(envoys):
+            return list(filter(None, found)), unreadable
+        if any(_upstream(line) for line in found) or time.monotonic() > until:
+            return list(filter(None, found)), f"{who} has logged nothing that names the request"
         time.sleep(_LOG_PAUSE)
+
+
+def _upstream(line: Mapping[str, Any]) -> str:
+    """Of an access log, "-" for nobody; Envoy Gateway calls it by its name in Envoy."""
+    return str(line.get("upstream") or line.get("upstream_host") or "")
+
+
+def unseen(found: Trace, headers: Mapping[str, str], door: Door, why: str) -> tuple[str, ...]:
+    """What an answer leaves open. why: nobody says which backend it was."""
+    missing = []
+    if not any(name.startswith(_PREFIX) for name in headers):
+        silent = f"Gateway {door.gateway} has not asked the router" if door.gateway else "no header"
+        missing.append(f"decision, signals, guard: {silent}")
+    if not found.backend and found.path in ("", "upstream"):
+        missing.append(f"backend: {why}")
+    return tuple(missing)
 
 
 def _json(text: str | bytes) -> dict[str, Any]:
@@ -141,7 +186,7 @@ def trace(
     access: Mapping[str, Any] = {}
     decided: Mapping[str, Any] = {}
     for line in lines:
-        if "upstream" in line:
+        if _upstream(line):
             access = line
         elif line.get("msg", line.get("event")) == "routing_decision":
             decided = line
@@ -161,7 +206,7 @@ def trace(
         algorithm=own.get("selected-algorithm", ""),
         path=own.get("response-path", "") or _former_path(own),
         guard=_guard(router, own),
-        backend=_known(access.get("upstream")),
+        backend=_known(_upstream(access)),
         signals=_signals(headers),
         answer=_content(said),
         error=_error(status, said, body),
@@ -239,7 +284,7 @@ def rehearse(way: Reach, pod: str, router: Router, prompt: str) -> Trace:
 
 def _classified(way: Reach, router: Router, kind: str, prompt: str) -> dict[str, Any] | str:
     """The answer, or why there is none."""
-    port = pod_ports(router.spec).api
+    port = ports.pod_ports(router.spec).api
     answer = way.ask(port, f"{_CLASSIFY}/{kind}", {"text": prompt})
     if answer is None:
         return "the router's API does not answer"

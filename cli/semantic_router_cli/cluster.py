@@ -105,7 +105,7 @@ class Cluster:
     ) -> list[Manifest]:
         """Some by name, all of the namespace, or all there are; [] when the kind is unknown."""
         if names:
-            return [found for name in names if (found := self.router(name))]
+            return [found for name in dict.fromkeys(names) if (found := self.router(name))]
         scope = "" if everywhere else f"/namespaces/{self.namespace}"
         return list(self.look(f"/apis/{API_VERSION}{scope}/{PLURAL}", selector, must=True).items)
 

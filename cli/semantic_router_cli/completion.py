@@ -9,23 +9,15 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import pairwise
+from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
-from typer.main import get_command
 
-from semantic_router_cli import commands, findings, observation, rollout
-from semantic_router_cli.display import Output
+from semantic_router_cli import commands
 
 FILES, NO_FILES = ":0", ":4"
 
 _OF_A_FILE = "FILE"
-_VALUES: dict[str, Iterable[str]] = {
-    "--output": list(Output),
-    "--platform": list(commands.Platform),
-    "--for": rollout.WORDS,
-    "--fail-on": list(commands.FailOn),
-    "--suppress": findings.codes(),
-}
 _FILES = ("--kubeconfig", "--envoy", "--vllm-sr", "--token-file")
 
 
@@ -37,22 +29,34 @@ def main() -> None:
 
 def candidates(words: list[str]) -> tuple[list[str], str]:
     """(what the last word may become, whether files are offered too)."""
-    known = vars(get_command(observation.app))["commands"]
     *before, typed = words
     if not before:
-        return _that_begin(known, typed), NO_FILES
-    if before[0] not in known:
+        return _that_begin(commands.MODULES, typed), NO_FILES
+    if before[0] not in commands.MODULES:
         return [], NO_FILES
-    options = {spelling: item for item in known[before[0]].params for spelling in item.opts}
+    parameters = commands.command(before[0]).params
+    options = {spelling: item for item in parameters for spelling in item.opts}
     takes_value = options.get(before[-1])
     if takes_value and before[-1].startswith("-") and not vars(takes_value).get("is_flag"):
         name = takes_value.opts[-1]
-        return _that_begin(_VALUES.get(name, []), typed), FILES if name in _FILES else NO_FILES
+        return _that_begin(_values(name, takes_value), typed), FILES if name in _FILES else NO_FILES
     if typed.startswith("-"):
         return _that_begin((item for item in options if item.startswith("-")), typed), NO_FILES
-    if any(item.metavar == _OF_A_FILE for item in known[before[0]].params):
+    if any(item.metavar == _OF_A_FILE for item in parameters):
         return [], FILES
     return _that_begin(_routers(before), typed), NO_FILES
+
+
+def _values(option: str, parameter: Any) -> Iterable[str]:
+    if option == "--for":
+        from semantic_router_cli import rollout
+
+        return rollout.WORDS
+    if option == "--suppress":
+        from semantic_router_cli import findings
+
+        return findings.codes()
+    return [str(item) for item in getattr(parameter.type, "choices", ())]
 
 
 def _that_begin(words: Iterable[str], typed: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""How things look: rich on a terminal, the same words without colour anywhere else."""
+"""How things look: rich on a terminal, the same words without colour anywhere else.
+
+rich is imported by what needs it: a start that shows a tree does not.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-from rich.tree import Tree
+from semantic_router_cli import outline
 
-from semantic_router_cli.tree import Node, State
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
 
-# A pipe and a file have no width of their own: wide enough for a message, narrow enough for a log.
-_WIDTH_OF_NO_TERMINAL = 120
-_LONGEST_COLUMN = 48
-_SHORT_LINE = 80
-
-# Kinds whose words are a sentence and stand in no column.
-_SENTENCES = frozenset({"condition", "event", "access", "status"})
-
-_MARKS = {
-    State.OK: ("✓", "+", "green"),
-    State.WAITING: ("◌", "~", "yellow"),
-    State.WARNING: ("!", "!", "yellow"),
-    State.BROKEN: ("✗", "x", "bold red"),
-    State.UNKNOWN: ("?", "?", "magenta"),
-}
+    from semantic_router_cli.outline import Line
+    from semantic_router_cli.tree import Node, State
 
 
 class Output(StrEnum):
@@ -45,8 +33,10 @@ class Output(StrEnum):
 
 def console(stderr: bool = False) -> Console:
     """Colours only on a terminal, and not with NO_COLOR."""
+    from rich.console import Console
+
     stream: IO[str] = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_NO_TERMINAL
+    width = None if stream.isatty() else outline.width(stream)
     return Console(stderr=stderr, highlight=False, width=width, emoji=False, markup=False)
 
 
@@ -78,6 +68,8 @@ def waiting(what: str) -> Iterator[None]:
     if not out.is_terminal:
         yield
         return
+    from rich.text import Text
+
     with out.status(Text(what)):
         yield
 
@@ -109,8 +101,24 @@ def forest(trees: list[Node], output: Output | None) -> None:
     if output:
         data([node.as_dict() for node in trees], output)
         return
+    columns = outline.width(sys.stdout)
     for number, node in enumerate(trees):
-        show(*([""] if number else []), as_tree(node))
+        _write(([[]] if number else []) + list(outline.lines(node, columns)), sys.stdout)
+
+
+def _write(lines: Iterable[Line], stream: IO[str]) -> None:
+    colours = outline.has_colours(stream)
+    if colours and sys.platform == "win32":
+        console(stream is sys.stderr).print(as_text(lines))
+        return
+    stream.write("".join(f"{outline.painted(line, colours)}\n" for line in lines))
+
+
+def as_text(lines: Iterable[Line]) -> Text:
+    """For rich."""
+    from rich.text import Text
+
+    return Text("\n").join(Text.assemble(*line) for line in lines)
 
 
 def _yaml(value: Any) -> str:
@@ -146,80 +154,32 @@ def yaml_file(text: str) -> None:
 
 def error(message: str) -> None:
     """On stderr, so that a pipe gets none of it."""
-    out = console(stderr=True)
-    out.print(Text.assemble(("Error: ", "bold red"), message))
+    _say(("Error: ", "bold red"), message)
 
 
 def remark(message: str) -> None:
     """On stderr: the command goes on."""
-    console(stderr=True).print(Text.assemble(("Warning: ", "yellow"), message))
+    _say(("Warning: ", "yellow"), message)
+
+
+def _say(head: outline.Span, message: str) -> None:
+    first, *others = message.split("\n")
+    columns = outline.width(sys.stderr)
+    told = [[head, (first, "")], *([(line, "")] for line in others)]
+    _write((part for line in told for part in outline.folded(line, columns)), sys.stderr)
 
 
 def mark(state: State) -> Text:
     """One character, the same everywhere."""
-    sign, plain, style = _MARKS[state]
-    return Text(sign if _speaks_unicode() else plain, style=style)
+    from rich.text import Text
 
-
-def as_tree(node: Node) -> Tree:
-    """Links that are not well carry their reason and what to do."""
-    root = Tree(_label(node, 0), guide_style="bright_black")
-    _grow(root, node.children)
-    return root
-
-
-def _grow(tree: Tree, children: Iterable[Node]) -> None:
-    listed = list(children)
-    widths = [_head(node).cell_len for node in listed if node.said and node.kind not in _SENTENCES]
-    column = min(max(widths, default=0), _LONGEST_COLUMN)
-    for node in listed:
-        _grow(tree.add(_label(node, column)), node.children)
-
-
-def _head(node: Node) -> Text:
-    kind = "" if node.kind in ("backend", "condition", "event") else node.kind
-    named = Text.assemble((kind, "cyan" if node.name else "bold"), " " if kind else "", node.name)
-    named.stylize("bold", len(kind) + 1 if kind else 0)
-    return Text.assemble(mark(node.state), " ", named)
-
-
-def _label(node: Node, column: int) -> RenderableType:
-    if node.kind in _SENTENCES:
-        return _sentence(node)
-    line = _head(node)
-    line.append(" " * max(0, column - line.cell_len))
-    line.append(f"  {node.said}" if node.said else "", "bright_black" if node.name else "")
-    return Group(line, *_why(node))
-
-
-def _sentence(node: Node) -> RenderableType:
-    head = _head(node)
-    if node.reason:
-        head.append(" " if node.name else "")
-        head.append(node.reason, _MARKS[node.state][2])
-    if head.cell_len + len(node.said) <= _SHORT_LINE:
-        return head.append(f"  {node.said}")
-    return Group(head, _indented(Text(node.said)))
-
-
-def _why(node: Node) -> list[RenderableType]:
-    style = "bright_black" if node.state is State.OK else _MARKS[node.state][2]
-    lines: list[RenderableType] = []
-    if node.reason or node.found:
-        gap = "  " if node.reason and node.found else ""
-        lines.append(_indented(Text.assemble((node.reason, style), gap, node.found)))
-    if node.remedy:
-        where = Text(f"{node.where}: " if node.where else "", "cyan")
-        lines.append(_indented(Text.assemble(arrow(), " ", where, node.remedy)))
-    return lines
-
-
-def _indented(text: Text) -> RenderableType:
-    return Padding(text, (0, 0, 0, 2))
+    return Text(*outline.mark(state))
 
 
 def beside(head: Text, *lines: Text) -> RenderableType:
     """Lines that fold under themselves, to the right of a short head."""
+    from rich.table import Table
+
     table = Table.grid(padding=0)
     table.add_column(width=head.cell_len)
     table.add_column()
@@ -230,8 +190,6 @@ def beside(head: Text, *lines: Text) -> RenderableType:
 
 def arrow() -> Text:
     """Before what to do."""
-    return Text("→" if _speaks_unicode() else "->", "bright_black")
+    from rich.text import Text
 
-
-def _speaks_unicode() -> bool:
-    return (getattr(sys.stdout, "encoding", "") or "").lower().startswith("utf")
+    return Text(*outline.arrow())

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import models
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 
-from semantic_router_cli.live import Host, Live, Model, Traffic
+from semantic_router_cli.live import DEFAULT, Host, Live, Model, Traffic
 from semantic_router_cli.tree import Backend, Node, State, View, glance, tree, worst
 
 # Their vertex has their name, or they are sentences.
@@ -53,7 +53,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Vertex:
-    """counts: since the programs began that count; None where nobody does."""
+    """counts: since the programs began that count; None where nobody does.
+
+    matches: of a decision, the same way: how often its rules have matched.
+    """
 
     id: str
     column: Column
@@ -63,6 +66,7 @@ class Vertex:
     notes: tuple[Note, ...] = ()
     parts: tuple[Part, ...] = ()
     counts: Traffic | None = None
+    matches: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,17 @@ def graph(view: View, live: Live, now: datetime) -> Graph:
         *_to_backends(live, view, backends),
     ]
     denied = [node.said for node in root.children if node.kind == "access"]
-    return Graph((router, *decisions, *found, *backends), tuple(edges), tuple(denied))
+    remarks = (*denied, *_not_counted(live))
+    return Graph((router, *decisions, *found, *backends), tuple(edges), remarks)
+
+
+def _not_counted(live: Live) -> list[str]:
+    """What has no numbers on the map, and why."""
+    if not _answers(live):
+        return ["Nothing is counted here: no pod of the router answers"]
+    if live.matches is None and set(_names_of_decisions(live)) - {DEFAULT}:
+        return ["Decisions have no counts: the router's metrics do not name them"]
+    return []
 
 
 def _in_order(live: Live) -> list[Model]:
@@ -184,7 +198,9 @@ def _decisions(live: Live, known: dict[str, Vertex]) -> list[Vertex]:
         state = note.state if note else State.OK
         said = f"{len(below)} models" if len(below) > 1 else ""
         notes = (note,) if note else ()
-        found.append(Vertex(f"decision/{name}", Column.DECISION, name, state, said, notes))
+        matches = (live.matches or {}).get(name)
+        key = f"decision/{name}"
+        found.append(Vertex(key, Column.DECISION, name, state, said, notes, matches=matches))
     return found
 
 

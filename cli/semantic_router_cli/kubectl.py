@@ -36,7 +36,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 PROGRAMS = ("kubectl", "oc")
 _ENDS_WITHIN = 5.0
 _SERVING = "Starting to serve"
-_FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) -> (\d+)")
+_FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) -> \d+")
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,19 @@ class Kubectl:
 
     @contextmanager
     def forwarded(
-        self, namespace: str, pod: str, ports: Sequence[int], seconds: float
+        self, namespace: str, target: str, ports: Sequence[int], seconds: float
     ) -> Iterator[dict[int, int]]:
-        """Ports of a pod, each with the one on loopback here that leads to it meanwhile.
+        """Ports of pod/NAME or service/NAME, each with the one on loopback here that leads to it.
 
-        Loopback of the pod is reached too, which the API server's own proxy cannot.
+        Loopback of a pod is reached too, which the API server's own proxy cannot.
         """
         command = self._command(
             "port-forward", "--namespace", namespace, "--address", "127.0.0.1",
-            f"--pod-running-timeout={seconds:g}s", f"pod/{pod}", *(f":{port}" for port in ports),
+            f"--pod-running-timeout={seconds:g}s", target, *(f":{port}" for port in ports),
         )  # fmt: skip
         process = _start(command, subprocess.STDOUT)
         try:
-            found = _local_ports(process, pod, set(ports))
+            found = _local_ports(process, target, ports)
             # It tells of each connection, and would wait for somebody to listen.
             threading.Thread(target=process.communicate, daemon=True).start()
             yield found
@@ -144,18 +144,22 @@ def _next_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline() if process.stdout else ""
 
 
-def _local_ports(process: subprocess.Popen[str], pod: str, wanted: set[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
+def _local_ports(
+    process: subprocess.Popen[str], target: str, wanted: Sequence[int]
+) -> dict[int, int]:
+    """In the order in which they were asked for: of a Service it tells the pod's ports."""
+    found: list[int] = []
     said: list[str] = []
-    while wanted - found.keys():
+    while len(found) < len(wanted):
         line = _next_line(process)
         said.append(line)
         match = _FORWARDING.match(line)
         if match:
-            found[int(match[2])] = int(match[1])
+            found.append(int(match[1]))
         elif not line:
-            raise _failed(f"pod {pod}", "".join(said), "You may have to create pods/portforward")
-    return found
+            what = target.replace("/", " ")
+            raise _failed(what, "".join(said), "You may have to create pods/portforward")
+    return dict(zip(wanted, found, strict=True))
 
 
 def _failed(what: str, why: str, remedy: str = "See what kubectl says") -> RouterError:

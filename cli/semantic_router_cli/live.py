@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
 
 SELECTED_MODEL = "x-selected-model"
 # Without a decision of its own.
 DEFAULT = "default"
+
+# A router that counts matches has counted evaluations, be it none; a decision that has not matched
+# yet is not in its metrics.
+_EVALUATED = "llm_decision_evaluation_total"
+_MATCHED = "llm_decision_match_total"
 
 # Envoy's flags of a host, as people say them.
 _FLAGS = {
@@ -117,6 +125,8 @@ class Live:
     """One router. has_envoy: in its pods; else nobody here sees backends.
 
     wanted: the digest of the configuration that was written; "" when it cannot be read.
+    matches: how often the rules of each decision have matched; None: nobody counts. Several may
+    match a prompt, of which one is taken.
     """
 
     namespace: str
@@ -125,6 +135,7 @@ class Live:
     models: tuple[Model, ...] = ()
     pods: tuple[Pod, ...] = ()
     wanted: str = ""
+    matches: Mapping[str, float] | None = None
 
     @property
     def well(self) -> bool:
@@ -159,7 +170,8 @@ def live(
 ) -> Live:
     """config: the router's own document, {} when it cannot be read."""
     decisions = decisions_by_model(config)
-    traffic = traffic_by_model(answer.metrics for answer in answers if answer.metrics)
+    samples = list(samples_of(answer.metrics for answer in answers if answer.metrics))
+    traffic = traffic_by_model(samples)
     ways = [_ways(answer) for answer in answers if answer.routes is not None]
     names = dict.fromkeys([*decisions, *(name for way in ways for name in way), *traffic])
     known = set(decisions).union(*ways)
@@ -181,6 +193,7 @@ def live(
         ),
         pods=tuple(_pod(answer) for answer in answers),
         wanted=wanted,
+        matches=matches_by_decision(samples, config),
     )
 
 
@@ -294,17 +307,36 @@ def _merged(found: Iterable[Sequence[Host]]) -> tuple[Host, ...]:
     return tuple(merged.values())
 
 
-def traffic_by_model(texts: Iterable[str]) -> dict[str, Traffic]:
+def samples_of(texts: Iterable[str]) -> Iterator[Sample]:
     """Of the routers' metrics, all pods together."""
     # Only here: what shows no traffic need not wait for it.
     from prometheus_client.parser import text_string_to_metric_families
 
-    found: dict[str, Traffic] = {}
     for text in texts:
         for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                name, model = _TRAFFIC.get(sample.name), sample.labels.get("model")
-                if name and model:
-                    known = found.get(model, Traffic())
-                    found[model] = known + Traffic(**{name: sample.value})
+            yield from family.samples
+
+
+def traffic_by_model(samples: Iterable[Sample]) -> dict[str, Traffic]:
+    found: dict[str, Traffic] = {}
+    for sample in samples:
+        name, model = _TRAFFIC.get(sample.name), sample.labels.get("model")
+        if name and model:
+            found[model] = found.get(model, Traffic()) + Traffic(**{name: sample.value})
     return found
+
+
+def matches_by_decision(
+    samples: Iterable[Sample], config: Mapping[str, Any]
+) -> dict[str, float] | None:
+    """Of the decisions of the router's document; None where it is not counted."""
+    counted: dict[str, float] = {}
+    is_counted = False
+    for sample in samples:
+        if sample.name == _MATCHED:
+            name = sample.labels.get("decision_name", "")
+            counted[name] = counted.get(name, 0) + sample.value
+        is_counted = is_counted or sample.name in (_EVALUATED, _MATCHED)
+    decisions = (config.get("routing") or {}).get("decisions") or []
+    names = [str(decision.get("name")) for decision in decisions]
+    return {name: counted.get(name, 0) for name in names} if is_counted else None

@@ -68,9 +68,9 @@ def containers(cluster: Cluster, name: str) -> list[tuple[str, str]]:
     return _containers(cluster.look(path, as_selector(metadata.selector(name)), must=True).items)
 
 
-def containers_of(cluster: Cluster, pod: str) -> list[tuple[str, str]]:
-    """Of one pod; [] when one may not read it."""
-    return _containers(cluster.find(f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}").items)
+def containers_of(cluster: Cluster, namespace: str, selector: str) -> list[tuple[str, str]]:
+    """Of pods with these labels; [] when one may not read them."""
+    return _containers(cluster.look(f"/api/v1/namespaces/{namespace}/pods", selector).items)
 
 
 def _containers(pods: Iterable[Manifest]) -> list[tuple[str, str]]:
@@ -83,21 +83,27 @@ def _containers(pods: Iterable[Manifest]) -> list[tuple[str, str]]:
 
 
 def lines(
-    cluster: Cluster, sources: Iterable[tuple[str, str]], query: Mapping[str, str], request: str
+    cluster: Cluster,
+    sources: Iterable[tuple[str, str]],
+    query: Mapping[str, str],
+    request: str,
+    namespace: str = "",
 ) -> list[Line]:
     """In the order of time. query: of the API, as in {"tailLines": "200"}. request: "" = all."""
 
     def read(source: tuple[str, str]) -> list[Line]:
-        return list(_read(cluster, *source, query))
+        return list(_read(cluster, namespace or cluster.namespace, *source, query))
 
     with ThreadPoolExecutor(_PARALLEL_READS) as pool:
         found = [line for part in pool.map(read, sources) for line in part]
     return sorted(line for line in found if request in line.text)
 
 
-def _read(cluster: Cluster, pod: str, container: str, query: Mapping[str, str]) -> Iterator[Line]:
+def _read(
+    cluster: Cluster, namespace: str, pod: str, container: str, query: Mapping[str, str]
+) -> Iterator[Line]:
     asked = urlencode({"container": container, "timestamps": "true", **query})
-    path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/log?{asked}"
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log?{asked}"
     status, text = cluster.raw("GET", path, accept="*/*")
     if status in (401, 403):
         message = str(json.loads(text).get("message", text)) if text.startswith("{") else text

@@ -20,8 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from semantic_router_cli import display
-from semantic_router_cli.operation import OPERATE
-from semantic_router_cli.operation import app as app
+from semantic_router_cli.commands import OPERATE, app
 from semantic_router_cli.options import (
     NO,
     UNUSABLE,
@@ -165,33 +164,28 @@ def ask(
     output: Form = None,
 ) -> None:
     """Send one prompt through a router: which decision, model, backend and guard, and how long."""
-    from semantic_router_cli import asking, pods
+    from semantic_router_cli import asking, door, pods
 
     patience = seconds("--timeout", timeout)
     text = sys.stdin.read() if prompt == "-" else prompt
     token = _token(token_file)
     cluster = access.cluster()
     chosen = _the_one(cluster, router)
-    spec = Router(chosen).spec
-    if gateway_mode.is_gateway_mode(spec) and not dry_run:
+    asked = Router(chosen)
+    by_a_gateway = gateway_mode.is_gateway_mode(asked.spec) and not dry_run
+    ready = [] if by_a_gateway else pods.ready(cluster, asked.name)[0]
+    if not ready and not by_a_gateway:
         display.error(
-            f"{chosen['metadata']['name']} is asked by the Envoy of its Gateway. Send the request "
-            "there, or give --dry-run."
+            f"No pod of {asked.name} is ready. `kubectl sr status {asked.name}` says why."
         )
-        raise typer.Exit(UNUSABLE)
-    ready, _ = pods.ready(cluster, chosen["metadata"]["name"])
-    if not ready:
-        name = chosen["metadata"]["name"]
-        display.error(f"No pod of {name} is ready. `kubectl sr status {name}` says why.")
         raise typer.Exit(NO)
-    ports = pod_ports(spec)
-    port = ports.api if dry_run else ports.listener
     with display.waiting("asking"), pods.Ways(cluster, patience) as ways:
-        way = ways.to(cluster.namespace, ready[0], [port])
         if dry_run:
-            said = asking.rehearse(way, ready[0], Router(chosen), text)
+            way = ways.to(cluster.namespace, ready[0], [pod_ports(asked.spec).api])
+            said = asking.rehearse(way, ready[0], asked, text)
         else:
-            said = asking.ask(cluster, way, ready[0], Router(chosen), text, model, token)
+            into = door.of_gateway(cluster, asked) if by_a_gateway else door.of_pod(asked, ready[0])
+            said = asking.ask(cluster, ways.through(into), into, asked, text, model, token)
     if output:
         display.data(said.as_dict(), output)
     else:
@@ -255,6 +249,8 @@ def _print_trace(said: Trace) -> None:
     for word, text in rows.items():
         if text and not (said.error and said.status is None):
             display.show(display.beside(Text(f"  {word:<10}", "cyan"), Text(text)))
+    for text in said.unseen:
+        display.show(display.beside(Text("  not seen  ", "magenta"), Text(text)))
     if said.error:
         display.show(display.beside(Text("  error     ", "red"), Text(said.error)))
     if said.answer:
@@ -308,7 +304,7 @@ def top(
         elif watch:
             _watch_traffic(look, first, pause)
         else:
-            display.show(_traffic(first), *_remarks(first))
+            display.show(*_traffic(first), *_remarks(first))
     raise typer.Exit(0 if all(any(not pod.why for pod in item.pods) for item in first) else NO)
 
 
@@ -317,11 +313,11 @@ def _watch_traffic(look: Callable[[], list[Live]], first: list[Live], pause: flo
 
     before, since = first, time.monotonic()
     with suppress(KeyboardInterrupt), motion.Redrawn() as draw:
-        draw(first, Group(_traffic(first), *_remarks(first)))
+        draw(first, Group(*_traffic(first), *_remarks(first)))
         while True:
             time.sleep(pause)
             now, at = look(), time.monotonic()
-            draw(now, Group(_traffic(now, before, at - since), *_remarks(now)))
+            draw(now, Group(*_traffic(now, before, at - since), *_remarks(now)))
             before, since = now, at
 
 
@@ -368,8 +364,31 @@ def ui(
 
 def _traffic(
     alive: list[Live], before: list[Live] | None = None, passed: float = 0
-) -> RenderableType:
+) -> list[RenderableType]:
     """Since the routers began; with what was before, per second and of the time between."""
+    decisions = _matches(alive, before or [], passed)
+    models = _traffic_of_models(alive, before, passed)
+    return [models, Text(), decisions] if decisions else [models]
+
+
+def _matches(alive: list[Live], before: list[Live], passed: float) -> Table | None:
+    """Several decisions may match a request, of which one is taken."""
+    several = len(alive) > 1
+    unit = "MATCHES/S" if passed else "MATCHES"
+    table = _table(*(["ROUTER"] if several else []), "DECISION", numbers=(unit,))
+    known = {(item.namespace, item.name): item.matches or {} for item in before}
+    for item in alive:
+        past = known.get((item.namespace, item.name), {})
+        for number, (name, count) in enumerate((item.matches or {}).items()):
+            first = ["" if number else f"{item.namespace}/{item.name}"] if several else []
+            came = count - past[name] if count >= past.get(name, count + 1) else count
+            table.add_row(*first, name, f"{came / passed:.1f}" if passed else _count(count))
+    return table if table.rows else None
+
+
+def _traffic_of_models(
+    alive: list[Live], before: list[Live] | None, passed: float
+) -> RenderableType:
     unit = "/S" if before else ""
     numbers = (f"REQ{unit}", f"ERR{unit}", "LATENCY", "TTFT", f"TOK IN{unit}", f"OUT{unit}", "NOW")
     several = len(alive) > 1

@@ -13,7 +13,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
 from rich.text import Text
 
 from semantic_router_cli import display
-from semantic_router_cli.commands import app as app
+from semantic_router_cli.commands import OPERATE, app
 from semantic_router_cli.options import (
     NO,
     UNUSABLE,
@@ -28,8 +28,6 @@ from semantic_router_cli.options import (
     the_router,
 )
 from semantic_router_cli.tree import State
-
-OPERATE = "Operate"
 
 
 @app.command("pause", rich_help_panel=OPERATE)

@@ -29,6 +29,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 from semantic_router_cli import live
 from semantic_router_cli.cluster import Cluster
+from semantic_router_cli.door import Door
 from semantic_router_cli.live import Answers, Live
 
 _AT_ONCE = 8
@@ -56,14 +57,28 @@ def _is_ready(pod: Manifest) -> bool:
 
 
 class Reach:
-    """The way to one pod while it is open."""
+    """The way to one pod, or to a Gateway, while it is open."""
 
-    def __init__(self, local: Mapping[int, int], seconds: float = _SECONDS) -> None:
-        """local: the pod's ports, and what leads to them on loopback here."""
+    def __init__(
+        self,
+        local: Mapping[int, int],
+        seconds: float = _SECONDS,
+        address: str = "",
+        host: str = "",
+    ) -> None:
+        """local: the ports there, and what leads to them on loopback here.
+
+        address: without loopback, who has the ports. host: the name to ask by, "" for none.
+        """
         self._local = local
-        # Whose certificate it is does not matter: kubectl has chosen the pod, and leads there.
+        self._address = f"[{address}]" if ":" in address else address or "127.0.0.1"
+        self._host = host
+        # Whose certificate it is does not matter where kubectl has chosen the pod and leads there.
+        options: dict[str, Any] = {} if address else {"cert_reqs": "CERT_NONE"}
+        if host:
+            options |= {"server_hostname": host, "assert_hostname": host}
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        self._http = urllib3.PoolManager(retries=False, timeout=seconds, cert_reqs="CERT_NONE")
+        self._http = urllib3.PoolManager(retries=False, timeout=seconds, **options)
 
     def ask(
         self,
@@ -74,12 +89,12 @@ class Reach:
         scheme: str = "http",
     ) -> urllib3.BaseHTTPResponse | None:
         """None: it does not answer."""
-        given = dict(headers or {})
+        given = {**({"Host": self._host} if self._host else {}), **(headers or {})}
         content = None
         if body is not None:
             given["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
-        url = f"{scheme}://127.0.0.1:{self._local[port]}{path}"
+        url = f"{scheme}://{self._address}:{self._local[port]}{path}"
         try:
             return self._http.request(
                 "GET" if body is None else "POST", url, body=content, headers=given
@@ -122,18 +137,26 @@ class Ways:
             self._close(key)
 
     def to(self, namespace: str, pod: str, ports: Sequence[int]) -> Reach:
-        key = f"{namespace}/{pod}"
+        return self._to(namespace, f"pod/{pod}", ports)
+
+    def through(self, door: Door) -> Reach:
+        if not door.target:
+            return Reach({door.port: door.port}, self._seconds, door.address, door.host)
+        return self._to(door.namespace, door.target, [door.port], door.host)
+
+    def _to(self, namespace: str, target: str, ports: Sequence[int], host: str = "") -> Reach:
+        key = f"{namespace}/{target}"
         if key not in self._open:
             stack, kubectl = ExitStack(), self._cluster.kubectl
             local = stack.enter_context(
-                kubectl.forwarded(namespace, pod, ports, self._cluster.seconds)
+                kubectl.forwarded(namespace, target, ports, self._cluster.seconds)
             )
-            self._open[key] = stack, Reach(local, self._seconds)
+            self._open[key] = stack, Reach(local, self._seconds, host=host)
         return self._open[key][1]
 
     def give_up(self, namespace: str, pod: str) -> None:
         """Nothing comes from there: the next look tries anew."""
-        self._close(f"{namespace}/{pod}")
+        self._close(f"{namespace}/pod/{pod}")
 
     def _close(self, key: str) -> None:
         if key in self._open:

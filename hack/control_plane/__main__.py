@@ -42,7 +42,7 @@ def up(arguments: argparse.Namespace) -> None:
     if plane.ready:
         say(f"up already at {plane.url}")
     else:
-        plane = ControlPlane.start_detached(arguments.state, crds=arguments.crd, progress=say)
+        plane = ControlPlane.start(arguments.state, crds=arguments.crd, detached=True, progress=say)
     say(f"{plane.kubectl} --kubeconfig {plane.kubeconfig} get nodes")
 
 

@@ -1,7 +1,7 @@
 """Starts and stops one control plane whose whole state is in one directory.
 
 `ControlPlane.start` makes it a part of this process: it ends with `stop()`, with the `with` block,
-and (on Linux) when the thread that started it dies. `start_detached` leaves it running; `attach`
+and (on Linux) when the thread that started it dies. Detached it is left running; `attach`
 finds it again in its directory.
 """
 
@@ -75,9 +75,12 @@ class ControlPlane:
         endpoint_slices: bool = True,
         crds: Sequence[Path] = (),
         address: str = LOOPBACK,
+        detached: bool = False,
         progress: Progress = progress_to_stderr,
     ) -> ControlPlane:
-        """A plane of this process; without `kubelet` (kwok) no pod runs and no claim is bound.
+        """A plane of this process, or, `detached`, one that outlives it.
+
+        Without `kubelet` (kwok) no pod runs and no claim is bound.
 
         Without `endpoint_slices` no Service gets any: the addresses of simulated pods lead nowhere,
         and whoever wants requests to arrive writes others.
@@ -89,22 +92,8 @@ class ControlPlane:
         simulated nodes: `real_node` does that.
         """
         plane = cls(state_dir, progress, address)
+        plane._detached = detached
         plane._start(kubelet=kubelet, audit=audit, endpoint_slices=endpoint_slices, crds=crds)
-        return plane
-
-    @classmethod
-    def start_detached(
-        cls,
-        state_dir: Path,
-        *,
-        crds: Sequence[Path] = (),
-        address: str = LOOPBACK,
-        progress: Progress = progress_to_stderr,
-    ) -> ControlPlane:
-        """A plane that outlives this process, until somebody attaches to it and stops it."""
-        plane = cls(state_dir, progress, address)
-        plane._detached = True
-        plane._start(kubelet=True, audit=True, endpoint_slices=True, crds=crds)
         return plane
 
     @classmethod

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import clusters
 import real_node
 import yaml
 from control_plane import ControlPlane, ControlPlaneError, Kubectl, KubectlError
@@ -24,6 +25,7 @@ from real_node import Node, images, programs
 
 from demo import questions
 from demo.beside import Beside
+from demo.visiting import Visit
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".demo"
@@ -44,28 +46,35 @@ def say(text: str) -> None:
 def up(state: Path, *, simulated: bool) -> None:
     """Starts what is not running, applies the router, waits until it is Ready and asks it."""
     started = time.monotonic()
-    plane, node = start_cluster(state, simulated=simulated)
-    kubectl = Kubectl(plane.kubectl, plane.env)
-    start_operator(plane)
+    state = state.resolve()
+    visit = Visit(state)
+    if visit.under_way or (os.environ.get(clusters.VARIABLE) and not simulated):
+        visit.begin(CRDS, say)
+        kubectl, env, is_real = visit.kubectl, visit.env, True
+        start_operator(state, env)
+    else:
+        plane, node = start_cluster(state, simulated=simulated)
+        kubectl, env, is_real = Kubectl(plane.kubectl, plane.env), plane.env, node is not None
     create_backends(kubectl)
     say(f"apply {ROUTER.relative_to(ROOT)}: two models behind one name")
     kubectl("apply", "-f", str(ROUTER))
     follow(kubectl, state)
     show(kubectl, state)
-    with listening(kubectl, state, is_real=node is not None) as port:
+    with listening(kubectl, state, is_real=is_real) as port:
         answers = questions.ask_all(port)
     print(questions.table(questions.QUESTIONS, answers))
     print()
-    show_status(plane)
+    show_status(env)
     say(f"all of it took {time.monotonic() - started:.0f} s")
-    show_way_on(state, is_real=node is not None)
+    show_way_on(state, is_real=is_real)
 
 
 def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node | None]:
-    """With a real node where the machine lets one run; simulated ones otherwise."""
+    """With an operator, and a real node where the machine lets one run; else simulated ones."""
     plane, node = ControlPlane.attach(state, say), Node.attach(state, say)
     if plane.ready:
         say(f"control plane: up already at {plane.url}")
+        start_operator(state, plane.env)
         return plane, node if node.alive else None
     # One that is left knows a control plane which is no more.
     stop_operator(state)
@@ -73,12 +82,15 @@ def start_cluster(state: Path, *, simulated: bool) -> tuple[ControlPlane, Node |
     if why_not:
         say(f"nodes are simulated. {' '.join(why_not)}")
         say("install the SemanticRouter CRD, and a stand-in for KServe's")
-        return ControlPlane.start_detached(state, crds=CRDS, progress=say), None
+        plane = ControlPlane.start(state, crds=CRDS, detached=True, progress=say)
+        start_operator(state, plane.env)
+        return plane, None
     with tempfile.TemporaryDirectory(prefix="demo-") as directory, ThreadPoolExecutor() as pool:
-        archives = pool.submit(images.for_routers, Path(directory), say)
-        node = Node.start_detached(state, crds=CRDS, progress=say)
-        for archive in archives.result():
-            node.import_image(archive)
+        archive = pool.submit(images.for_routers, Path(directory), say)
+        node = Node.start(state, crds=CRDS, detached=True, progress=say)
+        # Before the images are there: it has seconds of its own to start.
+        start_operator(state, node.plane.env)
+        node.import_images(archive.result())
     return node.plane, node
 
 
@@ -94,20 +106,20 @@ def operator_process(state: Path) -> Process | None:
     return running[0] if running else None
 
 
-def start_operator(plane: ControlPlane) -> None:
-    if operator_process(plane.state_dir):
+def start_operator(state: Path, env: Mapping[str, str]) -> None:
+    if operator_process(state):
         say("operator: running already")
         return
-    root = plane.state_dir / "operator"
+    root = state / "operator"
     for folder in ("logs", "run"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     binaries = Path(sys.executable).parent
-    say(f"start the operator; its log is {os.path.relpath(operator_log(plane.state_dir))}")
+    say(f"start the operator; its log is {os.path.relpath(operator_log(state))}")
     Process.start(
         "operator",
         [
             "/usr/bin/env",
-            *(f"{name}={value}" for name, value in plane.env.items()),
+            *(f"{name}={value}" for name, value in env.items()),
             f"PATH={binaries}:/usr/local/bin:/usr/bin:/bin",
             str(binaries / "wrapper-runner"),
             "run",
@@ -211,12 +223,12 @@ def listening(kubectl: Kubectl, state: Path, *, is_real: bool) -> Iterator[int]:
             process.terminate()
 
 
-def show_status(plane: ControlPlane) -> None:
+def show_status(env: Mapping[str, str]) -> None:
     print(f"$ kubectl sr status {NAME}")
     program = Path(sys.executable).parent / "kubectl-sr"
     answer = subprocess.run(
         [str(program), "status", NAME],
-        env={**os.environ, **plane.env},
+        env={**os.environ, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -286,10 +298,14 @@ def durations(state: Path) -> list[str]:
 def down(state: Path) -> None:
     """Ends all that the demo started, and removes its directory."""
     stop_operator(state)
+    visit = Visit(state)
+    visited = visit.under_way
+    visit.end(say)
     beside = Beside(state).stop()
     node, plane = Node.attach(state, say), ControlPlane.attach(state, say)
     running = [*(["the node"] if node.alive else []), *plane.processes]
     running += ["Envoy and the stand-ins"] if beside else []
+    running += ["the visit"] if visited else []
     # The node's plane is the same one.
     node.stop()
     say(f"ended {', '.join(running)}" if running else "the demo is not running")

@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import inherited
 from release.pins import by_digest
 
 Manifest = dict[str, Any]
@@ -47,6 +48,8 @@ _ANNOTATIONS = {
     "operators.operatorframework.io.test.config.v1": "tests/scorecard/",
     "com.redhat.openshift.versions": "v4.11",
 }
+_DISCONNECTED = "features.operators.openshift.io/disconnected"
+_RELATED = "RELATED_IMAGE_"
 _ADVANCED = "urn:alm:descriptor:com.tectonic.ui:advanced"
 
 
@@ -76,15 +79,17 @@ def bundle_files(
     deployment = _one(manifests, "Deployment")
     samples = [item for item in manifests if item["kind"] == crd["spec"]["names"]["kind"]]
     scorecard = _one(manifests, "Configuration")
-    csv = _service_version(base, crd, deployment, version)
-    for related in csv["spec"]["relatedImages"]:
-        related["image"] = by_digest(related["image"], pins)
+    started = {variable: by_digest(image, pins) for variable, image in inherited.images().items()}
+    csv = _service_version(base, crd, version)
+    csv["spec"]["relatedImages"] = _related(deployment, started)
+    can_be_mirrored = is_by_digests(csv["spec"]["relatedImages"])
+    csv["metadata"]["annotations"][_DISCONNECTED] = str(can_be_mirrored).lower()
     csv["metadata"]["annotations"]["alm-examples"] = json.dumps(samples, indent=2)
     csv["metadata"]["annotations"]["containerImage"] = _containers(deployment)[0]["image"]
     csv["spec"]["icon"] = [
         {"base64data": base64.b64encode(icon).decode(), "mediatype": "image/svg+xml"}
     ]
-    csv["spec"]["install"]["spec"] = _install(manifests, namespaced, deployment)
+    csv["spec"]["install"]["spec"] = _install(manifests, namespaced, deployment, started)
     files = {
         f"bundle/manifests/{PACKAGE}.clusterserviceversion.yaml": _document(csv),
         f"bundle/manifests/vllm.ai_{crd['spec']['names']['plural']}.yaml": _document(crd),
@@ -95,15 +100,10 @@ def bundle_files(
     return files | {_file_name(item): _document(_placed_by_olm(item)) for item in _rest(manifests)}
 
 
-def _service_version(base: Manifest, crd: Manifest, deployment: Manifest, version: str) -> Manifest:
+def _service_version(base: Manifest, crd: Manifest, version: str) -> Manifest:
     csv = copy.deepcopy(base)
     csv["metadata"]["name"] = f"{PACKAGE}.v{version}"
     csv["spec"]["version"] = version
-    csv["spec"]["relatedImages"] = [
-        {"name": "manager", "image": _containers(deployment)[0]["image"]},
-        {"name": "semantic-router", "image": _default_image(crd, "image")},
-        {"name": "envoy", "image": _default_image(crd, "envoy", "image")},
-    ]
     (owned,) = csv["spec"]["customresourcedefinitions"]["owned"]
     owned["resources"] = [
         {"version": resource.api_version.rpartition("/")[2], "kind": resource.kind}
@@ -115,6 +115,23 @@ def _service_version(base: Manifest, crd: Manifest, deployment: Manifest, versio
             field = _field(crd, part, *_steps(descriptor["path"]))
             descriptor["description"] = " ".join(field["description"].split())
     return csv
+
+
+def _related(deployment: Manifest, started: Mapping[str, str]) -> list[dict[str, str]]:
+    """Every image that the bundle or the operator starts, for whoever mirrors them."""
+    return [
+        {"name": "manager", "image": _containers(deployment)[0]["image"]},
+        *(
+            {"name": variable.removeprefix(_RELATED).lower().replace("_", "-"), "image": image}
+            for variable, image in started.items()
+        ),
+    ]
+
+
+def is_by_digests(related: Sequence[Mapping[str, str]]) -> bool:
+    """OpenShift's mirrors are asked for digests only, so one image by its tag is one that is not
+    found there."""
+    return all("@sha256:" in item["image"] for item in related)
 
 
 def _other_fields(crd: Manifest, named: Sequence[Manifest]) -> list[Manifest]:
@@ -138,7 +155,10 @@ def _words(name: str) -> str:
 
 
 def _install(
-    manifests: Sequence[Manifest], namespaced: Sequence[Manifest], deployment: Manifest
+    manifests: Sequence[Manifest],
+    namespaced: Sequence[Manifest],
+    deployment: Manifest,
+    started: Mapping[str, str],
 ) -> Manifest:
     account = deployment["spec"]["template"]["spec"]["serviceAccountName"]
     everywhere = _role(manifests, "ClusterRole", MANAGER_ROLE)["rules"]
@@ -148,7 +168,8 @@ def _install(
     outside = [rule for rule in everywhere if rule not in there]
     spec = copy.deepcopy(deployment["spec"])
     container = _containers({"spec": spec})[0]
-    container["env"] = [*container.get("env", []), _WATCHED]
+    told = [{"name": variable, "value": image} for variable, image in started.items()]
+    container["env"] = [*container.get("env", []), _WATCHED, *told]
     return {
         # For the namespaces of the OperatorGroup; OLM makes them ClusterRoles when that is all.
         "permissions": [{"serviceAccountName": account, "rules": [*there, *election]}],
@@ -211,11 +232,6 @@ def _file_name(manifest: Manifest) -> str:
     return f"bundle/manifests/{name}_{scope}_{manifest['kind'].lower()}.yaml"
 
 
-def _default_image(crd: Manifest, *path: str) -> str:
-    image = _field(crd, "spec", *path)["properties"]
-    return f"{image['repository']['default']}:{image['tag']['default']}"
-
-
 def _field(crd: Manifest, *path: str) -> Manifest:
     """The schema of a field; KeyError for one that the CRD does not have."""
     field: Manifest = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -236,14 +252,14 @@ def _dockerfile() -> str:
     return "\n".join([*lines, "COPY bundle/tests/scorecard /tests/scorecard/", ""])
 
 
-class _Readable(yaml.SafeDumper):
+class _Readable(yaml.CSafeDumper):
     """Texts of several lines as such."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
 
 
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+def _text(dumper: _Readable, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 

@@ -57,4 +57,5 @@ def _of_olm_v1(bundle: olm_bundle.Files, version: str) -> olm_bundle.Files:
 
 
 def _built(kubectl: Path, base: str, image: str = "") -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(kustomize.build(kubectl, base, image=image)))
+    built = kustomize.build(kubectl, base, image=image)
+    return list(yaml.load_all(built, Loader=yaml.CSafeLoader))

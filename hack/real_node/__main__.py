@@ -32,7 +32,7 @@ def up(arguments: argparse.Namespace) -> None:
     if node.alive:
         say(f"up already at {node.plane.url}")
     else:
-        node = Node.start_detached(arguments.state, crds=arguments.crd, progress=say)
+        node = Node.start(arguments.state, crds=arguments.crd, detached=True, progress=say)
     say(f"{node.plane.kubectl} --kubeconfig {node.plane.kubeconfig} get pods --all-namespaces")
 
 

@@ -14,6 +14,8 @@ from real_node.errors import NodeError
 
 ROOT = Path("/sys/fs/cgroup")
 REMOVAL_SECONDS = 10.0
+# In either version: that of sixteen processes of the machine's.
+_WEIGHTS = {"cpu.shares": "16384", "cpu.weight": "1600"}
 # What a kubelet limits, and asks usage of.
 _CONTROLLERS = ("cpu", "cpuset", "memory", "pids", "io", "hugetlb")
 
@@ -25,6 +27,7 @@ def create(name: str, root: Path = ROOT) -> None:
             _delegate(root)
             (root / name).mkdir(exist_ok=True)
             _delegate(root / name)
+            _weigh(root / name)
             return
         for hierarchy in _hierarchies(root):
             if _is_version_2(hierarchy):
@@ -32,6 +35,7 @@ def create(name: str, root: Path = ROOT) -> None:
                 continue
             (hierarchy / name).mkdir(exist_ok=True)
             _inherit_processors(hierarchy, hierarchy / name)
+            _weigh(hierarchy / name)
     except OSError as error:
         raise NodeError(
             f"A node needs cgroups of its own below {root}, and there are none for it: {error}. "
@@ -73,6 +77,13 @@ def _inherit_processors(parent: Path, child: Path) -> None:
     for name in ("cpuset.cpus", "cpuset.mems"):
         if (parent / name).exists():
             (child / name).write_text((parent / name).read_text())
+
+
+def _weigh(directory: Path) -> None:
+    """A group weighs as much as one process beside it, however many pods are in it: not here."""
+    for name, weight in _WEIGHTS.items():
+        if (directory / name).exists():
+            (directory / name).write_text(weight)
 
 
 def _below(directory: Path) -> Iterator[Path]:

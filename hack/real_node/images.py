@@ -1,4 +1,4 @@
-"""The images of the tests on a real node, as OCI archives under the names that pods ask for.
+"""The images of the tests on a real node, in an OCI archive under the names that pods ask for.
 
 None is pulled. The operator's is made by the Dockerfile's own lines, and Envoy's has the program
 that PyPI publishes; both are over a stand-in for their base, see `base`. The router and the model
@@ -33,11 +33,16 @@ OPERATOR_PACKAGES = (
     *("prometheus-client", "cryptography"),
 )
 OPERATOR_ENVIRONMENT = {"HOME": "/opt/ansible", "USER_NAME": "ansible", "USER_UID": "1001"}
+# Of applications in the cluster: what they are is given to them as they are started.
+CLIENT_PACKAGES = ("openai",)
 STAND_IN_PACKAGES = ("grpcio", "xds-protos", "prometheus-client", "PyYAML")
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 ROUTER = "ghcr.io/vllm-project/semantic-router/extproc"
 MODEL = "localhost/model:stand-in"
+CLIENT = "localhost/client:stand-in"
+# The tag of the operator's image that stands for a release after the one of config/manager.
+NEXT = "next"
 # Tag of the router's image -> its contract.
 ROUTERS = {"v0.3.0": "0.3", "v0.4.0": "0.4", "latest": "0.5"}
 
@@ -78,15 +83,15 @@ exec "$@"
 
 
 @contextmanager
-def built(progress: Progress, *, engine: str = "embedded") -> Iterator[Sequence[Path]]:
-    """Archives, in a directory that goes at the end. engine: that of the operator's image."""
+def built(progress: Progress, *, engine: str = "embedded") -> Iterator[Path]:
+    """The archive, in a directory that goes at the end. engine: that of the operator's image."""
     with tempfile.TemporaryDirectory(prefix="images-") as directory:
-        yield _Build(Path(directory).resolve(), progress).images(engine)
+        yield _Build(Path(directory).resolve(), progress).archive(engine)
 
 
-def for_routers(directory: Path, progress: Progress) -> Sequence[Path]:
-    """Archives of what routers' pods and models start, and of no operator."""
-    return _Build(directory.resolve(), progress).images("")
+def for_routers(directory: Path, progress: Progress) -> Path:
+    """An archive of what routers' pods and models start, and of no operator and no client."""
+    return _Build(directory.resolve(), progress).archive("")
 
 
 class _Build:
@@ -96,13 +101,15 @@ class _Build:
         self._root = root
         self._progress = progress
 
-    def images(self, engine: str) -> Sequence[Path]:
+    def archive(self, engine: str) -> Path:
         self._progress("images: stand-in base from this machine's own files")
         parts = {"stand-ins": self._stand_ins(), "envoy": self._envoy()}
         if engine:
             parts["packages"] = self._packages(engine)
             self._progress("images: the operator's, by the lines of the Dockerfile")
             parts["operator"], config = self._operator()
+            parts["client"] = self._root / "client"
+            base.add_packages(parts["client"], CLIENT_PACKAGES)
         bottom = self._root / "base"
         base.lay_out(bottom)
         base.add_libraries(bottom, [*parts.values()])
@@ -110,30 +117,22 @@ class _Build:
             name: self._layer(directory) for name, directory in {**parts, "base": bottom}.items()
         }
         made = [*(self._router(tag, layers) for tag in ROUTERS)]
-        made.append(
-            self._write(
-                "envoy-image",
-                [envoy_name()],
-                [layers["base"], layers["envoy"]],
-                {
-                    "Entrypoint": ["/docker-entrypoint.sh"],
-                    "Cmd": ["envoy", "-c", "/etc/envoy/envoy.yaml"],
-                },
-            )
-        )
-        made.append(
-            self._write(
-                "model-image",
-                [MODEL],
-                [layers["base"], layers["stand-ins"]],
-                {"Entrypoint": ["/usr/bin/python3", "-m", "stand_ins.model"], "User": "1000"},
-            )
-        )
+        started: dict[str, Any] = {
+            "Entrypoint": ["/docker-entrypoint.sh"],
+            "Cmd": ["envoy", "-c", "/etc/envoy/envoy.yaml"],
+        }
+        made.append(_image([envoy_name()], [layers["base"], layers["envoy"]], started))
+        started = {"Entrypoint": ["/usr/bin/python3", "-m", "stand_ins.model"], "User": "1000"}
+        made.append(_image([MODEL], [layers["base"], layers["stand-ins"]], started))
         if engine:
             above = [layers["base"], layers["packages"], layers["operator"]]
-            made.append(self._write("operator-image", [operator_name()], above, config))
+            made.append(_image([operator_name(), next_operator_name()], above, config))
+            started = {"Entrypoint": ["sleep", "infinity"], "User": "1000"}
+            made.append(_image([CLIENT], [layers["base"], layers["client"]], started))
+        archive = self._root / "images.oci.tar"
+        oci.write(archive, made)
         self._progress("images: done")
-        return made
+        return archive
 
     def _stand_ins(self) -> Path:
         directory = self._root / "stand-ins"
@@ -185,13 +184,12 @@ class _Build:
         environment["PYTHONPATH"] += ":/opt/event-plugin"
         return directory, {**config, "Env": [f"{name}={v}" for name, v in environment.items()]}
 
-    def _router(self, tag: str, layers: dict[str, oci.Layer]) -> Path:
+    def _router(self, tag: str, layers: dict[str, oci.Layer]) -> oci.Image:
         contract = ROUTERS[tag]
         directory = self._root / f"router-{contract}"
         script = _OLD_ENTRYPOINT if contract == "0.3" else _NEW_ENTRYPOINT
         _write_program(directory / "app" / "entrypoint.sh", script)
-        return self._write(
-            f"router-image-{contract}",
+        return _image(
             [f"{ROUTER}:{tag}"],
             [layers["base"], layers["stand-ins"], self._layer(directory)],
             {
@@ -203,22 +201,19 @@ class _Build:
 
     def _layer(self, directory: Path) -> oci.Layer:
         base.make_readable(directory)
-        made = oci.layer(directory, directory.with_suffix(".tar"))
+        made = oci.layer(directory, directory.with_name(f"{directory.name}.tar"))
         shutil.rmtree(directory)
         return made
 
-    def _write(
-        self, file: str, names: Sequence[str], layers: Sequence[oci.Layer], config: dict[str, Any]
-    ) -> Path:
-        archive = self._root / f"{file}.oci.tar"
-        given = config.get("Env", [])
-        python = (
-            []
-            if any(item.startswith("PYTHONPATH=") for item in given)
-            else ["PYTHONPATH=/opt/stand-ins"]
-        )
-        oci.write(archive, names, layers, {**config, "Env": [PATH, *given, *python]})
-        return archive
+
+def _image(names: Sequence[str], layers: Sequence[oci.Layer], config: dict[str, Any]) -> oci.Image:
+    given = config.get("Env", [])
+    python = (
+        []
+        if any(item.startswith("PYTHONPATH=") for item in given)
+        else ["PYTHONPATH=/opt/stand-ins"]
+    )
+    return oci.Image(names, layers, {**config, "Env": [PATH, *given, *python]})
 
 
 def operator_name() -> str:
@@ -226,6 +221,11 @@ def operator_name() -> str:
     file = CHECKOUT / "config" / "manager" / "kustomization.yaml"
     (image,) = yaml.safe_load(file.read_text(encoding="utf-8"))["images"]
     return f"{kustomize.released_image()}:{image['newTag']}"
+
+
+def next_operator_name() -> str:
+    """The same image as a later release of it."""
+    return f"{operator_name().rpartition(':')[0]}:{NEXT}"
 
 
 def envoy_name() -> str:

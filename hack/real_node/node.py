@@ -1,7 +1,7 @@
 """Starts and stops one real node, with a control plane beside it, all in one directory.
 
 `Node.start` makes it a part of this process: it ends with `stop()`, with the `with` block, and when
-the thread that started it dies. `start_detached` leaves it running; `attach` finds it again.
+the thread that started it dies. Detached it is left running; `attach` finds it again.
 """
 
 from __future__ import annotations
@@ -55,24 +55,15 @@ class Node:
         state_dir: Path,
         *,
         crds: Sequence[Path] = (),
+        detached: bool = False,
         progress: Progress = progress_to_stderr,
     ) -> Node:
-        """A node of this process. NodeError says what is missing where none can run."""
-        node = cls(state_dir, progress)
-        node._start(crds, detached=False)
-        return node
+        """A node of this process, or, `detached`, one that outlives it.
 
-    @classmethod
-    def start_detached(
-        cls,
-        state_dir: Path,
-        *,
-        crds: Sequence[Path] = (),
-        progress: Progress = progress_to_stderr,
-    ) -> Node:
-        """A node that outlives this process, until somebody attaches to it and stops it."""
+        NodeError says what is missing where none can run.
+        """
         node = cls(state_dir, progress)
-        node._start(crds, detached=True)
+        node._start(crds, detached=detached)
         return node
 
     @classmethod
@@ -126,16 +117,9 @@ class Node:
             raise NodeError(f"{' '.join(arguments)}: {answer.stdout}{answer.stderr}".strip())
         return answer.stdout
 
-    def import_image(self, archive: Path) -> None:
-        """An OCI archive, under the names that it has in it."""
+    def import_images(self, archive: Path) -> None:
+        """All of an OCI archive, under the names that it has in it."""
         self._ctr("images", "import", "--local", str(archive))
-
-    def name_image(self, image: str, another: str) -> None:
-        """As a second release of it."""
-        self._ctr("images", "tag", "--force", image, another)
-
-    def images(self) -> set[str]:
-        return set(self._ctr("images", "list", "--quiet").split())
 
     def stop(self) -> None:
         """Ends everything, and removes what only the machine would keep: cgroups and files."""
@@ -178,9 +162,13 @@ class Node:
         self._process = Process.start("node", _command(layout), self._root, detached=detached)
         self._wait("the node's namespaces", self._has_namespaces)
         self._plug_in(layout.network)
-        start = ControlPlane.start_detached if detached else ControlPlane.start
-        address = layout.network.machine
-        self.plane = start(self.state_dir, crds=crds, address=address, progress=self._progress)
+        self.plane = ControlPlane.start(
+            self.state_dir,
+            crds=crds,
+            address=layout.network.machine,
+            detached=detached,
+            progress=self._progress,
+        )
         user = self.plane.kubeconfig_for(f"system:node:{NAME}", ["system:masters"])
         layout.kubeconfig.with_suffix(".new").write_text(user.read_text())
         layout.kubeconfig.with_suffix(".new").chmod(0o600)
@@ -211,6 +199,7 @@ class Node:
 
     def _import_own_images(self, found: programs.Programs) -> None:
         self._wait("containerd", self._answers_ctr)
+        made = []
         for name, image in (
             ("pause", configuration.PAUSE_IMAGE),
             ("coredns", configuration.DNS_IMAGE),
@@ -218,11 +207,11 @@ class Node:
             directory = self._root / "images" / name
             directory.mkdir(parents=True)
             shutil.copy(found.path(name), directory / name)
-            file = directory.with_suffix(".layer.tar")
-            archive = directory.with_suffix(".tar")
-            config = {"Entrypoint": [f"/{name}"]}
-            oci.write(archive, [image], [oci.layer(directory, file)], config)
-            self.import_image(archive)
+            layer = oci.layer(directory, directory.with_suffix(".layer.tar"))
+            made.append(oci.Image([image], [layer], {"Entrypoint": [f"/{name}"]}))
+        archive = self._root / "images" / "own.tar"
+        oci.write(archive, made)
+        self.import_images(archive)
         shutil.rmtree(self._root / "images")
 
     def _apply_base(self, layout: Layout) -> None:

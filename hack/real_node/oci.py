@@ -1,4 +1,4 @@
-"""Container images without a container engine: layers and a config, in one OCI archive.
+"""Container images without a container engine: layers and configs, in one OCI archive.
 
 `ctr images import` reads it, and so do skopeo, podman and kind.
 """
@@ -11,7 +11,7 @@ import json
 import platform
 import subprocess
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,39 +46,51 @@ def read_layer(file: Path) -> Layer:
     return Layer(file, f"sha256:{digest}", file.stat().st_size)
 
 
-def write(
-    archive: Path, names: Sequence[str], layers: Sequence[Layer], config: Mapping[str, Any]
-) -> None:
+@dataclass(frozen=True)
+class Image:
     """config: Entrypoint, Cmd, Env, User, WorkingDir, as `docker inspect` shows them."""
-    image = {
-        "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
-        "os": "linux",
-        "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [each.digest for each in layers]},
-    }
+
+    names: Sequence[str]
+    layers: Sequence[Layer]
+    config: Mapping[str, Any]
+
+
+def write(archive: Path, images: Sequence[Image]) -> None:
+    """All of them; a layer that several have is in there once."""
     blobs: dict[str, bytes] = {}
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": _blob(blobs, _CONFIG, image),
-        "layers": [
-            {"mediaType": _LAYER, "digest": each.digest, "size": each.size} for each in layers
-        ],
-    }
-    described = _blob(blobs, _MANIFEST, manifest)
     index = {
         "schemaVersion": 2,
-        "manifests": [
-            {**described, "annotations": {"io.containerd.image.name": name}} for name in names
-        ],
+        "manifests": [entry for image in images for entry in _entries(blobs, image)],
     }
+    layers = {each.digest: each for image in images for each in image.layers}
     with tarfile.open(archive, "w") as tar:
         _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         _add(tar, "index.json", json.dumps(index).encode())
         for digest, content in blobs.items():
             _add(tar, _path(digest), content)
-        for each in {each.digest: each for each in layers}.values():
+        for each in layers.values():
             tar.add(each.file, _path(each.digest))
+
+
+def _entries(blobs: dict[str, bytes], image: Image) -> Iterator[dict[str, Any]]:
+    """What the index says of it: once for each of its names."""
+    described = {
+        "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "os": "linux",
+        "config": image.config,
+        "rootfs": {"type": "layers", "diff_ids": [each.digest for each in image.layers]},
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": _blob(blobs, _CONFIG, described),
+        "layers": [
+            {"mediaType": _LAYER, "digest": each.digest, "size": each.size} for each in image.layers
+        ],
+    }
+    entry = _blob(blobs, _MANIFEST, manifest)
+    for name in image.names:
+        yield {**entry, "annotations": {"io.containerd.image.name": name}}
 
 
 def _blob(blobs: dict[str, bytes], media_type: str, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Into dist/, with their sums. The workflow `release` adds images, signatures and 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import go_program
 import kustomize
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import inherited
 from control_plane import ControlPlaneError, KubectlError, programs
 from control_plane.plane import progress_to_stderr
 from olm_bundle.sources import packaged
@@ -64,6 +66,8 @@ def release(to: Path, image: str, tag: str, parts: list[str], pinned: bool) -> l
         raise ReleaseError(f"the changelog has no {version} yet: make changelog, and commit it")
     if pinned:
         pins.require_digests()
+        if "@sha256:" not in image:
+            raise ReleaseError(f"the image is {image or 'not named'}, which is no digest")
     to.mkdir(parents=True, exist_ok=True)
     made = [file for part in parts for file in PARTS[part](to, image, galaxy)]
     sums = to / files.SUMS
@@ -76,13 +80,20 @@ def _collection(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
     return [to / f"{galaxy['namespace']}-{galaxy['name']}-{galaxy['version']}.tar.gz"]
 
 
-def _wheel(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
-    """The kubectl plugin."""
-    for former in to.glob("semantic_router_cli-*.whl"):
-        former.unlink()
-    _run(BIN / "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", to, CHECKOUT / "cli")
-    (wheel,) = to.glob(f"semantic_router_cli-{galaxy['version']}-*.whl")
-    return [wheel]
+def _wheels(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
+    """The kubectl plugin, and the warm runner, which other operators may use."""
+    made = []
+    for source, name in sbom.WHEELS.items():
+        for former in to.glob(f"{name}-*.whl"):
+            former.unlink()
+        # setuptools leaves it, and would make the next wheel of it too.
+        shutil.rmtree(CHECKOUT / source / "build", ignore_errors=True)
+        _run(BIN / "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", to, CHECKOUT / source)
+        (wheel,) = to.glob(f"{name}-*.whl")
+        if not wheel.name.startswith(f"{name}-{galaxy['version']}-"):
+            raise ReleaseError(f"{wheel.name}: {source}/pyproject.toml has another version")
+        made.append(wheel)
+    return made
 
 
 def _installer(to: Path, image: str, _: dict[str, Any]) -> list[Path]:
@@ -103,6 +114,16 @@ def _bundle(to: Path, image: str, galaxy: dict[str, Any]) -> list[Path]:
             of_v1.append(to / f"olm-v1-{Path(path).name}")
             of_v1[-1].write_text(text, encoding="utf-8")
     return [file, *of_v1]
+
+
+def _images(to: Path, image: str, galaxy: dict[str, Any]) -> list[Path]:
+    """For `skopeo` and whoever else copies them: one a line."""
+    own = image or f"{kustomize.released_image()}:v{galaxy['version']}"
+    file = to / "images.txt"
+    known = pins.read()
+    started = [pins.by_digest(name, known) for name in inherited.images().values()]
+    file.write_text("\n".join([own, *started, ""]), encoding="utf-8")
+    return [file]
 
 
 def _chart(to: Path, image: str, galaxy: dict[str, Any]) -> list[Path]:
@@ -132,10 +153,11 @@ def _sbom(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
 # In this order: what is quick to fail first.
 PARTS = {
     "installer": _installer,
+    "images": _images,
     "bundle": _bundle,
     "chart": _chart,
     "collection": _collection,
-    "wheel": _wheel,
+    "wheels": _wheels,
     "sbom": _sbom,
 }
 

@@ -5,14 +5,14 @@ A digest is what a registry says, never what somebody remembers: what was not as
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
+
+from release.registry import Registries, RegistryError
 
 FILE = Path(__file__).resolve().parents[2] / "requirements" / "images.yaml"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -57,19 +57,11 @@ def filled(text: str, ask: Callable[[str], str]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _ask(image: str) -> str:
-    """Of the index, which has every architecture."""
-    command = ["docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .Manifest}}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise NotPinned(f"{image}: {done.stderr.strip()}")
-    return str(json.loads(done.stdout)["digest"])
-
-
-def main() -> int:
+def main(ask: Callable[[str], str] | None = None) -> int:
     try:
-        FILE.write_text(filled(FILE.read_text(encoding="utf-8"), _ask), encoding="utf-8")
-    except (NotPinned, OSError) as error:
+        asked = filled(FILE.read_text(encoding="utf-8"), ask or Registries().digest)
+        FILE.write_text(asked, encoding="utf-8")
+    except (NotPinned, RegistryError, OSError) as error:
         print(f"pins: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,7 +1,8 @@
 """What is in a release besides our own text, by Syft: SPDX and CycloneDX.
 
-Of the packages that image and kubectl plugin are made with, which the pins say. The base image's
-own are known where there is an image: the release workflow asks Syft about that one too.
+Of the packages that image, kubectl plugin and warm runner are made with, which the pins say. The
+base image's own are known where there is an image: the release workflow asks Syft about that one
+too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ SYFT = Path(sys.executable).parent / "syft"
 FORMATS = {"spdx.json": "spdx-json", "cdx.json": "cyclonedx-json"}
 # What the Dockerfile installs. Syft knows a list of requirements by its name only.
 PINNED = ("schema.txt", "router-0.4.txt")
+# Folder of the sources -> the name of its wheel.
+WHEELS = {"cli": "semantic_router_cli", "warm": "ansible_warm_runner"}
 
 
 class SbomError(Exception):
@@ -49,9 +52,10 @@ def _lay_out(directory: Path, made: Path) -> None:
         folder = directory / "image" / Path(name).stem
         folder.mkdir(parents=True)
         shutil.copy(CHECKOUT / "requirements" / name, folder / "requirements.txt")
-    for wheel in made.glob("semantic_router_cli-*.whl"):
-        with zipfile.ZipFile(wheel) as packed:
-            packed.extractall(directory / "kubectl-plugin")
+    for name in WHEELS.values():
+        for wheel in made.glob(f"{name}-*.whl"):
+            with zipfile.ZipFile(wheel) as packed:
+                packed.extractall(directory / name)
 
 
 def _syft(*arguments: str) -> None:

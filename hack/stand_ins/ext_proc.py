@@ -59,16 +59,19 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
         address: str = "127.0.0.1",
         tell: Callable[[str, int], None] = lambda _model, _status: None,
         answered: Answered = lambda _model, _seconds, _usage: None,
+        evaluated: Callable[[list[str]], None] = lambda _decisions: None,
     ) -> None:
         """`tell` is told each choice: a model and 200, or "" and what was answered instead.
 
-        `answered` is told of each answer of a model: its seconds, and its tokens.
+        `answered` is told of each answer of a model: its seconds, and its tokens. `evaluated` is
+        told, for each prompt, of all decisions that match it, of which one is taken.
         """
         self.seen: list[dict[str, str]] = []
         self._contract = contract
         self._token = secrets.token_hex(16)
         self.tell = tell
         self.answered = answered
+        self.evaluated = evaluated
         self.read(config)
         options = [
             ("grpc.max_receive_message_length", self._message_limit),
@@ -218,11 +221,17 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
     def _decision(self, prompt: str) -> dict[str, Any]:
         signals = self._routing.get("signals") or {}
         words = {rule["name"]: rule["keywords"] for rule in signals.get("keywords") or []}
-        for decision in self._routing.get("decisions") or []:
-            for condition in decision["rules"]["conditions"]:
-                if any(word in prompt for word in words.get(condition["name"], ())):
-                    return dict(decision)
-        return {}
+        matching = [
+            decision
+            for decision in self._routing.get("decisions") or []
+            if any(
+                word in prompt
+                for condition in decision["rules"]["conditions"]
+                for word in words.get(condition["name"], ())
+            )
+        ]
+        self.evaluated([decision["name"] for decision in matching])
+        return dict(matching[0]) if matching else {}
 
     def _ask_models(
         self, decision: dict[str, Any], asked: dict[str, Any]

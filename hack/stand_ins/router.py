@@ -152,6 +152,17 @@ class Metrics:
             )
             for kind in ("prompt", "completion")
         }
+        self._evaluations = Counter(
+            "llm_decision_evaluation",
+            "Total number of decision evaluations",
+            registry=self.registry,
+        )
+        self._matches = Counter(
+            "llm_decision_match",
+            "Total number of decision matches by decision name",
+            ["decision_name"],
+            registry=self.registry,
+        )
 
     def tell(self, model: str, status: int) -> None:
         if model:
@@ -165,6 +176,12 @@ class Metrics:
         self._latency.labels(model).observe(seconds)
         for kind, counter in self._tokens.items():
             counter.labels(model).inc(usage.get(f"{kind}_tokens", 0))
+
+    def evaluated(self, decisions: Sequence[str]) -> None:
+        """One that is not taken because another one is counts as well."""
+        self._evaluations.inc()
+        for name in decisions:
+            self._matches.labels(name).inc()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
@@ -202,7 +219,8 @@ def main(arguments: Sequence[str]) -> int:
     config = load(file)
     state, metrics = State(), Metrics()
     state.active = digest(file)
-    router = StubRouter(config, CONTRACT, options["port"], "[::]", metrics.tell, metrics.answered)
+    told = (metrics.tell, metrics.answered, metrics.evaluated)
+    router = StubRouter(config, CONTRACT, options["port"], "[::]", *told)
     if options["enable-api"]:
         address = api_address(options, CONTRACT, dict(os.environ))
         serve(address, options["api-port"], lambda path, body: api(path, body, state, file, router))

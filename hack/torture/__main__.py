@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from torture import campaigns
+from torture import campaigns, ground
 from torture.outcome import Outcome, as_json, told
 
 
@@ -26,7 +26,10 @@ def main() -> int:
     outcomes: dict[str, tuple[Outcome, float]] = {}
     for name in given.campaigns or known:
         started = time.monotonic()
-        outcome = campaigns.named(name)(given.seed, given.count, started + given.time)
+        with ground.plane() as plane:
+            run = campaigns.named(name)
+            outcome = run(plane, given.seed, given.count, started + given.time)
+        outcome.numbers["load of each core"] = round(ground.load(), 1)
         outcomes[name] = outcome, time.monotonic() - started
         print(told(name, *outcomes[name]), flush=True)
     if given.report:

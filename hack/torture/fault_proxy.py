@@ -9,7 +9,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,6 @@ from urllib.parse import parse_qs, urlsplit
 import urllib3
 import yaml
 from control_plane.certificates import Authority
-from wrapper_runner import access
 
 # Faults by name; those of a number answer with that HTTP status, and the API server never hears
 # of the request. The others, in the order of how far the request gets:
@@ -45,13 +44,19 @@ class Passing:
 
     verb: str
     resource: str
+    namespace: str
     name: str
     dry_run: bool
     agent: str
 
     @property
-    def is_write(self) -> bool:
-        return self.verb in ("create", "patch", "update", "delete")
+    def changes(self) -> bool:
+        """An object, and not only in rehearsal."""
+        return self.verb in ("create", "patch", "update", "delete") and not self.dry_run
+
+    @property
+    def called(self) -> str:
+        return f"{self.verb} {self.resource}"
 
 
 def passing(method: str, url: str, agent: str = "") -> Passing:
@@ -60,14 +65,16 @@ def passing(method: str, url: str, agent: str = "") -> Passing:
     query = parse_qs(split.query)
     parts = [part for part in split.path.split("/") if part]
     parts = parts[3:] if parts[:1] == ["apis"] else parts[2:]
+    namespace = ""
     if len(parts) > 2 and parts[0] == "namespaces":
-        parts = parts[2:]
+        namespace, parts = parts[1], parts[2:]
     resource, name, subresource = (*parts[:3], "", "", "")[:3]
     named = {"PATCH": "patch", "PUT": "update", "POST": "create", "DELETE": "delete"}
     reads = "watch" if query.get("watch", ["0"])[0] in ("1", "true") else "get" if name else "list"
     return Passing(
         named.get(method, reads),
         f"{resource}/{subresource}" if subresource else resource,
+        namespace,
         name,
         "dryRun" in query,
         agent,
@@ -80,28 +87,35 @@ def nothing(_: Passing) -> str:
 
 class FaultProxy:
     """wrong: the fault that befalls a request, "" for none. before, after: called around a
-    request that is passed on; when they answer True, the client hears no more of it.
+    request that is passed on; when they answer True, the client hears no more of it. event: called
+    for each event of a watch; when it answers False, the client never hears of it. content: what
+    a request with this URL is answered with instead of what the API server has said.
 
-    user: whom requests are passed on as; None = the administrator.
+    kubeconfig: with a token, of whom requests are passed on as.
     """
 
-    def __init__(self, kubeconfig: Path, directory: Path, user: str | None = None) -> None:
+    def __init__(self, kubeconfig: Path, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        found = access.find(str(kubeconfig))
-        self.behind = found.host
+        config = yaml.safe_load(kubeconfig.read_text())
+        (cluster,) = config["clusters"]
+        self.behind = cluster["cluster"]["server"]
+        authority = base64.b64decode(cluster["cluster"]["certificate-authority-data"]).decode()
         self.pool = urllib3.PoolManager(
-            ssl_context=found.tls(), maxsize=64, retries=False, timeout=urllib3.Timeout(connect=5)
+            ssl_context=ssl.create_default_context(cadata=authority),
+            maxsize=64,
+            retries=False,
+            timeout=urllib3.Timeout(connect=5),
         )
-        self.as_user = {"Impersonate-User": user} if user else {}
+        self.as_user = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
         self.wrong: Callable[[Passing], str] = nothing
         self.before: Callable[[Passing], bool] = lambda _: False
         self.after: Callable[[Passing], bool] = lambda _: False
+        self.event: Callable[[Passing, bytes], bool] = lambda *_: True
+        self.content: Callable[[Passing, str, bytes], bytes] = lambda _, __, said: said
         self.met = 0
         self._ended = threading.Event()
         self._server = _Server(self, directory)
         self.kubeconfig = directory / "kubeconfig"
-        config = yaml.safe_load(kubeconfig.read_text())
-        (cluster,) = config["clusters"]
         cluster["cluster"]["server"] = f"https://127.0.0.1:{self._server.server_port}"
         cluster["cluster"]["certificate-authority-data"] = _base64(directory / "proxy-ca.crt")
         config["users"][0]["user"] = {"token": "taken-by-the-proxy"}
@@ -231,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             if seen.verb == "watch":
-                self._stream(answer)
+                self._stream(answer, seen)
                 return
             content = answer.read(decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError):
@@ -243,14 +257,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP}
+        if answer.status == 200:
+            content = proxy.content(seen, self.path, content)
         self._answer(answer.status, kept, content, cut=fault == TRUNCATE)
 
-    def _stream(self, answer: urllib3.BaseHTTPResponse) -> None:
+    def _stream(self, answer: urllib3.BaseHTTPResponse, seen: Passing) -> None:
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+        kind = answer.headers.get("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for piece in answer.stream(PIECE, decode_content=True):
+        pieces = answer.stream(PIECE, decode_content=True)
+        # The stock engine has some watches in protobuf, which has no lines.
+        for piece in events(pieces) if "json" in kind else pieces:
+            if not self.server.proxy.event(seen, piece):
+                continue
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
@@ -291,6 +312,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""
+
+
+def events(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Event by event, each when all of it is there."""
+    begun = b""
+    for piece in pieces:
+        *whole, begun = (begun + piece).split(b"\n")
+        yield from (line + b"\n" for line in whole)
 
 
 _GONE = {

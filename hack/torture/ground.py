@@ -16,26 +16,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import operator_account
+import stock_engine
 import urllib3
 import yaml
 from control_plane import ControlPlane
+from control_plane.envoy_gateway import gateway_api_crd_files
 
 Manifest = dict[str, Any]
 Value = TypeVar("Value")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-CRDS = [
-    file
-    for directory in (CHECKOUT / "config" / "crd" / "bases", CHECKOUT / "tests" / "crds")
-    for file in sorted(directory.glob("*.yaml"))
-]
+EMBEDDED, STOCK = "embedded", "stock"
 MERGE, JSON_PATCH, APPLY = (
     f"application/{name}" for name in ("merge-patch+json", "json-patch+json", "apply-patch+yaml")
 )
+ALL_ROUTERS = "/apis/vllm.ai/v1alpha1/semanticrouters"
 ROUTERS = "/apis/vllm.ai/v1alpha1/namespaces/{namespace}/semanticrouters"
-START_DEADLINE = 120.0
+START_DEADLINE = 240.0
 STOP_DEADLINE = 60.0
 POLL_INTERVAL = 0.2
+# In which all is to be right again.
+HEALED = 30.0
+BUSY = 4.0
 
 
 class RefusedError(Exception):
@@ -89,29 +92,43 @@ class Api:
 
 
 class Operator:
-    """`wrapper-runner run` of this checkout; its log is one JSON object a line."""
+    """`wrapper-runner run` of this checkout; its log is one JSON object a line.
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    environment: by which it finds the API server, and whatever else it is to be told.
+    """
+
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], engine: str = EMBEDDED
+    ) -> None:
         self.directory = directory
         self.log = directory / "operator.log"
-        self._environment = {**os.environ, **environment}
+        self.engine = engine
+        self.environment = dict(environment)
+        self._binaries = Path(sys.executable).parent
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> None:
         """Returns when it watches."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        inherited = {
+            name: value for name, value in os.environ.items() if name != stock_engine.BINARY
+        }
+        path = f"{self._binaries}:{os.environ['PATH']}"
+        if self.engine == STOCK:
+            inherited |= stock_engine.environment()
+        else:
+            arguments = (f"--runner-dir={self.directory / 'runs'}", *arguments)
         starts = self.text.count("Starting workers")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    str(Path(sys.executable).parent / "wrapper-runner"),
+                    str(self._binaries / "wrapper-runner"),
                     "run",
                     f"--watches-file={CHECKOUT / 'watches.yaml'}",
-                    f"--runner-dir={self.directory / 'runs'}",
                     *("--metrics-bind-address=0", "--health-probe-bind-address=0"),
                     *arguments,
                 ],
-                env=self._environment,
+                env={**inherited, "PATH": path, **self.environment},
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -155,18 +172,34 @@ class Operator:
     def text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def runs_took(self) -> list[float]:
+        """Seconds, of all runs that have come to their end; only the embedded engine says so."""
+        entries = (json.loads(line) for line in self.text.splitlines() if '"Reconciled"' in line)
+        return [float(entry["duration"].removesuffix("s")) for entry in entries]
+
     @property
     def tracebacks(self) -> int:
         return self.text.count("Traceback")
 
 
 class Ground:
-    """One plane, one operator, and namespaces with what routers need."""
+    """One plane, an operator with the rights that config/default gives it, and namespaces with
+    what routers need."""
 
     def __init__(self, plane: ControlPlane, directory: Path) -> None:
         self.plane = plane
+        self.directory = directory
         self.api = Api(plane)
-        self.operator = Operator(directory / "operator", plane.env)
+        self.environment = dict(operator_account.environment(plane))
+        self.operator = Operator(directory / "operator", self.environment)
+
+    @property
+    def rights_missed(self) -> set[str]:
+        """What the operator has asked for in vain; its access reviews ask for nothing."""
+        return {
+            f"{request.verb} {request.resource} in {request.namespace or 'the cluster'}"
+            for request in operator_account.refused(self.plane)
+        }
 
     def namespace(self, name: str) -> None:
         """With the Service that `router` sends its model to."""
@@ -188,6 +221,12 @@ class Ground:
                 "endpoints": [{"addresses": ["192.0.2.10"]}],
             },
         )
+
+    def tidy(self) -> None:
+        """The next one on this plane has nothing to do with its routers."""
+        for item in self.api("GET", ALL_ROUTERS)["items"]:
+            metadata = item["metadata"]
+            self.api("DELETE", self.router_path(metadata["namespace"], metadata["name"]))
 
     def router_path(self, namespace: str, name: str = "") -> str:
         return ROUTERS.format(namespace=namespace) + (f"/{name}" if name else "")
@@ -219,16 +258,40 @@ def until(look: Callable[[], Value], timeout: float) -> Value | None:
         time.sleep(POLL_INTERVAL)
 
 
+def in_time(seconds: float = HEALED) -> float:
+    """Longer where more than BUSY processes want each core, as much as there are more."""
+    return seconds * max(1.0, load() / BUSY)
+
+
+def load() -> float:
+    """How many processes want a core at a time, of late."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """A plane of its own and an operator that watches; gone afterwards."""
+def plane() -> Iterator[ControlPlane]:
+    """A control plane with the CRDs of what routers and their backends may be."""
+    of_ours = [
+        file
+        for folder in (CHECKOUT / "config" / "crd" / "bases", CHECKOUT / "tests" / "crds")
+        for file in sorted(folder.glob("*.yaml"))
+    ]
+    crds = [*of_ours, *gateway_api_crd_files()]
     with (
         tempfile.TemporaryDirectory(prefix="torture-") as directory,
-        ControlPlane.start(Path(directory) / "plane", crds=CRDS) as plane,
+        ControlPlane.start(Path(directory), crds=crds) as made,
     ):
+        yield made
+
+
+@contextmanager
+def ground(plane: ControlPlane) -> Iterator[Ground]:
+    """An operator that watches; it and all routers are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="torture-") as directory:
         made = Ground(plane, Path(directory))
         try:
             made.operator.start("--max-concurrent-reconciles=2")
             yield made
         finally:
             made.operator.stop()
+            made.tidy()

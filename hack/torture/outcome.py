@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass, field
 
 
@@ -21,18 +22,26 @@ class Violation:
 
 @dataclass
 class Outcome:
-    """numbers: what the campaign wants told beside, by name, in the order of their making."""
+    """numbers: what the campaign wants told beside, by name, in the order of their making.
 
+    not_run: why it could not be run at all; "" when it was.
+    """
+
+    not_run: str = ""
     operations: int = 0
     violations: list[Violation] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
 
     def violated(self, promise: str, what: str, seen: object) -> None:
+        """Told at once as well: a long run is looked at while it lasts."""
         self.violations.append(Violation(promise, what, str(seen)))
+        print(f"VIOLATION {promise}, after {what}: {str(seen)[:1000]}", file=sys.stderr)
 
 
 def told(name: str, outcome: Outcome, seconds: float) -> str:
     """Lines for a terminal."""
+    if outcome.not_run:
+        return f"{name}: not run, because {outcome.not_run}"
     head = (
         f"{name}: {outcome.operations:,} operations in {seconds:,.0f} s, "
         f"{len(outcome.violations)} violations"

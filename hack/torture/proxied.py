@@ -14,60 +14,58 @@ from typing import Any
 from control_plane import ControlPlane
 
 from torture.fault_proxy import FaultProxy
-from torture.ground import CRDS, Ground, Manifest, Operator, router
+from torture.ground import EMBEDDED, Ground, Manifest, Operator, router
 
-USER = "operator"
-BINDING = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-# Healed means within this, the time in which users were promised it.
-HEALED = 30.0
-ROOM = "1m"
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+BINDING = "semantic-router-operator-manager-rolebinding"
+ROOM = "4m"
+# Read by the operator in place of its library: its time of day is what a campaign says.
+CLOCK = Path(__file__).parent / "clock"
 
 
 class ProxiedGround(Ground):
-    """The operator talks to the proxy, which talks for a user of its own: with rights to take."""
+    """The operator talks to the proxy, which passes on as the operator's ServiceAccount."""
 
-    def __init__(self, plane: ControlPlane, directory: Path, proxy: FaultProxy) -> None:
+    def __init__(self, plane: ControlPlane, directory: Path, engine: str) -> None:
         super().__init__(plane, directory)
-        self.proxy = proxy
-        by_proxy = {
-            "KUBECONFIG": str(proxy.kubeconfig),
-            "K8S_AUTH_KUBECONFIG": str(proxy.kubeconfig),
-        }
-        self.environment = {**plane.env, **by_proxy}
-        self.operator = Operator(directory / "operator", self.environment)
+        self.proxy = FaultProxy(Path(self.environment["KUBECONFIG"]), directory / "proxy")
+        by_proxy = str(self.proxy.kubeconfig)
+        self.environment |= {"KUBECONFIG": by_proxy, "K8S_AUTH_KUBECONFIG": by_proxy}
+        self.operator = Operator(directory / "operator", self.environment, engine)
         self.runs = self.operator.directory / "runs"
-        self.give_rights()
+        self.clock = directory / "clock"
+        self.set_clock(0)
+        if engine == EMBEDDED:
+            of_its_own = {"PYTHONPATH": str(CLOCK), "TORTURE_CLOCK": str(self.clock)}
+            self.operator.environment |= of_its_own
 
-    def give_rights(self) -> None:
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
-        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}
-        self.api(
-            "POST",
-            BINDING,
-            {
-                "metadata": {"name": USER},
-                "roleRef": {**role, "name": "cluster-admin"},
-                "subjects": [subject],
-            },
-        )
+    def set_clock(self, seconds: float) -> None:
+        """How far the operator's is ahead, if it has been started with one of its own."""
+        self.clock.write_text(f"{seconds:.0f}")
 
-    def take_rights(self) -> None:
-        self.api("DELETE", f"{BINDING}/{USER}")
+    def give_rights(self, binding: Manifest) -> None:
+        kept = {name: binding["metadata"][name] for name in ("name", "labels")}
+        self.api("POST", BINDINGS, {**binding, "metadata": kept})
+
+    def take_rights(self) -> Manifest:
+        """All but that to be the leader; what gives them back."""
+        path = f"{BINDINGS}/{BINDING}"
+        binding: Manifest = self.api("GET", path)
+        self.api("DELETE", path)
+        return binding
 
 
 @contextmanager
-def proxied_ground() -> Iterator[ProxiedGround]:
-    """No operator is started; the one that was is gone afterwards."""
+def proxied_ground(plane: ControlPlane, engine: str = EMBEDDED) -> Iterator[ProxiedGround]:
+    """No operator is started; the one that was, and all routers, are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="torture-") as name:
-        directory = Path(name)
-        with ControlPlane.start(directory / "plane", crds=CRDS) as plane:
-            proxy = FaultProxy(plane.kubeconfig, directory / "proxy", USER)
-            with proxy.running():
-                made = ProxiedGround(plane, directory, proxy)
-                try:
-                    yield made
-                finally:
-                    made.operator.kill()
+        made = ProxiedGround(plane, Path(name), engine)
+        with made.proxy.running():
+            try:
+                yield made
+            finally:
+                made.operator.kill()
+                made.tidy()
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from wrapper_runner.cluster import METADATA_ONLY, Cluster, ClusterError, Json, L
 
 # Bookmarks come about once a minute, so silence of two means that nobody is there any more.
 SILENCE = 120.0
-LONGEST_RETRY = 30.0
+# What changes in an outage is to be seen, and done, within 30 s of its end.
+LONGEST_RETRY = 15.0
 NOT_SERVED_RETRY = 30.0
 GONE = 410
 BOOKMARK = "BOOKMARK"

@@ -13,6 +13,11 @@ from collections import deque
 from typing import NamedTuple
 
 FIRST_RETRY = 1.0
+# What was wrong with the cluster for an hour is over at some moment, and users are promised to have
+# what they asked for 30 s later. Many that fail share the time, so that one that will never succeed
+# costs little.
+PROMPT_RETRY = 15.0
+SHARE_OF_RETRIES = 0.2
 LONGEST_RETRY = 300.0
 # Dependents change in bursts (a rollout is a dozen status updates): one run sees them all.
 BURST = 0.1
@@ -129,7 +134,8 @@ class Schedule:
     def failed(self, key: Key, now: float) -> float:
         """Retry with doubled patience, and say in how many seconds."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        delay = min(FIRST_RETRY * 2.0 ** min(failures - 1, 32), LONGEST_RETRY)
+        longest = max(PROMPT_RETRY, SHARE_OF_RETRIES * len(self._failures))
+        delay = min(FIRST_RETRY * 2.0 ** min(failures - 1, 32), longest, LONGEST_RETRY)
         self._at(key, now + delay)
         self._stop_running(key)
         return delay

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import operator_account
 import pytest
 import stock_engine
 from control_plane import ControlPlane, audit
-from e2e import installation
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
@@ -51,7 +51,7 @@ class Operator:
         binaries = Path(sys.executable).parent
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != stock_engine.BINARY},
-            **(access or installation.environment(plane)),
+            **(access or operator_account.environment(plane)),
             "PATH": f"{binaries}:{os.environ['PATH']}",
         }
         if engine == "stock":
@@ -189,7 +189,7 @@ def running_operator(
         yield started
         assert started.running, f"the operator ended by itself:\n{started.text[-4000:]}"
         assert started.stop() == 0, f"the operator did not end cleanly:\n{started.text[-4000:]}"
-    refused = installation.refused(plane)
+    refused = operator_account.refused(plane)
     assert not refused, f"the operator lacks a right, see config/rbac: {refused}"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import operator_account
 import yaml
 from control_plane import ControlPlane, Kubectl, audit
-from e2e import installation
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
@@ -168,7 +168,7 @@ def test_a_thousand_services_that_nobody_names_start_no_run_and_no_write(
         request.resource
         for request in audit.writes(control_plane.audit_log, offset)
         if request.namespace == router.namespace
-        and request.user == installation.USER
+        and request.user == operator_account.USER
         and request.resource != "events"
     ]
     if operator.engine == "embedded":

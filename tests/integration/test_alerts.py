@@ -1,4 +1,5 @@
-"""The alerts on a router and on the operator, fired by Prometheus' own engine on series of a day.
+"""The alerts on a router and on the operator, and the queries of their dashboards, by Prometheus'
+own engine on series of a day.
 
 The series are in alerts/: what is healthy, and what is different in each case. A case says exactly
 which alerts fire then; all others stay silent.
@@ -6,6 +7,7 @@ which alerts fire then; all others stay silent.
 
 from __future__ import annotations
 
+import json
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -16,6 +18,9 @@ import pytest
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.alerts import RUNBOOK
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.dashboard import (
+    dashboard,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.monitoring import (
     prometheus_rule,
 )
@@ -95,6 +100,31 @@ def _queries(known: dict[str, Any]) -> dict[str, Any]:
     return test
 
 
+def _panels(watched: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Every query of the dashboard finds a number. What comes of 0 / 0 is none."""
+    test = promtools_test({"name": "the dashboard", "series": known["dashboard"]}, known["healthy"])
+    test["promql_expr_test"] = [
+        {
+            "expr": f"count(({expression}) >= 0) > bool 0",
+            "eval_time": "60m",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for expression in dashboard_queries(watched)
+    ]
+    return test
+
+
+def dashboard_queries(watched: str) -> list[str]:
+    """With the window that Grafana puts in at the scrape interval of the series."""
+    if watched == "router":
+        built = dashboard(router())
+    else:
+        file = CHECKOUT / "config/prometheus/dashboard/operator.json"
+        built = json.loads(file.read_text(encoding="utf-8"))
+    targets = [target for panel in built["panels"] for target in panel["targets"]]
+    return [target["expr"].replace("$__rate_interval", "4m") for target in targets]
+
+
 def run(
     watched: str, known: dict[str, Any], directory: Path, pytestconfig: pytest.Config
 ) -> tuple[bool, str]:
@@ -104,7 +134,7 @@ def run(
         "rule_files": ["rules.yaml"],
         "evaluation_interval": "1m",
         "fuzzy_compare": True,
-        "tests": [*cases, _queries(known)],
+        "tests": [*cases, _queries(known), _panels(watched, known)],
     }
     (directory / "tests.yaml").write_text(yaml.safe_dump(tests, sort_keys=False))
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
@@ -115,7 +145,7 @@ def run(
 
 
 @pytest.mark.parametrize("watched", WATCHED)
-def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else(
+def test_each_alert_fires_on_what_it_is_for_alone_and_each_panel_of_the_dashboard_is_filled(
     watched: str, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     passed, said = run(watched, series_of(watched), tmp_path, pytestconfig)

@@ -1,13 +1,15 @@
 """Every wrong SemanticRouter of tests/bad_input that the API server takes, through the playbook.
 
 What the API server refuses never gets here: tests/integration/test_crd.py. The rest becomes a
-condition with field and remedy, leaves the last good objects as they are, and is cured by an edit.
+condition with field and remedy and makes nothing; one of each section, as an edit, leaves the last
+good objects as they are and is cured by another.
 One ansible-playbook takes all cases through a step; tests/e2e has some of them on the operator.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +24,19 @@ from playbook import Reconcile
 pytestmark = pytest.mark.timeout(1800)
 
 CASES = bad_input.cases(bad_input.OPERATOR)
-# A wrong name cannot be edited into place.
-EDITS = [case for case in CASES if "metadata" not in case.patch]
+
+
+def one_of_each_section() -> list[Case]:
+    """What an edit does depends on where it is wrong, not on how; a wrong name is no edit."""
+    found: dict[tuple[str, str], Case] = {}
+    for case in CASES:
+        if "metadata" not in case.patch:
+            section = re.split(r"[.\[]", case.field.removeprefix("spec."))[0]
+            found.setdefault((case.reason, section), case)
+    return list(found.values())
+
+
+EDITS = one_of_each_section()
 
 
 @dataclass
@@ -111,7 +124,7 @@ def test_routers_that_were_wrong_from_the_start_get_a_status_and_no_objects(
     reconcile: Reconcile, kubectl: Kubectl, namespace: str
 ) -> None:
     resources = [
-        case.resource("" if case not in EDITS else f"wrong-{number}", namespace)
+        case.resource("" if "metadata" in case.patch else f"wrong-{number}", namespace)
         for number, case in enumerate(CASES)
     ]
     routers = [SemanticRouter(kubectl, namespace, resource) for resource in resources]
@@ -121,4 +134,5 @@ def test_routers_that_were_wrong_from_the_start_get_a_status_and_no_objects(
         condition = router.condition("Degraded")
         assert (condition["status"], condition["reason"]) == ("True", case.reason), case.name
         assert case.field in condition["message"], case.name
+        assert case.remedy in condition["message"], case.name
         assert not router.objects(), case.name

@@ -13,9 +13,13 @@ import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
     RESOURCES,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import inherited
 from control_plane import programs
 from control_plane.plane import progress_to_stderr
 from olm_bundle import PACKAGE, sources, validator
+from release import pins
+from release.registry import Registries
+from stand_in_registry import INDEX, Registry, serving
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BUNDLE = CHECKOUT / "bundle"
@@ -48,6 +52,52 @@ def validate(directory: Path, pytestconfig: pytest.Config) -> tuple[bool, list[s
 def is_false_alarm(line: str) -> bool:
     named = set(ALARM.findall(line.partition("Migrate the API(s) for ")[2]))
     return bool(named) and named <= FALSE_ALARMS
+
+
+@pytest.fixture
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """requirements/images.yaml as `make pin-images` leaves it, by a registry that has them all."""
+    file = tmp_path / "images.yaml"
+    shutil.copy(pins.FILE, file)
+    monkeypatch.setattr(pins, "FILE", file)
+    there = {image.partition("/")[2]: INDEX for image in pins.read()}
+    with serving(Registry(there)) as registry:
+        registries = Registries(pause=0.0)
+
+        def ask(image: str) -> str:
+            return registries.digest(f"{registry.address}/{image.partition('/')[2]}")
+
+        assert pins.main(ask) == 0
+        return {image: registry.digest(image.partition("/")[2]) for image in pins.read()}
+
+
+def packaged_csv(image: str) -> dict[str, Any]:
+    made = sources.packaged(programs.ensure_kubectl(progress_to_stderr), image)
+    found: dict[str, Any] = yaml.load(made[f"bundle/manifests/{CSV.name}"], Loader=yaml.CSafeLoader)
+    return found
+
+
+DISCONNECTED = "features.operators.openshift.io/disconnected"
+OWN = f"registry.test/own@sha256:{'0' * 64}"
+
+
+def test_a_bundle_by_digests_is_one_for_clusters_without_the_internet(
+    pinned: dict[str, str],
+) -> None:
+    csv = packaged_csv(OWN)
+    related = {item["name"]: item["image"] for item in csv["spec"]["relatedImages"]}
+    started = [f"{image}@{digest}" for image, digest in pinned.items() if "ansible" not in image]
+    assert sorted(related.values()) == sorted([OWN, *started])
+    assert csv["metadata"]["annotations"]["containerImage"] == OWN
+    assert csv["metadata"]["annotations"][DISCONNECTED] == "true"
+    (deployment,) = csv["spec"]["install"]["spec"]["deployments"]
+    (manager,) = deployment["spec"]["template"]["spec"]["containers"]
+    told = {item["name"]: item.get("value", "") for item in manager["env"]}
+    assert manager["image"] == OWN
+    assert inherited.chosen(told) == {
+        "RELATED_IMAGE_SEMANTIC_ROUTER": related["semantic-router"],
+        "RELATED_IMAGE_ENVOY": related["envoy"],
+    }
 
 
 def test_what_is_packaged_is_current(packaged: dict[str, str]) -> None:

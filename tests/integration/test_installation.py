@@ -43,11 +43,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.situat
 )
 from control_plane import ControlPlane, Kubectl, audit
 from control_plane.modules import module_directory
-from e2e.installation import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
 from e2e.operator_process import ENGINES, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 from olm_bundle import CHANNEL, PACKAGE, validator
+from operator_account import NAMESPACE, SERVICE_ACCOUNT, USER, write_kubeconfig
 from wrapper_runner import interests, watches
 from wrapper_runner.cluster import Cluster, connect
 from wrapper_runner.informer import Informer

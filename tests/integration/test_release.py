@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import tarfile
+import venv
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 import yaml
 from control_plane import programs
 from control_plane.plane import progress_to_stderr
-from release import files
+from release import files, pins
 from release.__main__ import PARTS, ReleaseError, release
 
 CHECKOUT = Path(__file__).parents[2]
@@ -52,9 +54,11 @@ def by_key(text: str) -> dict[tuple[str, str], dict[str, Any]]:
 
 def test_the_release_is_complete_and_its_sums_are_right(made: Path) -> None:
     assert {file.name for file in made.iterdir()} == {
-        "SHA256SUMS", "install.yaml", "olm-v1-catalog-template.yaml", "olm-v1-extension.yaml",
+        "SHA256SUMS", "install.yaml", "images.txt",
+        "olm-v1-catalog-template.yaml", "olm-v1-extension.yaml",
         f"{NAME}-{VERSION}.tgz", f"{NAME}-bundle-{VERSION}.tar.gz",
         f"vllm-semantic_router-{VERSION}.tar.gz", f"semantic_router_cli-{VERSION}-py3-none-any.whl",
+        f"ansible_warm_runner-{VERSION}-py3-none-any.whl",
         f"{NAME}-{VERSION}.spdx.json", f"{NAME}-{VERSION}.cdx.json",
     }  # fmt: skip
     listed = [file for file in made.iterdir() if file.name != files.SUMS]
@@ -64,6 +68,24 @@ def test_the_release_is_complete_and_its_sums_are_right(made: Path) -> None:
 def test_a_tag_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=rf"the tag is v9\.9\.9, .* {VERSION}"):
         release(tmp_path, "", "v9.9.9", [], pinned=False)
+
+
+def test_a_pinned_release_is_of_an_image_by_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "read", lambda: {"a:1": f"sha256:{'a' * 64}"})
+    with pytest.raises(ReleaseError, match=r"registry\.test/own:v1, which is no digest"):
+        release(tmp_path, "registry.test/own:v1", "", [], pinned=True)
+    release(tmp_path, f"registry.test/own:v1@sha256:{'b' * 64}", "", [], pinned=True)
+
+
+def test_the_list_of_images_is_what_olm_is_told_of(made: Path) -> None:
+    csv = yaml.load(
+        (CHECKOUT / f"bundle/manifests/{NAME}.clusterserviceversion.yaml").read_text("utf-8"),
+        Loader=yaml.CSafeLoader,
+    )
+    related = [item["image"] for item in csv["spec"]["relatedImages"]]
+    assert (made / "images.txt").read_text("utf-8").splitlines() == related
 
 
 @pytest.mark.parametrize(("scope", "base"), [("cluster", "default"), ("namespace", "namespaced")])
@@ -112,6 +134,65 @@ def test_the_bundle_is_that_of_the_checkout(made: Path) -> None:
     assert names == {*wanted, "bundle.Dockerfile"}
 
 
+@pytest.fixture
+def foreign(made: Path, tmp_path: Path) -> Path:
+    """An environment of another project: Ansible, and the warm runner from the release's wheel."""
+    root = tmp_path / "environment"
+    venv.create(root)
+    wheel = made / f"ansible_warm_runner-{VERSION}-py3-none-any.whl"
+    pip = [sys.executable, "-m", "pip", f"--python={root}", "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--no-index", str(wheel)], check=True, timeout=120)
+    # Ansible is this environment's. Its own link to the warm runner is not followed from there.
+    python = root / "bin" / "python"
+    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site, ours = (
+        subprocess.run([program, "-c", asked], capture_output=True, text=True, check=True).stdout
+        for program in (str(python), sys.executable)
+    )
+    Path(site.strip(), "ansible.pth").write_text(ours)
+    for name in ("ansible-playbook", "ansible-runner"):
+        script = (Path(sys.executable).parent / name).read_text("utf-8")
+        program = root / "bin" / name
+        program.write_text(f"#!{python}\n{script.partition(chr(10))[2]}")
+        program.chmod(0o755)
+    return root
+
+
+# Whose child the lookup's shell is: the template, where the run is warm.
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug:
+        msg: "{{ lookup('ansible.builtin.pipe', 'cat /proc/$PPID/cmdline') }}"
+"""
+# A run is cold until Ansible is loaded.
+TRY = """
+for number in $(seq 60); do
+  ansible-playbook play.yml > out 2>&1 || exit 1
+  grep -q warm_runner.template out && exec cat out
+  sleep 1
+done
+cat out; exit 1
+"""
+
+
+def test_the_warm_runner_runs_playbooks_of_a_project_that_has_nothing_of_this_one(
+    foreign: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "play.yml").write_text(PLAY)
+    environment = {"PATH": f"{foreign}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    command = [f"{foreign}/bin/warm-runner", "exec", "--", "sh", "-c", TRY]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "failed=0" in done.stdout
+    readme = (CHECKOUT / "warm" / "README.md").read_text("utf-8")
+    assert f"/download/v{VERSION}/ansible_warm_runner-{VERSION}-py3-none-any.whl" in readme
+
+
 def test_both_boms_name_every_package_that_the_image_installs(made: Path) -> None:
     spdx = json.loads((made / f"{NAME}-{VERSION}.spdx.json").read_text())
     cyclone = json.loads((made / f"{NAME}-{VERSION}.cdx.json").read_text())
@@ -123,4 +204,4 @@ def test_both_boms_name_every_package_that_the_image_installs(made: Path) -> Non
     ]
     for told in (spdx["packages"], cyclone["components"]):
         names = {package["name"].lower().replace("_", "-") for package in told}
-        assert set(pinned) <= names
+        assert {*pinned, "semantic-router-cli", "ansible-warm-runner"} <= names

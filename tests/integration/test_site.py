@@ -50,6 +50,12 @@ def test_no_page_asks_anybody_else_for_a_script_or_a_font(site: Path) -> None:
         assert "fonts.googleapis.com" not in text, page
 
 
+def test_every_row_of_a_table_is_in_a_table(site: Path) -> None:
+    """An empty line between its rows ends a table, and the rest is a paragraph full of bars."""
+    for page in site.rglob("*.html"):
+        assert "<p>| " not in page.read_text(encoding="utf-8"), page
+
+
 @chromium
 def test_every_page_can_be_read_on_a_desk_and_on_a_telephone(site: Path) -> None:
     seen = site_look.look(site)

@@ -1,4 +1,4 @@
-"""`ask.py URL`: an application in the cluster, with OpenAI's own client; prints what it got."""
+"""`ask.py URL [QUESTION]`: an application in the cluster, by `openai`; prints what it got."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from openai import OpenAI
 TOOL: Any = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
 
 
-def main(url: str) -> dict[str, Any]:
+def main(url: str, question: str = "") -> dict[str, Any]:
     client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=30)
     complete = client.chat.completions.create
 
@@ -20,9 +20,11 @@ def main(url: str) -> dict[str, Any]:
         answer = complete(model="auto", messages=[{"role": "user", "content": text}])
         return str(answer.choices[0].message.content)
 
+    if question:
+        return {"asked": said(question)}
     pieces, times = [], []
-    question: Any = [{"role": "user", "content": "one two SECONDS=2"}]
-    for chunk in complete(model="auto", messages=question, stream=True):
+    slow: Any = [{"role": "user", "content": "one two SECONDS=2"}]
+    for chunk in complete(model="auto", messages=slow, stream=True):
         if chunk.choices[0].delta.content:
             pieces.append(chunk.choices[0].delta.content)
             times.append(time.monotonic())
@@ -39,4 +41,4 @@ def main(url: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,29 +1,31 @@
-"""What runs on the node beside the operator: model servers, routers, clients in the cluster."""
+"""What runs in the cluster beside the operator: model servers, routers, clients."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clusters
 import yaml
 from control_plane import Kubectl
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from real_node import Node, images
+from real_node import images
 
 HERE = Path(__file__).parent
-OPERATOR_NAMESPACE = "semantic-router-operator-system"
 OPERATOR = "semantic-router-operator-controller-manager"
 # Prompts with this word are for the second model, all others for the first.
 WORD = "maths"
 GENERAL, SPECIAL = "general-model", "maths-model"
+CLIENT = "client"
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -68,9 +70,9 @@ def router_spec() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A namespace of the node's cluster."""
+    """A namespace of the cluster that all tests of this folder have."""
 
-    node: Node
+    whole: clusters.Cluster
     kubectl: Kubectl
     namespace: str
 
@@ -80,11 +82,14 @@ class Cluster:
             stdin=yaml.safe_dump_all(objects),
         )  # fmt: skip
 
-    def start_models(self) -> None:
-        self.apply(*(item for name in (GENERAL, SPECIAL) for item in _model(name)))
+    def start_others(self) -> None:
+        models = (item for name in (GENERAL, SPECIAL) for item in _model(name))
+        self.apply(client(), *models)
         for name in (GENERAL, SPECIAL):
             wanted = ("rollout", "status", f"deployment/{name}", "-n", self.namespace)
             self.kubectl(*wanted, "--timeout=90s", timeout=100)
+        ready = ("wait", f"pod/{CLIENT}", "--for=condition=Ready", "-n", self.namespace)
+        self.kubectl(*ready, "--timeout=90s", timeout=100)
 
     def wait_until_running(self, router: SemanticRouter) -> None:
         """All pods are of the newest template and ready, and the status says so."""
@@ -108,24 +113,42 @@ class Cluster:
         )
         return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
 
+    def open_nodes(self) -> list[str]:
+        """Those that are Ready and take any pod."""
+        found = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
+        ready = {"type": "Ready", "status": "True"}
+        return sorted(
+            node["metadata"]["name"]
+            for node in found
+            if any(ready.items() <= each.items() for each in node["status"].get("conditions", []))
+            and not node["spec"].get("unschedulable")
+            and not node["spec"].get("taints")
+        )
+
     def url(self, router: SemanticRouter, port: int = 8080) -> str:
         """By the name of its Service."""
         return f"http://{router.name}.{self.namespace}.svc.cluster.local:{port}"
 
     def run(self, script: str, *arguments: str, timeout: float = 60) -> str:
-        """A program of this folder, in the node's namespaces, as something in the cluster."""
-        return _output(self._command(script, arguments), timeout)
-
-    def command(self, *command: str, timeout: float = 60) -> str:
-        """Any program of this machine, likewise."""
-        return _output(self.node.command(*command), timeout)
+        """A program of this folder, as an application in the cluster."""
+        done = subprocess.run(
+            self._command(script, *arguments),
+            env={**os.environ, **self.whole.env},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     @contextmanager
-    def load(self, router: SemanticRouter, log: Path, *options: str) -> Iterator[dict[str, Any]]:
+    def load(self, router: SemanticRouter, *options: str) -> Iterator[dict[str, Any]]:
         """Clients of the router, as long as the block; what they got is in the result then."""
-        stop = log.with_suffix(".stop")
+        stop = f"/tmp/{uuid.uuid4().hex}"  # noqa: S108 the pod's
         started = subprocess.Popen(
-            self._command("load.py", [self.url(router), str(stop), WORD, *options]),
+            self._command("load.py", self.url(router), stop, WORD, *options),
+            env={**os.environ, **self.whole.env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -134,12 +157,11 @@ class Cluster:
         try:
             yield seen
         finally:
-            stop.touch()
             try:
+                self.kubectl("exec", f"pod/{CLIENT}", "-n", self.namespace, "--", "touch", stop)
                 output, _ = started.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
+            finally:
                 started.kill()
-                raise
         assert started.returncode == 0, output
         seen.update(json.loads(output.splitlines()[-1]))
 
@@ -151,7 +173,7 @@ class Cluster:
             local = probe.getsockname()[1]
         command = [str(self.kubectl.path), "port-forward", target, f"{local}:{port}"]
         command += ["-n", namespace or self.namespace]
-        environment = {**self.node.plane.env, "PATH": "/usr/bin:/bin", "HOME": "/tmp"}  # noqa: S108
+        environment = {**os.environ, **self.whole.env}
         with subprocess.Popen(
             command,
             env=environment,
@@ -167,14 +189,31 @@ class Cluster:
             finally:
                 process.terminate()
 
-    def _command(self, script: str, arguments: Sequence[str]) -> list[str]:
-        return self.node.command(sys.executable, str(HERE / script), *arguments)
+    def _command(self, script: str, *arguments: str) -> list[str]:
+        where = ("exec", f"pod/{CLIENT}", "-n", self.namespace)
+        program = ("python3", "-c", (HERE / script).read_text(), *arguments)
+        return [str(self.kubectl.path), *where, "--", *program]
 
 
-def _output(command: list[str], timeout: float) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def client() -> dict[str, Any]:
+    """An application in the cluster, which does what it is told by `exec`."""
+    container = {
+        "name": "client",
+        "image": images.CLIENT,
+        "imagePullPolicy": "Never",
+        "resources": SMALL,
+        "securityContext": RESTRICTED,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": CLIENT},
+        "spec": {
+            "containers": [container],
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+        },
+    }
 
 
 def model_container(name: str) -> dict[str, Any]:

@@ -9,8 +9,6 @@ import pytest
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 from node.cluster import Cluster, router_spec
-from real_node import Node
-from real_node.layout import NAME
 
 
 def told(router: SemanticRouter, words: str) -> None:
@@ -23,8 +21,12 @@ def told(router: SemanticRouter, words: str) -> None:
     eventually(look, 120, f"the status to say {words!r}")
 
 
-def volume_and_claim(name: str, claim: str, host_path: dict[str, str]) -> list[dict[str, Any]]:
-    """A directory of the node as a volume, and the claim that gets it."""
+def volume_and_claim(
+    name: str, claim: str, host_path: dict[str, str], node: str = ""
+) -> list[dict[str, Any]]:
+    """A directory of the node, or of any, as a volume, and the claim that gets it."""
+    hostname = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    there = {"required": {"nodeSelectorTerms": [{"matchExpressions": [hostname]}]}}
     modes = {"accessModes": ["ReadWriteOnce"]}
     wanted = {**modes, "resources": {"requests": {"storage": "1Gi"}}, "volumeName": name}
     return [
@@ -32,7 +34,12 @@ def volume_and_claim(name: str, claim: str, host_path: dict[str, str]) -> list[d
             "apiVersion": "v1",
             "kind": "PersistentVolume",
             "metadata": {"name": name},
-            "spec": {**modes, "capacity": {"storage": "1Gi"}, "hostPath": host_path},
+            "spec": {
+                **modes,
+                "capacity": {"storage": "1Gi"},
+                "hostPath": host_path,
+                **({"nodeAffinity": there} if node else {}),
+            },
         },
         {
             "apiVersion": "v1",
@@ -98,13 +105,14 @@ def test_a_container_that_takes_more_memory_than_it_may_is_told(
 
 @pytest.mark.long
 def test_a_models_volume_that_is_full_is_told_with_where_to_read_on(
-    cluster: Cluster, node: Node
+    nodes: Cluster,
 ) -> None:
+    cluster, (node, *_) = nodes, nodes.open_nodes()
     name = f"full-{cluster.namespace}"
     place = f"/run/{name}"
     fill = f"mkdir {place} && mount -t tmpfs -o size=4k,mode=777 {name} {place} && echo > {place}/x"
-    node.run("sh", "-c", fill)
-    cluster.apply(*volume_and_claim(name, "full", {"path": place}))
+    cluster.whole.on_node(node, "sh", "-c", fill)
+    cluster.apply(*volume_and_claim(name, "full", {"path": place}, node))
     persistence = {"enabled": True, "existingClaim": "full"}
     router = troubled(cluster, "full-volume", persistence=persistence)
     told(router, "kubectl logs --previous -c semantic-router")
@@ -112,11 +120,12 @@ def test_a_models_volume_that_is_full_is_told_with_where_to_read_on(
     log = cluster.kubectl("logs", "--previous", pod["metadata"]["name"], "-n", cluster.namespace)
     assert "No space left on device" in log
     # Room again, and it starts by itself.
-    node.run("sh", "-c", f"mount -o remount,size=1m {place}")
+    cluster.whole.on_node(node, "sh", "-c", f"mount -o remount,size=1m {place}")
     cluster.wait_until_running(router)
     router.delete()
     cluster.kubectl("delete", "pvc", "full", "-n", cluster.namespace, "--wait=false")
     cluster.kubectl("delete", "pv", name, "--wait=false")
+    cluster.whole.on_node(node, "sh", "-c", f"umount --lazy {place} && rmdir {place}")
 
 
 @pytest.mark.long
@@ -145,13 +154,7 @@ def test_a_router_that_does_not_come_up_gets_no_request_and_is_started_again(
     events = cluster.kubectl("get", "events", "-n", cluster.namespace, "-o", "json")
     said = [item["message"] for item in json.loads(events)["items"]]
     assert any("Startup probe failed" in message for message in said), said
-    selector = f"kubernetes.io/service-name={router.name}"
-    slices = cluster.kubectl(
-        "get", "endpointslices", "-l", selector, "-n", cluster.namespace, "-o", "json"
-    )
-    endpoints = [end for each in json.loads(slices)["items"] for end in each["endpoints"] or []]
-    assert endpoints
-    assert not any(end["conditions"]["ready"] for end in endpoints)
+    assert ready_pods(cluster, router) == set()
     status = router.get()["status"]
     assert status["phase"] != "Running"
     assert router.condition("Ready")["status"] == "False"
@@ -159,22 +162,71 @@ def test_a_router_that_does_not_come_up_gets_no_request_and_is_started_again(
 
 
 @pytest.mark.long
+def test_a_pod_whose_probe_fails_gets_no_request_and_one_that_is_dead_is_started_again(
+    cluster: Cluster,
+) -> None:
+    """Its readiness first, which costs no answer, then its liveness."""
+    quick = {"initialDelaySeconds": 0, "periodSeconds": 1, "failureThreshold": 1}
+    # A process that gets no processor for long is not what is tried.
+    file = {**quick, "timeoutSeconds": 20}
+    router = troubled(
+        cluster,
+        "probed",
+        replicas=2,
+        readinessProbe={**file, "exec": {"command": ["test", "!", "-e", "/tmp/unready"]}},  # noqa: S108
+        livenessProbe={**file, "exec": {"command": ["test", "!", "-e", "/tmp/dead"]}},  # noqa: S108
+    )
+    cluster.wait_until_running(router)
+    first, second = sorted(pod["metadata"]["name"] for pod in cluster.pods(router))
+
+    def touch(name: str) -> None:
+        target = ("exec", first, "-c", "semantic-router", "-n", cluster.namespace, "--")
+        cluster.kubectl(*target, "touch", f"/tmp/{name}")  # noqa: S108
+
+    def restarts() -> int:
+        pod = next(pod for pod in cluster.pods(router) if pod["metadata"]["name"] == first)
+        found = {item["name"]: item for item in pod["status"]["containerStatuses"]}
+        return int(found["semantic-router"]["restartCount"])
+
+    with cluster.load(router) as seen:
+        touch("unready")
+        eventually(lambda: ready_pods(cluster, router) == {second}, 60, "one pod to leave")
+        router.wait_for("Ready", "False")
+        assert restarts() == 0
+    assert not seen["failures"], seen
+    touch("dead")
+    eventually(lambda: restarts() > 0, 120, "the kubelet to start it again")
+    # Its /tmp outlives the container, as any volume of the pod does.
+    assert ready_pods(cluster, router) == {second}
+    router.delete()
+
+
+def ready_pods(cluster: Cluster, router: SemanticRouter) -> set[str]:
+    """Those that the Service sends requests to."""
+    selector = f"kubernetes.io/service-name={router.name}"
+    found = cluster.kubectl(
+        "get", "endpointslices", "-l", selector, "-n", cluster.namespace, "-o", "json"
+    )
+    ends = [end for each in json.loads(found)["items"] for end in each["endpoints"] or []]
+    assert ends
+    return {end["targetRef"]["name"] for end in ends if end["conditions"]["ready"]}
+
+
+@pytest.mark.long
 def test_a_node_that_goes_away_is_told_and_all_is_well_when_it_is_back(
-    cluster: Cluster, router: SemanticRouter, node: Node
+    nodes: Cluster, router: SemanticRouter
 ) -> None:
     """Its kubelet says no more, and its containers go on: nobody knows, so they do not count."""
-
-    def node_is(ready: str) -> bool:
-        path = "{.status.conditions[?(@.type=='Ready')].status}"
-        return cluster.kubectl("get", "node", NAME, "-o", f"jsonpath={path}") == ready
-
-    node.send("STOP", "kubelet")
+    used = sorted({pod["spec"]["nodeName"] for pod in nodes.pods(router)})
+    for node in used:
+        nodes.whole.stop_kubelet(node)
     try:
-        eventually(lambda: node_is("Unknown"), 150, "the node to be missed")
+        eventually(lambda: not set(used) & set(nodes.open_nodes()), 150, "the nodes to be missed")
         router.wait_for("Ready", "False")
         assert router.get()["status"]["phase"] != "Running"
     finally:
-        node.send("CONT", "kubelet")
-    eventually(lambda: node_is("True"), 90, "the node to be back")
-    cluster.wait_until_running(router)
+        for node in used:
+            nodes.whole.start_kubelet(node)
+    eventually(lambda: set(used) <= set(nodes.open_nodes()), 90, "the nodes to be back")
+    nodes.wait_until_running(router)
     assert router.condition("Ready")["status"] == "True"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,13 +29,15 @@ def alone_spec() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def router(cluster: Cluster) -> SemanticRouter:
+def router(cluster: Cluster) -> Iterator[SemanticRouter]:
     """Serves alone, with two pods."""
     made = SemanticRouter(cluster.kubectl, cluster.namespace)
+    made.resource["metadata"]["name"] = "alone"
     made.resource["spec"] = alone_spec()
     made.apply()
     cluster.wait_until_running(made)
-    return made
+    yield made
+    made.delete()
 
 
 def containers(cluster: Cluster, router: SemanticRouter) -> list[list[str]]:
@@ -45,7 +47,7 @@ def containers(cluster: Cluster, router: SemanticRouter) -> list[list[str]]:
     ]
 
 
-def switch(cluster: Cluster, router: SemanticRouter, mode: str, log: Path) -> dict[str, Any]:
+def switch(cluster: Cluster, router: SemanticRouter, mode: str) -> dict[str, Any]:
     """Both pods are of that kind, and those of the other one have given their last answer."""
     wanted = [[ROUTER]] * 2 if mode == "router" else [[ROUTER, ENVOY]] * 2
     old = {pod["metadata"]["name"] for pod in cluster.pods(router)}
@@ -56,7 +58,7 @@ def switch(cluster: Cluster, router: SemanticRouter, mode: str, log: Path) -> di
         assert not old & left, left
         return containers(cluster, router) == wanted
 
-    with cluster.load(router, log, "patient") as seen:
+    with cluster.load(router, "patient") as seen:
         router.spec["gateway"] = {"mode": mode}
         router.apply()
         eventually(are_replaced, 240, f"two pods of {mode}")
@@ -85,21 +87,21 @@ def test_a_router_that_serves_alone_answers_as_one_behind_envoy_does(
 
 
 def test_envoy_takes_over_from_the_router_and_nothing_is_lost(
-    cluster: Cluster, router: SemanticRouter, log: Path
+    cluster: Cluster, router: SemanticRouter
 ) -> None:
-    assert_nothing_was_lost(switch(cluster, router, "envoy", log))
+    assert_nothing_was_lost(switch(cluster, router, "envoy"))
     assert router.get()["status"]["gatewayMode"] == "standalone"
 
 
 def test_the_router_takes_over_from_envoy_and_nothing_is_lost(
-    cluster: Cluster, router: SemanticRouter, log: Path
+    cluster: Cluster, router: SemanticRouter
 ) -> None:
-    assert_nothing_was_lost(switch(cluster, router, "router", log))
+    assert_nothing_was_lost(switch(cluster, router, "router"))
     assert router.get()["status"]["gatewayMode"] == "router"
 
 
 def test_tls_keys_and_models_of_the_listener_are_those_of_the_spec(
-    cluster: Cluster, router: SemanticRouter, tmp_path: Path
+    cluster: Cluster, router: SemanticRouter
 ) -> None:
     guarded = SemanticRouter(cluster.kubectl, cluster.namespace)
     guarded.resource["metadata"]["name"] = "guarded"
@@ -114,8 +116,6 @@ def test_tls_keys_and_models_of_the_listener_are_those_of_the_spec(
     host = f"guarded.{cluster.namespace}.svc.cluster.local"
     authority = Authority("router")
     certificate, key = authority.issue(host)
-    ca = tmp_path / "ca.crt"
-    ca.write_text(authority.certificate)
     cluster.apply(
         _secret("listener", {"tls.crt": certificate, "tls.key": key}),
         _secret("clients", {CLIENT: KEY, "not-named": "another-key"}),
@@ -124,12 +124,7 @@ def test_tls_keys_and_models_of_the_listener_are_those_of_the_spec(
     cluster.wait_until_running(guarded)
 
     def status(model: str, key: str) -> str:
-        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
-        given = ("-d", body, "-H", f"authorization: Bearer {key}")
-        command = ("curl", "--silent", "--show-error", "--cacert", str(ca), *given)
-        shown = ("--output", "/dev/null", "--write-out", "%{http_code}")
-        url = f"https://{host}:8080/v1/chat/completions"
-        return cluster.command(*command, *shown, url)
+        return cluster.run("guarded.py", host, authority.certificate, model, key).strip()
 
     assert status(GENERAL, KEY) == "200"
     assert status(GENERAL, "another-key") == "401"

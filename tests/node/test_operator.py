@@ -7,10 +7,11 @@ import ssl
 from typing import Any
 
 import urllib3
+from clusters.used import OPERATOR_NAMESPACE
 from control_plane import Kubectl
+from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster
-from real_node import Node
+from node.cluster import OPERATOR, Cluster, router_spec
 
 SELECTOR = "-l=control-plane=controller-manager"
 READER = "semantic-router-operator-metrics-reader"
@@ -83,9 +84,37 @@ def test_metrics_are_for_those_who_have_the_reader_role(
     kubectl("delete", "clusterrolebinding", binding)
 
 
-def test_any_user_may_run_it_and_the_next_pod_takes_over(
-    operator: str, node: Node, kubectl: Kubectl
+def test_what_olm_tells_the_pod_reaches_the_routers(
+    operator: str, kubectl: Kubectl, cluster: Cluster
 ) -> None:
+    """On a cluster with a proxy. That nobody answers there keeps the operator from nothing."""
+    proxy = "http://proxy.corp.invalid:3128"
+    router = SemanticRouter(kubectl, cluster.namespace)
+    router.resource["spec"] = {**router_spec(), "replicas": 0}
+
+    def tell(*variables: str) -> None:
+        kubectl("set", "env", f"deployment/{OPERATOR}", "-n", operator, *variables)
+        rollout = ("rollout", "status", f"deployment/{OPERATOR}", "-n", operator)
+        kubectl(*rollout, "--timeout=150s", timeout=170)
+
+    def has(value: str | None) -> bool:
+        asked = ("get", "deployment", router.name, "-n", router.namespace, "-o", "json")
+        answer = kubectl.run(*asked)
+        assert answer.returncode == 0, answer.stderr
+        (container, *_) = json.loads(answer.stdout)["spec"]["template"]["spec"]["containers"]
+        found = {item["name"]: item.get("value") for item in container["env"]}
+        return found.get("HTTPS_PROXY") == value
+
+    tell(f"HTTPS_PROXY={proxy}", "NO_PROXY=10.0.0.0/8")
+    try:
+        router.apply()
+        eventually(lambda: has(proxy), 90, "the pods to be told of the proxy")
+    finally:
+        tell("HTTPS_PROXY-", "NO_PROXY-")
+    eventually(lambda: has(None), 90, "the pods to be told of no proxy any more")
+
+
+def test_any_user_may_run_it_and_the_next_pod_takes_over(operator: str, kubectl: Kubectl) -> None:
     """As OpenShift starts pods: a UID that no file belongs to, in group 0."""
     (before,) = operator_pods(kubectl)
     context = {"runAsUser": 1000720000, "runAsGroup": 0}

@@ -123,7 +123,7 @@ def test_the_documents_commands_for_logs_and_metrics_show_them(
     follow = [str(cluster.kubectl.path), "logs", "-f", f"deployment/{router.name}"]
     with subprocess.Popen(
         [*follow, "-n", cluster.namespace],
-        env={**os.environ, **cluster.node.plane.env},
+        env={**os.environ, **cluster.whole.env},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
+from clusters.used import OPERATOR_NAMESPACE
 from control_plane import Kubectl
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import OPERATOR, OPERATOR_NAMESPACE, Cluster
+from node.cluster import OPERATOR, Cluster
 from node.test_disruption import assert_nothing_was_lost, names, replaced
-from real_node import Node, images
+from real_node import images
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPONENT = ROOT / "config" / "components" / "secret-rotation"
-NEXT = "next"
 # With a right that is new, the first look only remembers what there is.
 SEEN = "vllm.ai/secrets-seen"
 
@@ -49,13 +49,10 @@ def look_again(router: SemanticRouter, why: str) -> None:
 
 
 def test_a_new_release_of_the_operator_takes_over_and_replaces_no_pod(
-    cluster: Cluster, secretive: SemanticRouter, node: Node, kubectl: Kubectl, log: Path
+    cluster: Cluster, secretive: SemanticRouter, kubectl: Kubectl
 ) -> None:
     """Here it is granted rotation too, as config/components/secret-rotation does it."""
     old = names(cluster, secretive)
-    released = images.operator_name()
-    newer = f"{released.rpartition(':')[0]}:{NEXT}"
-    node.name_image(released, newer)
     grants = (COMPONENT / "role.yaml", COMPONENT / "role_binding.yaml")
     for grant in grants:
         text = grant.read_text().replace("namespace: system", f"namespace: {OPERATOR_NAMESPACE}")
@@ -65,11 +62,11 @@ def test_a_new_release_of_the_operator_takes_over_and_replaces_no_pod(
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
     container = {
         "name": "manager",
-        "image": newer,
+        "image": images.next_operator_name(),
         "env": [{"name": "ROLLOUT_ON_SECRET_CHANGE", "value": "true"}],
     }
     patch = {"spec": {"template": {"spec": {"containers": [container]}}}}
-    with cluster.load(secretive, log) as seen:
+    with cluster.load(secretive) as seen:
         target = ("patch", "deployment", OPERATOR, "-n", OPERATOR_NAMESPACE)
         kubectl(*target, "--type=strategic", "-p", json.dumps(patch))
         status = ("rollout", "status", f"deployment/{OPERATOR}", "-n", OPERATOR_NAMESPACE)
@@ -88,10 +85,10 @@ def test_a_new_release_of_the_operator_takes_over_and_replaces_no_pod(
 
 
 def test_a_secret_that_is_rotated_reaches_new_pods_and_loses_nothing(
-    cluster: Cluster, secretive: SemanticRouter, log: Path
+    cluster: Cluster, secretive: SemanticRouter
 ) -> None:
     old = names(cluster, secretive)
-    with cluster.load(secretive, log) as seen:
+    with cluster.load(secretive) as seen:
         put_secret(cluster, "new")
         look_again(secretive, "rotation")
         eventually(lambda: names(cluster, secretive).isdisjoint(old), 120, "new pods")

@@ -172,7 +172,10 @@ const keyOfEdge = (edge) => `${edge.source} > ${edge.target}`;
 // Per second since the look before; a router that began anew has counted nothing before.
 function ratesOf(found) {
   const now = { at: performance.now(), counts: new Map() };
-  for (const vertex of found.vertices) if (vertex.counts) now.counts.set(vertex.id, vertex.counts.requests);
+  for (const vertex of found.vertices) {
+    const count = vertex.counts ? vertex.counts.requests : vertex.matches;
+    if (count !== null) now.counts.set(vertex.id, count);
+  }
   const rates = new Map();
   for (const [id, count] of now.counts) {
     const past = before && before.counts.get(id);
@@ -203,7 +206,7 @@ function fill(element, vertex, rate, leads) {
   put(element.querySelector("b"), vertex.name);
   put(element.querySelector(".rate"), rate > 0 ? `${number.format(rate)}/s` : "");
   optional(element.querySelector(".said"), vertex.said);
-  optional(element.querySelector(".counts"), counted(vertex.counts));
+  optional(element.querySelector(".counts"), counted(vertex));
   optional(element.querySelector(".leads"), leads.length ? `Leads to ${leads.join(", ")}` : "");
   const notes = vertex.notes.map((note, place) => ({ ...note, key: `${place}` }));
   keyed(element.querySelector(".notes"), notes, (note) => note.key, emptyNote, fillNote);
@@ -217,7 +220,8 @@ function optional(element, text) {
   element.hidden = text === "";
 }
 
-function counted(counts) {
+function counted({ counts, matches }) {
+  if (matches !== null) return amount(matches, "match", "es").replace(" ", "\u00a0");
   if (!counts) return "";
   const words = [amount(counts.requests, "request")];
   if (counts.errors) words.push(amount(counts.errors, "error"));
@@ -226,7 +230,7 @@ function counted(counts) {
   return words.map((word) => word.replaceAll(" ", "\u00a0")).join(" · ");
 }
 
-const amount = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
+const amount = (count, noun, more = "s") => `${number.format(count)} ${noun}${count === 1 ? "" : more}`;
 const duration = (seconds) => (seconds >= 1 ? `${seconds.toFixed(1)} s` : `${Math.round(1000 * seconds)} ms`);
 
 const emptyNote = () =>

@@ -6,10 +6,12 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 
+from control_plane import ControlPlane
+
 from torture.outcome import Outcome
 
-# seed, how many operations, and the time.monotonic() at which none is begun any more.
-Run = Callable[[int, int, float], Outcome]
+# The plane, seed, how many operations, and the time.monotonic() at which none is begun any more.
+Run = Callable[[ControlPlane, int, int, float], Outcome]
 
 
 def names() -> list[str]:

@@ -42,7 +42,7 @@ from control_plane import ControlPlane
 from control_plane.certificates import Authority
 
 from torture import routing
-from torture.ground import CHECKOUT, CRDS, Ground, RefusedError, router
+from torture.ground import CHECKOUT, Ground, RefusedError, router
 from torture.outcome import Outcome
 
 NAMESPACE = "torture"
@@ -231,11 +231,8 @@ def _bases() -> Iterator[dict[str, Any]]:
                 yield {**least, **spec}
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
-    with (
-        tempfile.TemporaryDirectory(prefix="torture-") as name,
-        ControlPlane.start(Path(name) / "plane", kubelet=False, crds=CRDS) as plane,
-    ):
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
         ground = Ground(plane, Path(name))
         ground.namespace(NAMESPACE)
         campaign = _Campaign(ground, random.Random(seed))  # noqa: S311

@@ -5,408 +5,263 @@ What it makes of it then is compared with what an operator that nobody disturbed
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from itertools import zip_longest
 
+from control_plane import ControlPlane
+
+from torture import scenarios
 from torture.fault_proxy import Passing
-from torture.ground import MERGE, START_DEADLINE, Operator, RefusedError, until
+from torture.ground import EMBEDDED, HEALED, STOCK, in_time, until
 from torture.outcome import Outcome
-from torture.proxied import (
-    HEALED,
-    ProxiedGround,
-    differs,
-    generation_told,
-    proxied_ground,
-    wanted,
-)
+from torture.proxied import ProxiedGround, proxied_ground
+from torture.scenarios import SCENARIOS, Scenario
 
-NAME = "router"
 REACHED = 25.0
-# More than any scenario writes.
-LAST_WRITE = 30
-OWNED = (
-    "/api/v1/namespaces/{}/serviceaccounts",
-    "/api/v1/namespaces/{}/configmaps",
-    "/api/v1/namespaces/{}/services",
-    "/apis/apps/v1/namespaces/{}/deployments",
-    "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
-    "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
-)
-INSTANCE = "?labelSelector=app.kubernetes.io/instance%3D" + NAME
-# Before which of its writes a leader stands still.
-LEADERS = (1, 3)
-LEADER = (
-    "--leader-elect",
-    "--leader-election-id=torture",
-    "--leader-election-namespace=default",
-    "--leader-elect-lease-duration=6s",
-    "--leader-elect-renew-deadline=4s",
-)
-POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
+LAST_EVENT = 2.0
+# How many routers stand at a write when the operator is killed: one worker stands with each, and
+# one does what comes meanwhile.
+TOGETHER = 8
+WORKERS = (f"--max-concurrent-reconciles={TOGETHER + 1}",)
+# The stock engine is not told of a verdict on a route; requeue_after.UNTOLD and a run.
+UNTOLD = 90.0
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """What is there before, what is done while the operator is watched, and what is to be then.
+class Point:
+    """number: of the write, from 1 on."""
 
-    number: of `wanted`; None = nothing is left. mend: what has to end before that.
-    """
-
-    name: str
-    before: Callable[[ProxiedGround, str], object]
-    deed: Callable[[ProxiedGround, str], object]
-    number: int | None
-    mend: Callable[[ProxiedGround, str], object] = lambda *_: None
-    # Done by somebody else at the very write.
-    meanwhile: Callable[[ProxiedGround, str], object] = lambda *_: None
+    scenario: Scenario
+    number: int
+    after: bool
 
 
-def _create(number: int) -> Callable[[ProxiedGround, str], object]:
-    return lambda ground, namespace: ground.api(
-        "POST", ground.router_path(namespace), wanted(NAME, number)
-    )
+class _Hold:
+    """Stops what a scenario writes at one point, until the operator is dead."""
+
+    def __init__(self, point: Point, killed: threading.Event) -> None:
+        self.point = point
+        self.reached = threading.Event()
+        self.writes: list[str] = []
+        self._killed = killed
+
+    def at(self, passing: Passing, *, after: bool) -> bool:
+        if after != self.point.after or self.reached.is_set():
+            return False
+        self.writes.append(passing.called)
+        if len(self.writes) != self.point.number:
+            return False
+        self.reached.set()
+        self._killed.wait(in_time(TOGETHER * REACHED))
+        return True
 
 
-def _update(number: int) -> Callable[[ProxiedGround, str], object]:
-    spec = wanted(NAME, number)["spec"]
-    return lambda ground, namespace: ground.api(
-        "PATCH", ground.router_path(namespace, NAME), {"spec": spec}, MERGE
-    )
-
-
-def _alone(ground: ProxiedGround, namespace: str) -> object:
-    """Without Envoy's neighbours: other objects, and others go."""
-    made = wanted(NAME, 2)
-    made["spec"] |= {"serviceAccount": {"create": False}, "podDisruptionBudget": {"enabled": False}}
-    return ground.api("POST", ground.router_path(namespace), made)
-
-
-def _switch(ground: ProxiedGround, namespace: str) -> object:
-    spec = {
-        **wanted(NAME, 1)["spec"],
-        "serviceAccount": {"create": True},
-        "podDisruptionBudget": {"enabled": True},
-    }
-    return ground.api("PATCH", ground.router_path(namespace, NAME), {"spec": spec}, MERGE)
-
-
-def _foreign(ground: ProxiedGround, namespace: str) -> None:
-    """As upstream's operator in Go leaves it: owned, without a label, by the name `manager`."""
-    made = wanted(NAME, 1)
-    made["metadata"]["annotations"] = {"vllm.ai/paused": "true"}
-    router = ground.api("POST", ground.router_path(namespace), made)
-    owner = {
-        "apiVersion": "vllm.ai/v1alpha1",
-        "kind": "SemanticRouter",
-        "name": NAME,
-        "uid": router["metadata"]["uid"],
-        "controller": True,
-    }
-    labels = {"app.kubernetes.io/name": "semantic-router", "app.kubernetes.io/instance": NAME}
-    ports = [{"name": "grpc", "port": 50051}, {"name": "api", "port": 8080}]
-    container = {"name": "semantic-router", "image": "example.com/theirs:1"}
-    bodies: dict[str, dict[str, Any]] = {
-        "/api/v1/namespaces/{}/configmaps": {"data": {"config.yaml": "version: v0.3\n"}},
-        "/api/v1/namespaces/{}/serviceaccounts": {},
-        "/api/v1/namespaces/{}/services": {"spec": {"selector": labels, "ports": ports}},
-        "/apis/apps/v1/namespaces/{}/deployments": {
-            "spec": {
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
-            }
-        },
-    }
-    for path, body in bodies.items():
-        name = f"{NAME}-config" if path.endswith("configmaps") else NAME
-        metadata = {"name": name, "ownerReferences": [owner]}
-        ground.api(
-            "POST", path.format(namespace) + "?fieldManager=manager", {**body, "metadata": metadata}
-        )
-
-
-def _adopt(ground: ProxiedGround, namespace: str) -> object:
-    metadata = {"annotations": {"vllm.ai/paused": None}}
-    return ground.api("PATCH", ground.router_path(namespace, NAME), {"metadata": metadata}, MERGE)
-
-
-def _refuse(ground: ProxiedGround, namespace: str) -> None:
-    """A policy that says no to Deployments of this namespace: the last of the first objects."""
-    rule = {
-        "apiGroups": ["apps"],
-        "apiVersions": ["*"],
-        "operations": ["CREATE"],
-        "resources": ["deployments"],
-    }
-    names = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
-    constraints = {"resourceRules": [rule], "namespaceSelector": names}
-    validation = {"expression": "has(request.dryRun) && request.dryRun", "message": "not today"}
-    spec = {"matchConstraints": constraints, "validations": [validation]}
-    ground.api("POST", POLICIES + "ies", {"metadata": {"name": namespace}, "spec": spec})
-    binding = {"policyName": namespace, "validationActions": ["Deny"]}
-    path = POLICIES + "ybindings"
-    ground.api("POST", path, {"metadata": {"name": namespace}, "spec": binding})
-    probe = {
-        "metadata": {"name": "probe"},
-        "spec": {
-            "selector": {"matchLabels": {"a": "b"}},
-            "template": {
-                "metadata": {"labels": {"a": "b"}},
-                "spec": {"containers": [{"name": "a", "image": "a"}]},
-            },
-        },
-    }
-
-    def is_refused() -> bool:
-        deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-        try:
-            ground.api("POST", deployments, probe)
-        except RefusedError:
-            return True
-        ground.api("DELETE", f"{deployments}/probe")
-        return False
-
-    until(is_refused, HEALED)
-
-
-def _allow(ground: ProxiedGround, namespace: str) -> None:
-    ground.api("DELETE", f"{POLICIES}ybindings/{namespace}")
-    ground.api("DELETE", f"{POLICIES}ies/{namespace}")
-
-
-def _delete(ground: ProxiedGround, namespace: str) -> None:
-    with suppress(RefusedError):
-        ground.api("DELETE", ground.router_path(namespace, NAME))
-
-
-def _nothing(*_: object) -> None:
-    """Nothing is there before."""
-
-
-SCENARIOS = (
-    Scenario("create", _nothing, _create(1), 1),
-    Scenario("update", _create(2), _update(3), 3),
-    Scenario("switch", _alone, _switch, 1),
-    Scenario("adoption", _foreign, _adopt, 1),
-    Scenario("rollback", _refuse, _create(1), 1, mend=_allow),
-    Scenario("delete", _create(2), _update(3), None, meanwhile=_delete),
-)
-
-
-class _Campaign:
+class Campaign:
     def __init__(self, ground: ProxiedGround) -> None:
         self.ground = ground
         self.outcome = Outcome()
+        # By scenario: the objects of a router that nobody disturbed, and the writes of them.
         self.undisturbed: dict[str, str] = {}
+        self.writes: dict[str, list[str]] = {}
         self.slowest = 0.0
         self.namespaces = 0
 
-    def prepare(self, scenario: Scenario) -> str:
+    def new_namespace(self) -> str:
         self.namespaces += 1
-        namespace = f"crash-{self.namespaces}"
-        self.ground.namespace(namespace)
-        scenario.before(self.ground, namespace)
-        if scenario.before in (_nothing, _refuse, _foreign):
-            return namespace
-        if not until(lambda: generation_told(self.ground, namespace, NAME)[0], 2 * HEALED):
-            told = generation_told(self.ground, namespace, NAME)[1]
-            raise RuntimeError(f"{scenario.name}: nothing to begin with: {told}")
-        return namespace
+        return f"crash-{self.namespaces}"
 
-    def remember(self, scenario: Scenario) -> None:
-        """What is to come out: that of an operator which is left alone."""
-        namespace = self.prepare(scenario)
-        scenario.deed(self.ground, namespace)
-        scenario.meanwhile(self.ground, namespace)
-        scenario.mend(self.ground, namespace)
-        if not until(lambda: self.is_right(scenario, namespace), 2 * HEALED):
-            raise RuntimeError(f"{scenario.name} by itself: {self.seen(scenario, namespace)}")
-        self.undisturbed[scenario.name] = self.objects(namespace)
-        self.tidy(namespace)
-
-    def crash(self, scenario: Scenario, number: int, after: bool) -> bool:
-        """False when there is no such write."""
-        namespace = self.prepare(scenario)
-        reached, killed = threading.Event(), threading.Event()
-        writes = 0
+    def remember(self, undisturbed: list[Scenario]) -> None:
+        """What is to come out, by an operator that is left alone; and in which writes."""
+        of = {self.new_namespace(): scenario for scenario in undisturbed}
+        writes: dict[str, list[str]] = {namespace: [] for namespace in of}
 
         def at(passing: Passing) -> bool:
-            nonlocal writes
-            ours = passing.is_write and not passing.dry_run and passing.resource != "leases"
-            writes += ours
-            if not ours or writes != number or reached.is_set():
-                return False
-            reached.set()
-            killed.wait(REACHED)
-            return True
+            if passing.changes and passing.namespace in writes:
+                writes[passing.namespace].append(passing.called)
+            return False
+
+        for namespace, scenario in of.items():
+            scenarios.begin(self.ground, scenario, namespace)
+        for namespace, scenario in of.items():
+            scenarios.settle(self.ground, scenario, namespace)
+        self.ground.proxy.before = at
+        for namespace, scenario in of.items():
+            scenario.deed(self.ground, namespace)
+        for namespace, scenario in of.items():
+            if scenario.number is None:
+                # All that it writes of a router which is not deleted before.
+                self._wait(replace(scenario, number=3), namespace)
+                scenario.meanwhile(self.ground, namespace)
+            elif scenario.is_refused_first:
+                until(partial(scenarios.is_told, self.ground, namespace), in_time())
+                scenario.mend(self.ground, namespace)
+        for namespace, scenario in of.items():
+            self._wait(scenario, namespace)
+            self.undisturbed[scenario.name] = scenarios.objects(self.ground, namespace)
+            self.writes[scenario.name] = writes[namespace]
+            print(f"crashes: {scenario.name}: {', '.join(writes[namespace])}", file=sys.stderr)
+            scenarios.delete(self.ground, namespace)
+        self.ground.proxy.before = lambda _: False
+
+    def _wait(self, scenario: Scenario, namespace: str) -> None:
+        if not until(lambda: self.is_right(scenario, namespace), self.patience(scenario)):
+            raise RuntimeError(f"{scenario.name} by itself: {self.seen(scenario, namespace)}")
+
+    def crash(self, points: list[Point]) -> None:
+        """All stand at their writes when the operator is killed."""
+        namespaces = [self.new_namespace() for _ in points]
+        for point, namespace in zip(points, namespaces, strict=True):
+            scenarios.begin(self.ground, point.scenario, namespace)
+        for point, namespace in zip(points, namespaces, strict=True):
+            scenarios.settle(self.ground, point.scenario, namespace)
+        killed = threading.Event()
+        holds = {
+            namespace: _Hold(point, killed)
+            for point, namespace in zip(points, namespaces, strict=True)
+        }
+
+        def at(passing: Passing, *, after: bool) -> bool:
+            hold = holds.get(passing.namespace)
+            return hold is not None and passing.changes and hold.at(passing, after=after)
 
         proxy = self.ground.proxy
-        setattr(proxy, "after" if after else "before", at)
+        proxy.before = lambda passing: at(passing, after=False)
+        proxy.after = lambda passing: at(passing, after=True)
         try:
-            scenario.deed(self.ground, namespace)
-            if not reached.wait(REACHED if number == 1 else REACHED / 3):
-                scenario.mend(self.ground, namespace)
-                self.tidy(namespace)
-                return False
-            scenario.meanwhile(self.ground, namespace)
+            for point, namespace in zip(points, namespaces, strict=True):
+                # One by one: a run of several would stand still for all of them at the first.
+                point.scenario.deed(self.ground, namespace)
+                self._reach(point.scenario, namespace, holds[namespace].reached)
+                point.scenario.meanwhile(self.ground, namespace)
             self.ground.operator.kill()
         finally:
             killed.set()
             proxy.before = proxy.after = lambda _: False
-        scenario.mend(self.ground, namespace)
-        self.ground.operator.start()
+        for point, namespace in zip(points, namespaces, strict=True):
+            point.scenario.mend(self.ground, namespace)
+        self.ground.operator.start(*WORKERS)
         started = time.monotonic()
-        what = f"{scenario.name}, {'after' if after else 'before'} write {number}"
-        if not until(lambda: self.is_right(scenario, namespace), HEALED):
-            self.outcome.violated(
-                "right within 30 s of the start", what, self.seen(scenario, namespace)
-            )
-        elif self.objects(namespace) != self.undisturbed[scenario.name]:
-            seen = f"{self.objects(namespace)}\n instead of {self.undisturbed[scenario.name]}"
-            self.outcome.violated("as without a crash", what, seen)
-        seconds = time.monotonic() - started
-        self.slowest = max(self.slowest, seconds)
+        seconds = self._times(dict(zip(namespaces, points, strict=True)), started)
+        for point, namespace in zip(points, namespaces, strict=True):
+            # Not reached: an event may be left out, and a status come in two writes or one.
+            if holds[namespace].reached.is_set():
+                called = holds[namespace].writes[point.number - 1]
+                self._judge(point, namespace, called, seconds.get(namespace))
+            scenarios.delete(self.ground, namespace)
+
+    def _times(self, points: dict[str, Point], started: float) -> dict[str, float]:
+        """After how many seconds each was right; those that were not in time are left out."""
+        seconds: dict[str, float] = {}
+        left = dict(points)
+
+        def look() -> bool:
+            passed = time.monotonic() - started
+            for namespace, point in list(left.items()):
+                if self.is_right(point.scenario, namespace):
+                    seconds[namespace] = passed
+                    del left[namespace]
+                elif passed > self.patience(point.scenario):
+                    del left[namespace]
+            return not left
+
+        until(look, in_time(2 * UNTOLD))
+        return seconds
+
+    def _reach(self, scenario: Scenario, namespace: str, reached: threading.Event) -> None:
+        """Or all is done, and a last event may still come."""
+        done = replace(scenario, number=scenario.number or 3)
+        if scenario.is_refused_first:
+            told = partial(scenarios.is_told, self.ground, namespace)
+            until(lambda: reached.is_set() or told(), in_time(REACHED))
+            if not reached.is_set():
+                scenario.mend(self.ground, namespace)
+        until(lambda: reached.is_set() or self.is_right(done, namespace), in_time(REACHED))
+        reached.wait(in_time(LAST_EVENT))
+
+    def _judge(self, point: Point, namespace: str, called: str, seconds: float | None) -> None:
+        """seconds: until it was right; None when it was not."""
+        scenario = point.scenario
+        where = f"{'after' if point.after else 'before'} write {point.number} ({called})"
+        what = f"{scenario.name}, {where}, {self.ground.operator.engine} engine"
         self.outcome.operations += 1
+        if seconds is None:
+            seen = self.seen(scenario, namespace)
+            self.outcome.violated("right within 30 s of the start", what, seen)
+            return
+        if not until(lambda: self._is_undisturbed(scenario, namespace), in_time()):
+            found = scenarios.objects(self.ground, namespace)
+            seen = f"{found}\n instead of {self.undisturbed[scenario.name]}"
+            self.outcome.violated("as without a crash", what, seen)
+        if not self.is_untold(scenario):
+            self.slowest = max(self.slowest, seconds)
         print(f"crashes: {what}: right again after {seconds:.1f} s", file=sys.stderr)
-        self.tidy(namespace)
-        return True
 
-    def change_leader(self, number: int) -> None:
-        """The leader stands still before a write, another takes over, and then the write comes.
-
-        It is of a generation that is over: the new leader has to undo it, and the old one to end.
-        """
-        ground = self.ground
-        ground.operator.stop()
-        first, second = (
-            Operator(ground.operator.directory.parent / f"{name}-{number}", ground.environment)
-            for name in ("first", "second")
-        )
-        reached, late, arrived = threading.Event(), threading.Event(), threading.Event()
-        writes = 0
-        held: list[Passing] = []
-
-        def at(passing: Passing) -> bool:
-            nonlocal writes
-            ours = passing.is_write and not passing.dry_run and passing.resource != "leases"
-            writes += ours
-            if ours and writes == number and not reached.is_set():
-                held.append(passing)
-                reached.set()
-                late.wait(START_DEADLINE + 4 * HEALED)
-            return False
-
-        def done(passing: Passing) -> bool:
-            if any(passing is item for item in held):
-                arrived.set()
-            return False
-
-        update, over = SCENARIOS[1], replace(SCENARIOS[1], name="leader", number=5)
-        what = f"change of the leader before write {number}"
-        try:
-            first.start(*LEADER)
-            namespace = self.prepare(update)
-            ground.proxy.before, ground.proxy.after = at, done
-            update.deed(ground, namespace)
-            if not reached.wait(REACHED):
-                return
-            first.pause()
-            second.start(*LEADER)
-            _update(5)(ground, namespace)
-            if not until(lambda: self.is_right(over, namespace), HEALED):
-                self.outcome.violated("right with another leader", what, self.seen(over, namespace))
-            late.set()
-            arrived.wait(HEALED)
-            first.resume()
-            started = time.monotonic()
-            if not until(lambda: first.ended and self.is_right(over, namespace), HEALED):
-                seen = f"ended: {first.ended}; {self.seen(over, namespace)}"
-                self.outcome.violated("a late write is undone", what, seen)
-            self.slowest = max(self.slowest, time.monotonic() - started)
-            self.outcome.operations += 1
-            self.tidy(namespace)
-        finally:
-            late.set()
-            ground.proxy.before = ground.proxy.after = lambda _: False
-            if not first.ended:
-                first.kill()
-            second.stop()
-            ground.operator.start()
+    def _is_undisturbed(self, scenario: Scenario, namespace: str) -> bool:
+        return scenarios.objects(self.ground, namespace) == self.undisturbed[scenario.name]
 
     def is_right(self, scenario: Scenario, namespace: str) -> bool:
-        if scenario.number is None:
-            return self.objects(namespace) == "[]"
-        ready, _ = generation_told(self.ground, namespace, NAME)
-        return ready and not differs(self.ground, namespace, NAME, scenario.number)
+        return scenarios.is_right(self.ground, scenario, namespace)
 
     def seen(self, scenario: Scenario, namespace: str) -> str:
-        missing = differs(self.ground, namespace, NAME, scenario.number or 1)
-        return f"{missing}; {generation_told(self.ground, namespace, NAME)[1]}"
+        return scenarios.seen(self.ground, scenario, namespace)
 
-    def objects(self, namespace: str) -> str:
-        """All that belongs to the router, without what differs from namespace to namespace."""
-        found = [
-            {
-                "path": path,
-                "name": item["metadata"]["name"],
-                "labels": item["metadata"].get("labels"),
-                "owners": len(item["metadata"].get("ownerReferences", [])),
-                "managers": sorted({of["manager"] for of in item["metadata"]["managedFields"]}),
-                "content": {key: item.get(key) for key in ("data", "spec")},
-            }
-            for path in OWNED
-            for item in self.ground.api("GET", path.format(namespace) + INSTANCE)["items"]
-        ]
-        return json.dumps(_without_volatile(found), sort_keys=True).replace(namespace, "NAMESPACE")
+    def patience(self, scenario: Scenario) -> float:
+        return in_time(UNTOLD if self.is_untold(scenario) else HEALED)
 
-    def tidy(self, namespace: str) -> None:
-        _delete(self.ground, namespace)
+    def is_untold(self, scenario: Scenario) -> bool:
+        return self.ground.operator.engine == STOCK and "Gateway" in scenario.name
 
 
-def _without_volatile(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _without_volatile(item)
-            for key, item in value.items()
-            if key not in ("clusterIP", "clusterIPs", "nodePort") and "hash" not in key
-        }
-    if isinstance(value, list):
-        return [_without_volatile(item) for item in value]
-    return value
-
-
-def run(seed: int, count: int, deadline: float) -> Outcome:
-    """Scenario by scenario, write by write; another seed begins with another scenario."""
+def run(
+    plane: ControlPlane, seed: int, count: int, deadline: float, engine: str = EMBEDDED
+) -> Outcome:
+    """Write by write of all scenarios; another seed begins with another scenario."""
     first = seed % len(SCENARIOS)
-    left = [*SCENARIOS[first:], *SCENARIOS[:first]]
-    with proxied_ground() as ground:
-        campaign = _Campaign(ground)
-        ground.operator.start()
-        points = [(number, after) for number in range(1, LAST_WRITE) for after in (False, True)]
-        over: set[str] = set()
-        for number, after in points:
-            for scenario in left:
-                enough = campaign.outcome.operations >= count or time.monotonic() > deadline
-                if scenario.name in over or enough:
-                    continue
-                if scenario.name not in campaign.undisturbed:
-                    campaign.remember(scenario)
-                if not campaign.crash(scenario, number, after):
-                    over.add(scenario.name)
-        for number in LEADERS:
-            if campaign.outcome.operations < count and time.monotonic() < deadline:
-                campaign.change_leader(number)
-        ground.operator.stop()
+    order = [*SCENARIOS[first:], *SCENARIOS[:first]]
+    with proxied_ground(plane, engine) as ground:
+        campaign = Campaign(ground)
         outcome = campaign.outcome
+        ground.operator.start(*WORKERS)
+
+        def is_enough() -> bool:
+            return outcome.operations >= count or time.monotonic() > deadline
+
+        # A small count has one point of each of a few scenarios.
+        campaign.remember(order[:count])
+        left = list(_in_turn([_points(campaign, item) for item in order[:count]]))
+        while left and not is_enough():
+            size = min(TOGETHER, count - outcome.operations)
+            points, left = left[:size], left[size:]
+            campaign.crash(points)
+        ground.operator.stop()
         if ground.operator.tracebacks:
-            outcome.violated("no traceback", "a crash", ground.operator.text[-2000:])
+            text = ground.operator.text
+            outcome.violated("no traceback", "a crash", text[text.index("Traceback") :][:2000])
+        for missed in sorted(ground.rights_missed):
+            outcome.violated("the rights of config/default suffice", "a crash", missed)
         outcome.numbers = {
             "scenarios": len(campaign.undisturbed),
+            "writes of them": sum(len(writes) for writes in campaign.writes.values()),
             "seconds to be right at most": round(campaign.slowest, 1),
         }
         return outcome
+
+
+def _points(campaign: Campaign, scenario: Scenario) -> Iterator[Point]:
+    """Around each of the writes that an operator makes which nobody disturbs.
+
+    Before a write is after the one before: a killed process has no other memory than the cluster.
+    """
+    yield Point(scenario, 1, after=False)
+    for number in range(1, len(campaign.writes[scenario.name]) + 1):
+        yield Point(scenario, number, after=True)
+
+
+def _in_turn(kinds: list[Iterator[Point]]) -> Iterator[Point]:
+    for turn in zip_longest(*kinds):
+        yield from (point for point in turn if point)

@@ -11,18 +11,18 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
+import operator_account
 import urllib3
+from control_plane import ControlPlane
 
 from torture.fault_proxy import EXPIRE, FAULTS, HANG, Passing
-from torture.ground import MERGE, RefusedError, until
+from torture.ground import HEALED, MERGE, RefusedError, in_time, until
 from torture.outcome import Outcome
 from torture.proxied import (
-    HEALED,
-    USER,
     ProxiedGround,
     differs,
     generation_told,
@@ -30,13 +30,18 @@ from torture.proxied import (
     small_disk,
     wanted,
 )
+from torture.webhooks import CHANGES, HANGS, IS_AWAY, REFUSES, webhook
 
-NAMESPACE = "torture"
-ROUTERS = ("alpha", "beta", "gamma")
+NAME = "router"
+# A router in each; of faults of the proxy each has another one.
+NAMESPACES = tuple(f"torture-{number}" for number in range(1, 7))
 # How long a fault stays: until it was met, and some more.
 MET = 8.0
 STAYS = 2.0
 OUTAGE = 30.0
+YEAR = 365 * 86400.0
+# How long nothing may be written by an operator that has all as it is to be.
+QUIET = 5.0
 # For what did not heal in time.
 PATIENCE = 300.0
 # How many edits are a deletion, and another one of the same name.
@@ -54,28 +59,54 @@ class Fault:
     name: str
     lasts: Callable[[ProxiedGround], AbstractContextManager[None]]
     seconds: float = 0.0
-    is_of_proxy: bool = False
     # Nobody can edit meanwhile.
     stops_api: bool = False
+    # All is to be right while it lasts, and then nothing is to be written any more.
+    is_lived_with: bool = False
 
 
-def _proxy_fault(kind: str, target: str, verbs: tuple[str, ...], resource: str) -> Fault:
-    def concerns(passing: Passing) -> str:
-        is_meant = passing.verb in verbs and resource in ("", passing.resource)
-        return kind if is_meant else ""
+@dataclass(frozen=True)
+class ProxyFault:
+    """Befalls single requests: those of some verbs to one resource, "" for all."""
 
-    @contextmanager
-    def lasts(ground: ProxiedGround) -> Iterator[None]:
-        ground.proxy.break_(concerns)
-        if kind in (EXPIRE, HANG):
-            # A watch that is on its way is none of those that meet it.
-            ground.proxy.cut()
-        try:
-            yield
-        finally:
-            ground.proxy.heal()
+    kind: str
+    target: str
+    verbs: tuple[str, ...]
+    resource: str
 
-    return Fault(f"{kind} for {target}", lasts, is_of_proxy=True)
+    @property
+    def name(self) -> str:
+        return f"{self.kind} for {self.target}"
+
+    def befalls(self, passing: Passing) -> bool:
+        return passing.verb in self.verbs and self.resource in ("", passing.resource)
+
+
+@contextmanager
+def _proxied(
+    ground: ProxiedGround, faults: Mapping[str, ProxyFault], met: set[str]
+) -> Iterator[None]:
+    """Each in its namespace, and any of them for a request that is for no namespace in particular.
+
+    met: gets the names of those that befell a request.
+    """
+
+    def wrong(passing: Passing) -> str:
+        own = faults.get(passing.namespace)
+        for fault in [own] if own else faults.values():
+            if fault.befalls(passing):
+                met.add(fault.name)
+                return fault.kind
+        return ""
+
+    ground.proxy.break_(wrong)
+    if any(fault.kind in (EXPIRE, HANG) for fault in faults.values()):
+        # A watch that is on its way is none of those that meet it.
+        ground.proxy.cut()
+    try:
+        yield
+    finally:
+        ground.proxy.heal()
 
 
 @contextmanager
@@ -104,11 +135,11 @@ def _store_stopped(ground: ProxiedGround) -> Iterator[None]:
 
 @contextmanager
 def _without_rights(ground: ProxiedGround) -> Iterator[None]:
-    ground.take_rights()
+    taken = ground.take_rights()
     try:
         yield
     finally:
-        ground.give_rights()
+        ground.give_rights(taken)
 
 
 @contextmanager
@@ -120,7 +151,7 @@ def _policy(ground: ProxiedGround) -> Iterator[None]:
         "operations": ["CREATE", "UPDATE"],
         "resources": ["configmaps", "deployments", "ingresses"],
     }
-    by = f"request.userInfo.username != '{USER}'"
+    by = f"request.userInfo.username != '{operator_account.USER}'"
     spec = {
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": [rule]},
@@ -139,13 +170,34 @@ def _policy(ground: ProxiedGround) -> Iterator[None]:
 
 @contextmanager
 def _quota(ground: ProxiedGround) -> Iterator[None]:
-    path = f"/api/v1/namespaces/{NAMESPACE}/resourcequotas"
+    paths = [f"/api/v1/namespaces/{each}/resourcequotas" for each in NAMESPACES]
     hard = {"count/ingresses.networking.k8s.io": "0", "count/configmaps": "0"}
-    ground.api("POST", path, {"metadata": {"name": "none-left"}, "spec": {"hard": hard}})
+    for path in paths:
+        ground.api("POST", path, {"metadata": {"name": "none-left"}, "spec": {"hard": hard}})
     try:
         yield
     finally:
-        ground.api("DELETE", path + "/none-left")
+        for path in paths:
+            ground.api("DELETE", path + "/none-left")
+
+
+def _webhook(deed: str) -> Fault:
+    def lasts(ground: ProxiedGround) -> AbstractContextManager[None]:
+        return webhook(ground.api, ground.directory / "webhook", deed, operator_account.USER)
+
+    return Fault(f"a webhook that {deed}", lasts, 4.0, is_lived_with=deed == CHANGES)
+
+
+def _clock(name: str, seconds: float) -> Fault:
+    @contextmanager
+    def lasts(ground: ProxiedGround) -> Iterator[None]:
+        ground.set_clock(seconds)
+        try:
+            yield
+        finally:
+            ground.set_clock(0)
+
+    return Fault(f"a clock that jumps {name}", lasts, 4.0)
 
 
 @contextmanager
@@ -160,28 +212,31 @@ def _full_disk(ground: ProxiedGround) -> Iterator[None]:
         filler.unlink(missing_ok=True)
 
 
-def faults() -> list[Fault]:
-    """All of them."""
+def of_proxy() -> list[ProxyFault]:
     targets: list[tuple[str, tuple[str, ...], str]] = [
         ("every request", VERBS, ""),
         *((verb, (verb,), "") for verb in VERBS),
         *((kind, VERBS, kind) for kind in KINDS),
     ]
-    of_proxy = [
-        _proxy_fault(kind, *target)
+    return [
+        ProxyFault(kind, *target)
         for kind in FAULTS
         for target in targets
         if kind != EXPIRE or target[0] == "watch"
     ]
+
+
+def of_surroundings() -> list[Fault]:
     return [
-        *of_proxy,
         Fault("ended connections", _no_watch),
         Fault("a restart of the API server", _restarted, stops_api=True),
         Fault("an etcd that stands still", _store_stopped, OUTAGE, stops_api=True),
         Fault("no rights", _without_rights, 4.0),
         Fault("a policy that refuses", _policy, 4.0),
         Fault("a quota of nothing", _quota, 4.0),
-        Fault(FULL_DISK, _full_disk, 4.0),
+        *map(_webhook, (REFUSES, HANGS, IS_AWAY, CHANGES)),
+        _clock("a year ahead", YEAR),
+        _clock("a year back", -YEAR),
     ]
 
 
@@ -193,37 +248,36 @@ class _Campaign:
         self.number = 0
         self.asked: dict[str, int] = {}
         self.slowest = 0.0
-        self.met: set[str] = set()
+        self.unmet: list[str] = []
 
     def edit(self) -> None:
-        """One router is made, edited, or deleted and made again."""
-        name = self.random.choice(ROUTERS)
-        self.number += 1
-        asked = wanted(name, self.number)
-        path = self.ground.router_path(NAMESPACE, name)
-        is_there = name in self.asked
-        if is_there and self.random.random() < AGAIN:
-            self.ground.api("DELETE", path)
-            is_there = False
-        if is_there:
-            self.ground.api("PATCH", path, {"spec": asked["spec"]}, MERGE)
-        else:
-            self.ground.api("POST", self.ground.router_path(NAMESPACE), asked)
-        self.asked[name] = self.number
+        """Every router is made, edited, or deleted and made again."""
+        for namespace in NAMESPACES:
+            self.number += 1
+            asked = wanted(NAME, self.number)
+            path = self.ground.router_path(namespace, NAME)
+            is_there = namespace in self.asked
+            if is_there and self.random.random() < AGAIN:
+                self.ground.api("DELETE", path)
+                is_there = False
+            if is_there:
+                self.ground.api("PATCH", path, {"spec": asked["spec"]}, MERGE)
+            else:
+                self.ground.api("POST", self.ground.router_path(namespace), asked)
+            self.asked[namespace] = self.number
 
     def look(self, what: str) -> bool:
         """Whether all is right; a status that says so of what is not so is no honest one."""
         right = True
-        for name, number in self.asked.items():
-            claims, told = generation_told(self.ground, NAMESPACE, name)
-            found = differs(self.ground, NAMESPACE, name, number)
+        for namespace, number in self.asked.items():
+            claims, told = generation_told(self.ground, namespace, NAME)
+            found = differs(self.ground, namespace, NAME, number)
             if claims and found:
-                self.outcome.violated("status honest", what, f"{name}: {found}, but {told}")
+                self.outcome.violated("status honest", what, f"{namespace}: {found}, but {told}")
             right = right and claims and not found
         return right
 
     def operate(self, fault: Fault) -> None:
-        before = self.ground.operator.tracebacks
         if fault.stops_api:
             self.edit()
         with fault.lasts(self.ground):
@@ -233,34 +287,74 @@ class _Campaign:
                 self.edit()
                 self.edit()
                 ends = time.monotonic() + max(fault.seconds, STAYS)
-                until(lambda: not fault.is_of_proxy or self.ground.proxy.met, MET)
                 until(lambda: (self.look(fault.name), time.monotonic() > ends)[1], STAYS + OUTAGE)
-        if not until(self._answers, HEALED):
+            if fault.is_lived_with:
+                self.live_with(fault)
+        if not until(self._answers, in_time()):
             raise RuntimeError(f"{fault.name}: the API server does not answer any more")
-        healed = time.monotonic()
         if fault.stops_api:
             self.edit()
-        if not until(lambda: self.look(fault.name), HEALED):
+        self.heal(fault.name, 1)
+
+    def live_with(self, fault: Fault) -> None:
+        if not until(lambda: self.look(fault.name), in_time()):
+            self.outcome.violated("right all the same", fault.name, self.told())
+            return
+        writes: list[str] = []
+
+        def before(passing: Passing) -> bool:
+            # What has become of a pod is told in the status, a while after.
+            if passing.changes and not passing.resource.startswith(("semanticrouters", "events")):
+                writes.append(f"{passing.called} {passing.namespace}/{passing.name}")
+            return False
+
+        self.ground.proxy.before = before
+        time.sleep(QUIET)
+        self.ground.proxy.before = lambda _: False
+        if writes:
+            self.outcome.violated("quiet when all is right", fault.name, writes)
+
+    def operate_together(self, faults: list[ProxyFault]) -> None:
+        """One for each router; all are met, and heal, at once."""
+        met: set[str] = set()
+        what = " + ".join(fault.name for fault in faults)
+        with _proxied(self.ground, dict(zip(NAMESPACES, faults, strict=False)), met):
+            self.edit()
+            self.edit()
+            ends = time.monotonic() + STAYS
+            until(lambda: len(met) == len(faults), MET)
+            until(lambda: (self.look(what), time.monotonic() > ends)[1], STAYS + OUTAGE)
+        self.unmet += [fault.name for fault in faults if fault.name not in met]
+        self.heal(what, len(faults))
+
+    def heal(self, what: str, operations: int) -> None:
+        healed = time.monotonic()
+        if not until(lambda: self.look(what), in_time()):
             seen = self.told()
             # The next fault is not to be blamed for this one.
-            until(lambda: self.look(fault.name), PATIENCE)
+            until(lambda: self.look(what), PATIENCE)
             seconds = f"right after {time.monotonic() - healed:.0f} s"
-            self.outcome.violated("healed within 30 s", fault.name, f"{seconds}; {seen}")
+            self.outcome.violated("healed within 30 s", what, f"{seconds}; {seen}")
         seconds_to_heal = time.monotonic() - healed
         self.slowest = max(self.slowest, seconds_to_heal)
-        if self.ground.operator.tracebacks > before:
-            text = self.ground.operator.text
-            words = text[text.rindex("Traceback") :][:3000]
-            self.outcome.violated("no traceback", fault.name, words)
-        self.outcome.operations += 1
-        self.met.add(fault.name)
-        print(f"faults: {fault.name}: right again after {seconds_to_heal:.1f} s", file=sys.stderr)
+        text = self.ground.operator.text
+        if "Traceback" in text[self.read :]:
+            begins = text.rindex("Traceback")
+            self.outcome.violated("no traceback", what, text[begins : begins + 3000])
+        self.read = len(text)
+        self.outcome.operations += operations
+        print(f"faults: {what}: right again after {seconds_to_heal:.1f} s", file=sys.stderr)
+
+    # How much of the operator's log has been looked at.
+    read = 0
 
     def told(self) -> str:
         lines = []
-        for name, number in self.asked.items():
-            found = differs(self.ground, NAMESPACE, name, number)
-            lines.append(f"{name}: {found}, {generation_told(self.ground, NAMESPACE, name)[1]}")
+        for namespace, number in self.asked.items():
+            found = differs(self.ground, namespace, NAME, number)
+            lines.append(
+                f"{namespace}: {found}, {generation_told(self.ground, namespace, NAME)[1]}"
+            )
         return "; ".join(lines)
 
     def _answers(self) -> bool:
@@ -270,24 +364,44 @@ class _Campaign:
             return False
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
+    """Every fault once, in an order of the seed; then begins anew."""
     with ExitStack() as stack:
-        ground = stack.enter_context(proxied_ground())
+        ground = stack.enter_context(proxied_ground(plane))
         has_disk = stack.enter_context(small_disk(ground.runs))
         ground.operator.start("--max-concurrent-reconciles=2")
         stack.callback(ground.operator.stop)
-        ground.namespace(NAMESPACE)
+        for namespace in NAMESPACES:
+            ground.namespace(namespace)
         campaign = _Campaign(ground, seed)
-        for _ in ROUTERS:
-            campaign.edit()
-        until(lambda: campaign.look("nothing"), 2 * HEALED)
-        deck = [fault for fault in faults() if has_disk or fault.name != FULL_DISK]
-        while campaign.outcome.operations < count and time.monotonic() < deadline:
-            if campaign.outcome.operations % len(deck) == 0:
-                campaign.random.shuffle(deck)
-            campaign.operate(deck[campaign.outcome.operations % len(deck)])
-        campaign.outcome.numbers = {
-            "kinds of fault": len(campaign.met),
+        campaign.edit()
+        until(lambda: campaign.look("nothing"), in_time(2 * HEALED))
+        outcome = campaign.outcome
+        surroundings = of_surroundings()
+        surroundings += [Fault(FULL_DISK, _full_disk, 4.0)] if has_disk else []
+        kinds = len(surroundings) + len(of_proxy())
+        while outcome.operations < count and time.monotonic() < deadline:
+            for turn in _turns(campaign.random, surroundings):
+                if outcome.operations >= count or time.monotonic() > deadline:
+                    break
+                if isinstance(turn, Fault):
+                    campaign.operate(turn)
+                else:
+                    campaign.operate_together(turn[: count - outcome.operations])
+        outcome.numbers = {
+            "kinds of fault": min(kinds, outcome.operations),
+            "that no request met": len(campaign.unmet),
             "seconds to heal at most": round(campaign.slowest, 1),
         }
-        return campaign.outcome
+        return outcome
+
+
+def _turns(chance: random.Random, surroundings: list[Fault]) -> list[Fault | list[ProxyFault]]:
+    """Those of the proxy several together, the others each by itself."""
+    deck = of_proxy()
+    chance.shuffle(deck)
+    size = len(NAMESPACES)
+    together = [deck[start : start + size] for start in range(0, len(deck), size)]
+    turns: list[Fault | list[ProxyFault]] = [*together, *surroundings]
+    chance.shuffle(turns)
+    return turns

@@ -18,15 +18,23 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_pa
     leaves,
     look_up,
 )
+from control_plane import ControlPlane
 
 from torture import objects
-from torture.ground import JSON_PATCH, Ground, Manifest, RefusedError, ground, router, until
+from torture.ground import (
+    JSON_PATCH,
+    Ground,
+    Manifest,
+    RefusedError,
+    ground,
+    in_time,
+    router,
+    until,
+)
 from torture.outcome import Outcome
 
 NAMESPACE = "flips"
 ROUTERS = 12
-# How long a damage may stay unless it is reported.
-LIMIT = 30.0
 PATIENCE = 120.0
 SPECS: tuple[Manifest, ...] = (
     {},
@@ -77,12 +85,13 @@ class Flip:
     patch: list[dict[str, Any]]
 
 
-def run(seed: int, count: int, deadline: float) -> Outcome:
+def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
     outcome = Outcome()
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    with ground() as where:
+    with ground(plane) as where:
         where.namespace(NAMESPACE)
-        names = [f"flip-{number}" for number in range(ROUTERS)]
+        # A small count has one of each spec.
+        names = [f"flip-{number}" for number in range(max(len(SPECS), min(ROUTERS, count)))]
         for number, name in enumerate(names):
             spec = SPECS[number % len(SPECS)]
             where.api("POST", where.router_path(NAMESPACE), router(name, spec))
@@ -103,7 +112,7 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
                     flips[name] = flip
             started = time.monotonic()
             open_ones = dict(flips)
-            while open_ones and time.monotonic() - started < LIMIT:
+            while open_ones and time.monotonic() - started < in_time():
                 now = _state(where)
                 for name in [name for name in open_ones if now.get(name) == good[name]]:
                     del open_ones[name]
@@ -117,9 +126,7 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
                 else:
                     now = _state(where)
                     seen = "; ".join(objects.differences(good[name], now.get(name)))
-                    outcome.violated(
-                        f"repaired or reported within {LIMIT:.0f} s", flip.what, seen[:600]
-                    )
+                    outcome.violated("repaired or reported within 30 s", flip.what, seen[:600])
             if open_ones:
                 _made_anew(where, open_ones, names)
                 good = _state(where)
@@ -128,6 +135,8 @@ def run(seed: int, count: int, deadline: float) -> Outcome:
             "reported instead of repaired": reported,
             "slowest repair (s)": round(slowest, 1),
         }
+        for missed in sorted(where.rights_missed):
+            outcome.violated("the rights of config/default suffice", "all of it", missed)
         if where.operator.tracebacks:
             outcome.violated("no traceback", "all of it", where.operator.text[-2000:])
     return outcome

@@ -10,7 +10,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Problems,
     Spec,
     duplicates,
-    further_labels,
+    label_problems,
     object_name_problems,
     source_problems,
 )
@@ -37,7 +37,7 @@ _HOSTNAME = "kubernetes.io/hostname"
 
 def _labels(spec: Spec) -> Problems:
     for name in ("podLabels", "commonLabels"):
-        yield from further_labels(spec, name, "spec")
+        yield from label_problems(spec.get(name) or {}, f"spec.{name}")
 
 
 def _env_from(spec: Spec) -> Problems:
@@ -63,12 +63,9 @@ def _containers(spec: Spec) -> Problems:
     entries = spec.get("extraContainers") or []
     yield from duplicates(entries, "spec.extraContainers")
     for index, container in enumerate(entries):
-        path = f"spec.extraContainers[{index}]"
-        if container["name"] in (ROUTER, ENVOY):
-            found = f'"{container["name"]}" is the operator\'s own container'
-            yield invalid(f"{path}.name", found, "Choose another name")
         if not container.get("image"):
-            yield invalid(f"{path}.image", "it is missing", "Give the container's image")
+            path = f"spec.extraContainers[{index}].image"
+            yield invalid(path, "it is missing", "Give the container's image")
 
 
 def _container_ports(spec: Spec) -> Problems:

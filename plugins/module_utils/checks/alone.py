@@ -6,9 +6,8 @@ What the router's own document says to it is ``router_config``'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
@@ -17,8 +16,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, crd, listener
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
-    Path,
     field_path,
+    places,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     serves_alone,
@@ -72,13 +71,6 @@ def envoy_only(words: tuple[str, ...]) -> EnvoyOnly | None:
 
 def _way_in(spec: Spec) -> Problems:
     gateway = spec.get("gateway") or {}
-    if gateway.get("mode") and gateway.get("existingRef"):
-        found = "existingRef names a Gateway, which takes the requests"
-        yield invalid("spec.gateway.mode", found, "Keep one of them")
-    elif gateway.get("tls") and not serves_alone(spec):
-        found = "only a router that serves requests itself has it"
-        remedy = "Set spec.gateway.mode to router, or end TLS in front of the router and remove it"
-        yield invalid("spec.gateway.tls", found, remedy)
     if gateway.get("existingRef") and spec["service"].get("inference"):
         found = "behind a Gateway the Service leads to the router's own HTTP API"
         yield invalid("spec.service.inference", found, "Remove it")
@@ -97,21 +89,11 @@ def _without_envoy(spec: Spec) -> Problems:
         return
     defaults = crd.with_defaults({})
     for row in ENVOY_ONLY:
-        for path, value in _matches(spec, row.steps):
+        for path, value in places(spec, row.steps):
             if not value or value == defaults.get(str(path[0])):
                 continue
             problem = invalid(field_path(path), row.lost, f"Remove it, {_BACK}")
             yield replace(problem, blocking=row.blocking)
-
-
-def _matches(value: Any, steps: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    if not steps:
-        yield path, value
-    elif steps[0] == "*":
-        for index, item in enumerate(value if isinstance(value, list) else []):
-            yield from _matches(item, steps[1:], (*path, index))
-    elif isinstance(value, dict) and steps[0] in value:
-        yield from _matches(value[steps[0]], steps[1:], (*path, steps[0]))
 
 
 def _clients(spec: Spec) -> Problems:

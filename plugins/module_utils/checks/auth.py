@@ -10,9 +10,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Spec,
     object_name_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import (
-    is_wanted,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_subdomain,
 )
@@ -23,13 +20,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 _KEYS, _JWT = "spec.auth.apiKeys", "spec.auth.jwt"
-
-
-def _somebody(spec: Spec) -> Problems:
-    auth = spec.get("auth") or {}
-    if is_wanted(spec) and not (auth.get("apiKeys") or auth.get("jwt")):
-        remedy = "Give apiKeys or jwt, or remove auth to let everyone in"
-        yield invalid("spec.auth", "it lets nobody in", remedy)
 
 
 def _secrets(spec: Spec) -> Problems:
@@ -55,13 +45,6 @@ def _issuers(spec: Spec) -> Problems:
         if first != index:
             found = f'"{name}" is the issuer of {_JWT}[{first}] too'
             yield invalid(f"{path}.issuer", found, "Keep one, with the audiences of both")
-        keys = [key for key in ("jwksUri", "jwksRef") if entry.get(key)]
-        if len(keys) != 1:
-            found = "its public keys are in two places" if keys else "it has no public keys"
-            yield invalid(path, found, "Give one of jwksUri and jwksRef")
-        elif entry.get("caRef") and keys == ["jwksRef"]:
-            found = "caRef is about the server of jwksUri, and there is none"
-            yield invalid(path, found, "Remove caRef")
         if entry.get("jwksUri") and not parsed(entry["jwksUri"]):
             found = f'"{entry["jwksUri"]}" leads to no host'
             remedy = "Copy jwks_uri from the issuer's /.well-known/openid-configuration"
@@ -72,7 +55,6 @@ def _issuers(spec: Spec) -> Problems:
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (
-    _somebody,
     _secrets,
     _issuers,
 )

@@ -37,12 +37,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
-# What names a model or a LoRA adapter: the router says in a header which it selects.
-_MODEL = re.compile(r"[!-~]+")
-_MODEL_REMEDY = (
-    "Use printable ASCII without spaces, the name that the server serves (--served-model-name)"
-)
-_LORA_REMEDY = "Use printable ASCII without spaces, the name that the server loads (--lora-modules)"
+# The router says in a header which adapter it selects.
+_HEADER_VALUE = re.compile(r"[!-~]+")
 
 
 def _endpoint_names(spec: Spec) -> Problems:
@@ -51,17 +47,17 @@ def _endpoint_names(spec: Spec) -> Problems:
         yield from duplicates(endpoint.get("loras") or [], f"spec.vllmEndpoints[{index}].loras")
 
 
-def _models(spec: Spec) -> Problems:
+def _lora_names(spec: Spec) -> Problems:
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
-        path = f"spec.vllmEndpoints[{index}]"
-        yield from _header_value(f"{path}.model", endpoint["model"], _MODEL_REMEDY)
         for number, lora in enumerate(endpoint.get("loras") or []):
-            yield from _header_value(f"{path}.loras[{number}].name", lora["name"], _LORA_REMEDY)
-
-
-def _header_value(path: str, name: str, remedy: str) -> Problems:
-    if not _MODEL.fullmatch(name):
-        yield invalid(path, f'"{name}" cannot travel in an HTTP header', remedy)
+            if not _HEADER_VALUE.fullmatch(lora["name"]):
+                path = f"spec.vllmEndpoints[{index}].loras[{number}].name"
+                found = f'"{lora["name"]}" cannot travel in an HTTP header'
+                remedy = (
+                    "Use printable ASCII without spaces, the name that the server loads "
+                    "(--lora-modules)"
+                )
+                yield invalid(path, found, remedy)
 
 
 def _adapters(spec: Spec) -> Problems:
@@ -85,15 +81,10 @@ def _adapters(spec: Spec) -> Problems:
 
 def _backends(spec: Spec) -> Problems:
     for index, endpoint in enumerate(spec.get("vllmEndpoints") or []):
-        backend = endpoint["backend"]
         kind = backend_kinds.kind_of(endpoint)
         path = f"spec.vllmEndpoints[{index}].backend.{kind.field}"
-        given = backend.get(kind.field)
-        if given:
+        if given := endpoint["backend"].get(kind.field):
             yield from _CHECKS[kind.field](given, path)
-        else:
-            found = f"type is {backend['type']} but it is {kind.lack}"
-            yield invalid(path, found, kind.remedy)
 
 
 def _unread(spec: Spec) -> Problems:
@@ -174,24 +165,12 @@ def _tls(spec: Spec) -> Problems:
         if is_gateway_mode(spec) and backend_kinds.kind_of(entry).type == backend_kinds.TYPE_POOL:
             found = "a Gateway asks an endpoint picker in its own way"
             yield invalid(f"{path}.tls", found, "Remove it, or run standalone")
-        stated = {
-            "service.scheme": (backend.get("service") or {}).get("scheme"),
-            "pickerScheme": backend.get("pickerScheme"),
-        }
-        for field, scheme in stated.items():
-            if scheme == "http":
-                yield invalid(f"{path}.tls", f"{field} is http", "Remove one of them")
-        url = (backend.get("external") or {}).get("url", "https:")
-        if not url.startswith("https:"):
-            yield invalid(f"{path}.tls", f'"{url}" is not asked with TLS', "Give a URL of https")
+        if backend.get("pickerScheme") == "http":
+            yield invalid(f"{path}.tls", "pickerScheme is http", "Remove one of them")
         yield from _tls_problems(backend["tls"], f"{path}.tls")
 
 
 def _tls_problems(tls: Spec, path: str) -> Problems:
-    ways = ("caRef", "wellKnownCACertificates", "insecureSkipVerify")
-    given = [way for way in ways if tls.get(way)]
-    if len(given) > 1:
-        yield invalid(path, f"{' and '.join(given)} exclude each other", "Keep one of them")
     name = tls.get("serverName")
     if name and not is_host_name(name):
         found = f'"{name}" is no DNS name'
@@ -301,7 +280,7 @@ def _pools(spec: Spec) -> Problems:
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _endpoint_names,
-    _models,
+    _lora_names,
     _adapters,
     _backends,
     _tls,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
@@ -13,9 +13,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels i
     is_annotation_key,
     is_label_key,
     is_label_value,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
-    labels as own_labels,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
@@ -52,26 +49,11 @@ def duplicates(entries: list[Spec], path: str) -> Problems:
             yield invalid(f"{path}[{index}].name", found, "Choose another one")
 
 
-def further_labels(value: Spec, name: str, path: str) -> Problems:
-    """Labels of the user's beside the operator's own."""
-    wanted = value.get(name) or {}
-    yield from own_label_problems(wanted, f"{path}.{name}", "what is the router's")
-    yield from label_problems(wanted, f"{path}.{name}")
-
-
 def label_problems(wanted: Mapping[str, str], path: str) -> Problems:
     """Labels that no object can carry."""
     for key, value in wanted.items():
         if not is_label_key(key) or not is_label_value(value):
             yield invalid(path, f'"{key}: {value}" is no label', "Copy it from the object's labels")
-
-
-def own_label_problems(labels: Iterable[str], path: str, what: str) -> Problems:
-    """Labels that the operator gives the pods or objects itself."""
-    for key in own_labels("any"):
-        if key in labels:
-            found = f"{key} is the operator's own label, by which it finds {what}"
-            yield invalid(path, found, "Choose another key")
 
 
 def annotation_problems(annotations: Mapping[str, str] | None, path: str) -> Problems:

@@ -32,14 +32,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 
 
 def _reference(spec: Spec) -> Problems:
-    gateway = spec.get("gateway") or {}
     if not is_gateway_mode(spec):
-        for name in ("hostnames", "sectionName", "extProc"):
-            if gateway.get(name):
-                found = "existingRef is missing, so there is no Gateway"
-                remedy = "Name the Gateway in spec.gateway.existingRef, or remove the field"
-                yield invalid(f"spec.gateway.{name}", found, remedy)
         return
+    gateway = spec["gateway"]
     reference = gateway["existingRef"]
     path = "spec.gateway.existingRef"
     yield from object_name_problems(reference["name"], f"{path}.name", "a Gateway", is_subdomain)

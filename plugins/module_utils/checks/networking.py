@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from itertools import combinations
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
@@ -28,6 +27,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
     Problem,
     invalid,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import parsed
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -36,17 +36,11 @@ _PATH_TYPES = ("Prefix", "Exact", "ImplementationSpecific")
 
 def _ports(spec: Spec) -> Problems:
     service = spec["service"]
-    for key, names in (
-        ("targetPort", ["api", "grpc", "metrics"]),
-        ("port", shown_ports(spec)),
-    ):
-        for first, second in combinations(names, 2):
-            if service[first][key] == service[second][key]:
-                yield invalid(
-                    f"spec.service.{second}.{key}",
-                    f"{service[second][key]} is spec.service.{first}.{key} too",
-                    "Give each its own port",
-                )
+    port = (service.get("inference") or {}).get("port")
+    for other in shown_ports(spec) if port else []:
+        if other != "inference" and service[other]["port"] == port:
+            found = f"{port} is spec.service.{other}.port too"
+            yield invalid("spec.service.inference.port", found, "Give each its own port")
 
 
 def _ingress(spec: Spec) -> Problems:
@@ -90,14 +84,6 @@ def _network_policy(spec: Spec) -> Problems:
     policy = spec["networkPolicy"]
     for path, peer in _peers(policy):
         yield from _peer(peer, path)
-    for index, rule in enumerate(policy.get("egress") or []):
-        for place, port in enumerate(rule.get("ports") or []):
-            if port.get("endPort", port["port"]) < port["port"]:
-                yield invalid(
-                    f"spec.networkPolicy.egress[{index}].ports[{place}].endPort",
-                    f"{port['endPort']} is less than port, {port['port']}",
-                    "Swap them",
-                )
 
 
 def _peers(policy: Spec) -> Iterator[tuple[str, Spec]]:
@@ -110,17 +96,9 @@ def _peers(policy: Spec) -> Iterator[tuple[str, Spec]]:
 
 
 def _peer(peer: Spec, path: str) -> Problems:
-    selectors = [
-        name for name in ("podSelector", "namespaceSelector") if peer.get(name) is not None
-    ]
-    block = peer.get("ipBlock")
-    if bool(selectors) == (block is not None):
-        found = "it has ipBlock and a selector" if selectors else "it says nothing"
-        remedy = "Give either ipBlock, or podSelector and namespaceSelector or one of them"
-        yield invalid(path, found, remedy)
-    for name in selectors:
-        yield from _selector(peer[name], f"{path}.{name}")
-    if block is not None:
+    for name in ("podSelector", "namespaceSelector"):
+        yield from _selector(peer.get(name) or {}, f"{path}.{name}")
+    if block := peer.get("ipBlock"):
         yield from _block(block, f"{path}.ipBlock")
 
 
@@ -200,7 +178,7 @@ def _egress_proxy(spec: Spec) -> Problems:
     wanted = spec.get("egressProxy")
     if not wanted:
         return
-    proxy = egress.proxy(spec)
+    proxy = parsed(wanted.get("url"))
     if not proxy or proxy.scheme != "http" or proxy.path.strip("/"):
         found = "it is no http:// URL of a host without a path or a password"
         remedy = "Give one such as http://proxy.example.com:3128"

@@ -8,37 +8,16 @@ from collections.abc import Callable
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.finding import (
     Problems,
     Spec,
-    further_labels,
+    label_problems,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import is_host_name
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import speaks_tls
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    labels as own_labels,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
     invalid,
 )
-
-
-def _hostname(spec: Spec) -> Problems:
-    routes = spec["openshift"]["routes"]
-    hostname = routes.get("hostname")
-    if routes["enabled"] and hostname and not is_host_name(hostname):
-        yield invalid(
-            "spec.openshift.routes.hostname",
-            f'"{hostname}" is no DNS name',
-            "Give one such as router.apps.example.com, without scheme, port or path, "
-            "or leave it out",
-        )
-
-
-def _insecure_policy(spec: Spec) -> Problems:
-    routes = spec["openshift"]["routes"]
-    policy = routes["tls"]["insecureEdgeTerminationPolicy"]
-    if routes["enabled"] and (routes["tls"]["termination"], policy) == ("passthrough", "Allow"):
-        yield invalid(
-            "spec.openshift.routes.tls.insecureEdgeTerminationPolicy",
-            "Allow does not go with tls.termination passthrough",
-            "Choose Redirect or None: OpenShift cannot pass on what is not TLS",
-        )
 
 
 def _backend_tls(spec: Spec) -> Problems:
@@ -66,7 +45,12 @@ def _backend_tls(spec: Spec) -> Problems:
 
 
 def _labels(spec: Spec) -> Problems:
-    yield from further_labels(spec["openshift"]["routes"], "labels", "spec.openshift.routes")
+    wanted, path = spec["openshift"]["routes"].get("labels") or {}, "spec.openshift.routes.labels"
+    for key in own_labels("any"):
+        if key in wanted:
+            found = f"{key} is the operator's own label, by which it finds what is the router's"
+            yield invalid(path, found, "Choose another key")
+    yield from label_problems(wanted, path)
 
 
 def _certificate(spec: Spec) -> Problems:
@@ -90,8 +74,6 @@ def _destination(spec: Spec) -> Problems:
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (
-    _hostname,
-    _insecure_policy,
     _backend_tls,
     _labels,
     _certificate,

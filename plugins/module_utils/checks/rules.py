@@ -1,9 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What makes sense across the fields of one SemanticRouter, and what this version cannot build.
 
-The rules themselves stand beside this file, one file per concern. Every validation rule (CEL) of
-the CRD is repeated there, because API servers before 1.25 ignore them; the rest is what CEL cannot
-say. What the cluster lacks is ``facts/discovery.py``'s, what the router does not understand
+The CRD has what CEL can say (``spec/rule.py``); the rest stands beside this file, one file per
+concern. What the cluster lacks is ``facts/discovery.py``'s, what the router does not understand
 ``router_config``'s, and single fields are the schema's (``spec/crd.py``).
 """
 
@@ -33,14 +32,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Spec,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
-    is_service_name,
-)
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
-    Problem,
-    invalid,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd, rule
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import Problem
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
@@ -52,9 +45,13 @@ def check(router: Router, facts: Facts) -> list[Problem]:
         mistakes = crd.validate(router.resource)
         if mistakes:
             return mistakes
+    resource = {**router.resource, "spec": router.spec}
+    broken = [problem for one in rule.rules() for problem in one.problems(resource)]
     if oversized := list(sizes.hopeless(router.spec)):
-        return [*_name(router), *oversized]
-    problems = [*_name(router), *(found for rule in RULES for found in rule(router.spec))]
+        return [*broken, *oversized]
+    known = {problem.field for problem in broken}
+    found = (problem for check_spec in RULES for problem in check_spec(router.spec))
+    problems = [*broken, *(problem for problem in found if problem.field not in known)]
     # What is wrong in a field says more than that nobody reads it.
     wrong = [problem.field for problem in problems]
     problems += [
@@ -65,16 +62,6 @@ def check(router: Router, facts: Facts) -> list[Problem]:
     known = {problem.field for problem in problems}
     others = router_config.problems(router, facts)
     return problems + [problem for problem in others if problem.field not in known]
-
-
-def _name(router: Router) -> Problems:
-    if not is_service_name(router.name):
-        yield invalid(
-            "metadata.name",
-            f'"{router.name}" cannot name a Service',
-            "Choose a name of at most 63 lower-case letters, digits and hyphens that starts with "
-            "a letter",
-        )
 
 
 RULES: tuple[Callable[[Spec], Problems], ...] = (

@@ -14,33 +14,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
     Problem,
-    invalid,
 )
 
 _TARGETS = {
     "cpu": "targetCPUUtilizationPercentage",
     "memory": "targetMemoryUtilizationPercentage",
 }
-
-
-def _numbers(spec: Spec) -> Problems:
-    scaling = spec["autoscaling"]
-    if not scaling["enabled"]:
-        return
-    if scaling["minReplicas"] < 1:
-        yield invalid(
-            "spec.autoscaling.minReplicas", f"it is {scaling['minReplicas']}", "Give at least 1"
-        )
-    if scaling["minReplicas"] > scaling["maxReplicas"]:
-        yield invalid(
-            "spec.autoscaling.minReplicas",
-            f"{scaling['minReplicas']} is greater than maxReplicas, {scaling['maxReplicas']}",
-            "Raise maxReplicas or lower minReplicas",
-        )
-    for name in _TARGETS.values():
-        if scaling.get(name, 1) < 1:
-            found, remedy = f"it is {scaling[name]}", "Give a percentage of the request, e.g. 80"
-            yield invalid(f"spec.autoscaling.{name}", found, remedy)
 
 
 def _requests(spec: Spec) -> Problems:
@@ -75,11 +54,6 @@ def _resources(spec: Spec) -> Iterator[tuple[str, Spec]]:
 def _budget(spec: Spec) -> Problems:
     budget = spec.get("podDisruptionBudget") or {}
     available = budget.get("minAvailable")
-    if available is not None and budget.get("maxUnavailable") is not None:
-        yield invalid(
-            "spec.podDisruptionBudget.maxUnavailable", "minAvailable is set too", "Keep one"
-        )
-        return
     scaling = spec["autoscaling"]
     pods = scaling["minReplicas"] if scaling["enabled"] else spec["replicas"]
     is_built = budget.get("enabled", pods > 1)
@@ -93,4 +67,4 @@ def _budget(spec: Spec) -> Problems:
         )
 
 
-RULES: tuple[Callable[[Spec], Problems], ...] = (_numbers, _requests, _budget)
+RULES: tuple[Callable[[Spec], Problems], ...] = (_requests, _budget)

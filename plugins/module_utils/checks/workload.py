@@ -25,10 +25,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import any_address
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import pod_ports
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes import (
-    HANDLERS,
-    PROBES,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.quantity import quantity
 
@@ -119,8 +115,6 @@ def _environment(spec: Spec) -> Problems:
             found = f"{variable['name']} is set by the operator, so this one has no effect"
             remedy = "Remove it; spec.config configures the router"
             yield replace(invalid(f"{path}.name", found, remedy), blocking=False)
-        if variable.get("value") and source is not None:
-            yield invalid(f"{path}.valueFrom", "value is set too", "Keep one")
         if source is not None:
             yield from _environment_source(source, f"{path}.valueFrom")
 
@@ -166,22 +160,7 @@ def _api_port_remedy(spec: Spec) -> str:
     return "the operator chooses a free port for it"
 
 
-def _probes(spec: Spec) -> Problems:
-    for name in PROBES:
-        given = [handler for handler in HANDLERS if spec[name].get(handler) is not None]
-        if len(given) > 1:
-            yield invalid(f"spec.{name}", f"it has {' and '.join(given)}", "Keep one of them")
-
-
 def _security(spec: Spec) -> Problems:
-    for path in ("securityContext", "podSecurityContext"):
-        context = spec.get(path) or {}
-        if context.get("runAsNonRoot") and context.get("runAsUser") == 0:
-            yield invalid(
-                f"spec.{path}.runAsUser",
-                "it is 0, which is root, but runAsNonRoot is true",
-                "Choose another user",
-            )
     own = spec.get("securityContext") or {}
     if own.get("privileged") and own.get("allowPrivilegeEscalation") is False:
         yield invalid(
@@ -210,7 +189,6 @@ RULES: tuple[Callable[[Spec], Problems], ...] = (
     _resources,
     _environment,
     _arguments,
-    _probes,
     _security,
     _scheduling,
 )

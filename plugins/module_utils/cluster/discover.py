@@ -7,6 +7,7 @@ not an answer: it ends the discovery with a problem that is tried again, and not
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,6 +53,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     gateway_mode,
+    inherited,
     wants,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import (
@@ -60,6 +62,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_INHERITED,
     API_VERSION,
     KIND,
     PLURAL,
@@ -123,11 +126,21 @@ def discover(
         return _failed(error)
     facts = replace(
         discovery.facts(router, reading, platform),
-        # Who runs this on a laptop shall not close what the operator has opened for itself.
+        # Who runs this on a laptop shall not close what the operator has opened for itself, nor
+        # give the pods another way out.
         operator_namespace=operator_namespace() or let_in(own or []),
+        inherited=_told(reading.deployment),
     )
     problems = discovery.problems(router, reading, facts)
     return Discovery(facts, problems, discovery.messages(facts), own)
+
+
+def _told(deployment: Manifest | None) -> dict[str, str]:
+    if operator_namespace():
+        return inherited.chosen(os.environ)
+    annotations = deployment["metadata"].get("annotations") if deployment else None
+    text = (annotations or {}).get(ANNOTATION_INHERITED, "")
+    return inherited.from_text(text)
 
 
 def read(

@@ -28,10 +28,11 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import (
     by_model,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
-    egress as spec_egress,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import traffic_policy
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.egress import (
+    WayOut,
+    way_out,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     BACKEND_IDLE_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -59,10 +60,11 @@ def clusters(router: Router, facts: Facts, ports: PodPorts) -> list[Cluster]:
     """Every cluster of the bootstrap."""
     how = verification.by_endpoint(router, facts)
     policies = traffic_policy.by_model(router.spec)
+    way = way_out(router.spec, facts.inherited)
     return [
         _picked_cluster(model)
         if usable[0].pool
-        else _model_cluster(router, model, usable, how, policies.get(model, {}))
+        else _model_cluster(way, model, usable, how, policies.get(model, {}))
         for model, endpoints in by_model(facts.endpoints).items()
         if (usable := usable_endpoints(endpoints))
     ] + [
@@ -112,7 +114,7 @@ def _egress_clusters(router: Router, facts: Facts) -> list[Cluster]:
     """Of the proxy, and of the hosts that its listeners reach without it."""
     if not egress.relays(router, facts):
         return []
-    proxy = spec_egress.proxy(router.spec)
+    proxy = way_out(router.spec, facts.inherited).proxy
     hosts = {
         egress.direct_cluster_name(each): (each.host, each.port)
         for each in egress.direct_endpoints(router, facts)
@@ -150,7 +152,7 @@ def _picker_cluster(endpoint: Endpoint, how: Verifications) -> Cluster:
 
 
 def _model_cluster(
-    router: Router,
+    way: WayOut,
     model: str,
     endpoints: list[Endpoint],
     how: Verifications,
@@ -159,7 +161,7 @@ def _model_cluster(
     name = model_cluster_name(model)
     connect = duration(policy.get("timeout") or {}, "connect", CONNECT_TIMEOUT)
     checks = health_checks(policy)
-    is_relayed = egress.is_relayed(router, endpoints)
+    is_relayed = egress.is_relayed(way, endpoints)
     return {
         "name": name,
         **({"type": "STATIC"} if is_relayed else dns()),

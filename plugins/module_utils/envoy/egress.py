@@ -13,7 +13,10 @@ from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint, Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.endpoints import by_model
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import egress
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.egress import (
+    WayOut,
+    way_out,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.limits import (
     CONNECTION_BUFFER_BYTES,
 )
@@ -24,10 +27,10 @@ PROXY = "egress-proxy"
 _TCP_PROXY = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 
 
-def is_relayed(router: Router, endpoints: list[Endpoint]) -> bool:
+def is_relayed(way: WayOut, endpoints: list[Endpoint]) -> bool:
     """Connections of a model's cluster go through listeners of our own. If one does, all do: a
     cluster's addresses are of one sort."""
-    return any(_is_proxied(router, endpoint) for endpoint in endpoints)
+    return any(_is_proxied(way, endpoint) for endpoint in endpoints)
 
 
 def address(endpoint: Endpoint, position: int) -> dict[str, Any]:
@@ -38,7 +41,8 @@ def address(endpoint: Endpoint, position: int) -> dict[str, Any]:
 
 def relays(router: Router, facts: Facts) -> list[dict[str, Any]]:
     """A listener for each host."""
-    return [_listener(router, endpoint) for endpoint in _relayed(router, facts)]
+    way = way_out(router.spec, facts.inherited)
+    return [_listener(way, endpoint) for endpoint in _relayed(way, facts)]
 
 
 def direct_cluster_name(endpoint: Endpoint) -> str:
@@ -48,13 +52,14 @@ def direct_cluster_name(endpoint: Endpoint) -> str:
 
 def direct_endpoints(router: Router, facts: Facts) -> list[Endpoint]:
     """Those of relayed models that the proxy does not lead to."""
-    return [each for each in _relayed(router, facts) if not _is_proxied(router, each)]
+    way = way_out(router.spec, facts.inherited)
+    return [each for each in _relayed(way, facts) if not _is_proxied(way, each)]
 
 
-def _relayed(router: Router, facts: Facts) -> Iterator[Endpoint]:
+def _relayed(way: WayOut, facts: Facts) -> Iterator[Endpoint]:
     known = set()
     for endpoints in by_model(facts.endpoints).values():
-        if not is_relayed(router, endpoints):
+        if not is_relayed(way, endpoints):
             continue
         for endpoint in endpoints:
             if endpoint.address and endpoint.address not in known:
@@ -62,16 +67,16 @@ def _relayed(router: Router, facts: Facts) -> Iterator[Endpoint]:
                 yield endpoint
 
 
-def _is_proxied(router: Router, endpoint: Endpoint) -> bool:
-    return endpoint.is_outside and egress.is_proxied(router.spec, endpoint.host)
+def _is_proxied(way: WayOut, endpoint: Endpoint) -> bool:
+    return endpoint.is_outside and way.is_proxied(endpoint.host, endpoint.port)
 
 
 def _relay(endpoint: Endpoint) -> str:
     return f"egress {endpoint.address}"
 
 
-def _listener(router: Router, endpoint: Endpoint) -> dict[str, Any]:
-    is_proxied = _is_proxied(router, endpoint)
+def _listener(way: WayOut, endpoint: Endpoint) -> dict[str, Any]:
+    is_proxied = _is_proxied(way, endpoint)
     tunnel = {"tunneling_config": {"hostname": endpoint.address}} if is_proxied else {}
     return {
         "name": _relay(endpoint),

@@ -124,6 +124,7 @@ class Facts:
     foreign_autoscalers: HorizontalPodAutoscalers of others that set the number of the pods.
     rollout: of ConfigMaps, Secrets and the live pod templates.
     operator_namespace: where the operator runs as a pod; "" where it does not, as far as is known.
+    inherited: of spec/inherited.py, what its pod was told.
     """
 
     platform: str = PLATFORM_KUBERNETES
@@ -136,6 +137,7 @@ class Facts:
     foreign_autoscalers: list[str] = field(default_factory=list)
     rollout: Rollout = field(default_factory=Rollout)
     operator_namespace: str = ""
+    inherited: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_openshift(self) -> bool:

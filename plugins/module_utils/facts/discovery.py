@@ -39,9 +39,18 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.referen
     references,
     secrets_digest,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, backend_kinds
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    apis,
+    backend_kinds,
+    egress,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
+)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.inherited import (
+    HTTP_PROXY,
+    HTTPS_PROXY,
+    is_withheld,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_SECRETS_SEEN,
@@ -258,6 +267,7 @@ def problems(router: Router, reading: Reading, found: Facts) -> list[Problem]:
         *_budget_problems(router, reading),
         *_autoscaler_problems(router, reading),
         *_monitoring_problems(router, reading),
+        *_proxy_problems(router, found),
         *(_secret_missing(router, where) for where in reading.missing_secrets),
         *gateways.problems(router, found),
         *gateway_backends.problems(router, found),
@@ -302,6 +312,19 @@ def _monitoring_problems(router: Router, reading: Reading) -> list[Problem]:
         for field, kind in MONITORING_KINDS.items()
         if router.spec["monitoring"][field]["enabled"]
     ]
+
+
+def _proxy_problems(router: Router, found: Facts) -> list[Problem]:
+    """What the operator was told of a proxy, and does not tell the pods."""
+    if router.spec.get("egressProxy"):
+        return []
+    theirs = {variable["name"] for variable in router.spec.get("env") or []}
+    for name in (HTTPS_PROXY, HTTP_PROXY):
+        if is_withheld(found.inherited.get(name, "")) and name not in theirs:
+            return [_with_a_password(name)]
+    way = egress.way_out(router.spec, found.inherited)
+    is_asked = any(endpoint.is_outside for endpoint in found.endpoints)
+    return [_not_for_envoy()] if is_asked and way.https and way.proxy is None else []
 
 
 def messages(found: Facts) -> list[str]:
@@ -388,6 +411,29 @@ def _monitoring_api_missing(field: str, kind: str) -> Problem:
         found=f"there is no {kind}, for this API server does not serve {apis.MONITORING}",
         remedy="Install the Prometheus operator, or set it to false",
         retry=True,
+        blocking=False,
+    )
+
+
+def _with_a_password(variable: str) -> Problem:
+    return Problem(
+        reason="ProxyNotPassedOn",
+        field="spec.egressProxy",
+        found=f"the operator's {variable} has a password, which is not written into other pods; "
+        "they have no proxy",
+        remedy=f"Name a proxy without a password here, or set {variable} in spec.env, from a "
+        "Secret or empty",
+        blocking=False,
+    )
+
+
+def _not_for_envoy() -> Problem:
+    return Problem(
+        reason="ProxyNotPassedOn",
+        field="spec.egressProxy",
+        found=f"the operator's {HTTPS_PROXY} is no http:// URL of a host, and Envoy asks no other "
+        "proxy; hosted models are asked for without one",
+        remedy="Name one here",
         blocking=False,
     )
 

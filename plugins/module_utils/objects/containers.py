@@ -31,6 +31,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     accelerator,
     egress,
+    inherited,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.auth import key_environment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
@@ -70,7 +71,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
     ports = pod_ports(spec)
     return {
         "name": ROUTER,
-        "image": image(spec["image"], accelerator.router_image(spec)),
+        "image": _as_told(facts, image(spec["image"], accelerator.router_image(spec))),
         "imagePullPolicy": spec["image"]["pullPolicy"],
         # -config too: the entrypoint of older images reads CONFIG_FILE, that of newer ones none,
         # and starts the router with the image's own example. The user's come last and win.
@@ -83,7 +84,7 @@ def router_container(router: Router, facts: Facts) -> dict[str, Any]:
             f"-metrics-port={ports.metrics}",
             *compact(spec.get("args") or []),
         ],
-        "env": _environment(spec),
+        "env": _environment(spec, facts),
         **given(spec, "envFrom"),
         "ports": [
             *_api_port(spec, ports),
@@ -104,7 +105,7 @@ def envoy_container(router: Router, facts: Facts) -> dict[str, Any]:
     ports = pod_ports(router.spec)
     return {
         "name": ENVOY,
-        "image": image(router.spec["image"], wanted["image"]),
+        "image": _as_told(facts, image(router.spec["image"], wanted["image"])),
         "imagePullPolicy": wanted["image"]["pullPolicy"],
         # Not the image's entrypoint, which wants to be root to change its user.
         "command": ["/usr/local/bin/envoy"],
@@ -144,7 +145,16 @@ def image(defaults: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return f"{name}@{tag}" if tag.startswith("sha256:") else f"{name}:{tag}"
 
 
-def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
+def _as_told(facts: Facts, name: str) -> str:
+    """The image, or what the operator was told to start for it. What a SemanticRouter chooses is
+    not replaced: only the CRD's defaults are among them."""
+    for variable, default in inherited.images().items():
+        if name == default:
+            return facts.inherited.get(variable, name)
+    return name
+
+
+def _environment(spec: dict[str, Any], facts: Facts) -> list[dict[str, Any]]:
     # What points the router at spec.config and at its passwords is not open to an override.
     ours = [
         {"name": "CONFIG_FILE", "value": CONFIG_FILE},
@@ -157,8 +167,12 @@ def _environment(spec: dict[str, Any]) -> list[dict[str, Any]]:
     theirs = [
         compact(variable) for variable in spec.get("env") or [] if variable["name"] not in taken
     ]
-    defaults = [{"name": "HOME", "value": HOME_DIRECTORY}, *egress.environment(spec)]
     named = {variable["name"] for variable in theirs}
+    way = egress.way_out(spec, facts.inherited).environment
+    if not spec.get("egressProxy"):
+        # Of two spellings, programs prefer the one that the user has not chosen.
+        way = [variable for variable in way if variable["name"].lower() not in named]
+    defaults = [{"name": "HOME", "value": HOME_DIRECTORY}, *way]
     ours += [variable for variable in defaults if variable["name"] not in named]
     return [*ours, *theirs]
 

@@ -32,29 +32,58 @@ _COLUMNS = 24
 _STAT_WIDTH, _STAT_HEIGHT = 4, 4
 _WIDTH, _HEIGHT = 8, 8
 
+_SHARED_CROSSHAIR = 1
+# Each router has a dashboard of its own; the operator's carries the tag too.
+_TAG = "semantic-router"
+_OTHERS = {
+    "type": "dashboards",
+    "title": "Other routers",
+    "tags": [_TAG],
+    "asDropdown": True,
+    "keepTime": True,
+}
+
 Queries = dict[str, str]
 Panel = dict[str, Any]
+
+# Grafana's own choice would be 0.200 %, and half a pod.
+_DECIMALS_OF_NUMBERS = {"percentunit": 1, "none": 0}
+_DECIMALS_OF_AXES = {"none": 0}
 
 
 @dataclass(frozen=True)
 class Graph:
     """A panel. ``queries``: by legend, in which {{...}} is for Grafana to fill in. What is beyond
-    ``above``, or under ``below``, is red: an alert is about it."""
+    ``above``, or under ``below``, is red: an alert is about it. ``none`` stands where no series
+    is, and ``stacked`` is what adds up."""
 
     title: str
     unit: str
     description: str
     queries: Queries
+    none: str
     above: float | None = None
     below: float | None = None
+    stacked: bool = False
 
-    def thresholds(self) -> dict[str, Any]:
-        limit = self.above if self.below is None else self.below
+    @property
+    def limit(self) -> float | None:
+        return self.above if self.below is None else self.below
+
+    def colours(self) -> list[dict[str, Any]]:
+        """Of a number: blue, if none is better than another."""
+        if self.limit is None:
+            return [_step("blue")]
         usual, beyond = ("green", "red") if self.below is None else ("red", "green")
-        steps: list[dict[str, Any]] = [{"color": usual, "value": None}]
-        if limit is not None:
-            steps.append({"color": beyond, "value": limit})
-        return {"mode": "absolute", "steps": steps}
+        return [_step(usual), _step(beyond, self.limit)]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Of a graph, which draws each step as a line of that step's colour."""
+        return [_step("green")] + ([] if self.limit is None else [_step("red", self.limit)])
+
+
+def _step(colour: str, value: float | None = None) -> dict[str, Any]:
+    return {"color": colour, "value": value}
 
 
 def dashboard(router: Router) -> dict[str, Any]:
@@ -63,11 +92,13 @@ def dashboard(router: Router) -> dict[str, Any]:
     return {
         "uid": f"sr-{hashlib.sha256(identity.encode()).hexdigest()[:32]}",
         "title": f"Semantic Router {identity}",
-        "tags": ["semantic-router"],
+        "tags": [_TAG],
         "schemaVersion": _SCHEMA_VERSION,
         "editable": False,
         "timezone": "browser",
         "refresh": "30s",
+        "graphTooltip": _SHARED_CROSSHAIR,
+        "links": [_OTHERS],
         "time": {"from": "now-1h", "to": "now"},
         "templating": {
             "list": [
@@ -88,9 +119,7 @@ def _panels(router: Router) -> Iterator[Panel]:
     stats, graphs = list(_now(router)), list(_over_time(router))
     for index, graph in enumerate(stats):
         place = {"x": index * _STAT_WIDTH, "y": 0, "w": _STAT_WIDTH, "h": _STAT_HEIGHT}
-        panel = _panel(index + 1, graph, place)
-        panel["fieldConfig"]["defaults"].update(color={"mode": "thresholds"}, custom={})
-        yield {**panel, **_STAT}
+        yield _panel(index + 1, graph, place) | _stat(graph)
     per_row = _COLUMNS // _WIDTH
     for index, graph in enumerate(graphs):
         row, column = divmod(index, per_row)
@@ -100,31 +129,85 @@ def _panels(router: Router) -> Iterator[Panel]:
             "w": _WIDTH,
             "h": _HEIGHT,
         }
-        yield {**_panel(len(stats) + index + 1, graph, place), "type": "timeseries"}
+        yield _panel(len(stats) + index + 1, graph, place) | _timeseries(graph)
 
 
-_STAT = {
-    "type": "stat",
-    "options": {
-        "colorMode": "background",
-        "graphMode": "area",
-        "reduceOptions": {"calcs": ["lastNotNull"]},
-    },
-}
+def _stat(graph: Graph) -> Panel:
+    return {
+        "type": "stat",
+        "options": {
+            "colorMode": "background",
+            # A graph behind the number makes it illegible; what it was is below.
+            "graphMode": "none",
+            "reduceOptions": {"calcs": ["lastNotNull"]},
+        },
+        "fieldConfig": _fields(graph, "thresholds", graph.colours(), decimals=_DECIMALS_OF_NUMBERS),
+    }
+
+
+def _timeseries(graph: Graph) -> Panel:
+    drawn: dict[str, Any] = {
+        "lineWidth": 2,
+        "fillOpacity": 30 if graph.stacked else 0,
+        "showPoints": "never",
+        "stacking": {"mode": "normal" if graph.stacked else "none"},
+    }
+    if graph.limit is not None:
+        # The line is in sight however far the values are from it.
+        drawn.update(thresholdsStyle={"mode": "dashed"}, axisSoftMax=graph.limit)
+    return {
+        "type": "timeseries",
+        "options": {
+            "tooltip": {"mode": "multi", "sort": "desc"},
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        },
+        "fieldConfig": _fields(
+            graph, "palette-classic", graph.lines(), decimals=_DECIMALS_OF_AXES, custom=drawn
+        ),
+    }
+
+
+def _fields(
+    graph: Graph, colour: str, steps: list[dict[str, Any]], decimals: dict[str, int], **more: Any
+) -> dict[str, Any]:
+    defaults = {
+        "unit": graph.unit,
+        "min": 0,
+        "noValue": graph.none,
+        "color": {"mode": colour},
+        "thresholds": {"mode": "absolute", "steps": steps},
+        **more,
+    }
+    if graph.unit in decimals:
+        defaults["decimals"] = decimals[graph.unit]
+    return {"defaults": defaults, "overrides": []}
 
 
 def _now(router: Router) -> Iterator[Graph]:
     faults = _rate(series(router, "llm_request_errors_total", f'reason=~"{FAULTS}"'))
     requests = _rate(series(router, "llm_model_requests_total"))
-    up = f"sum({series(router, 'up')})"
-    yield Graph("Pods", "short", "Pods that answer Prometheus. None is red.", {"up": up}, below=1)
-    yield Graph("Requests", "reqps", "Requests for which a model was chosen.", {"rate": requests})
+    yield Graph(
+        "Pods",
+        "none",
+        "Pods that answer Prometheus. None is red.",
+        {"up": f"sum({series(router, 'up')})"},
+        none="not scraped",
+        below=1,
+    )
+    yield Graph(
+        "Requests",
+        "reqps",
+        "Requests for which a model was chosen.",
+        {"rate": requests},
+        none="none yet",
+    )
     yield Graph(
         "Failed",
         "percentunit",
         "Share of the requests that failed in the router or at a model server. Mistakes of clients "
         "and what a guard stopped do not count.",
         {"share": f"({faults} or 0 * {requests}) / ({requests} > 0)"},
+        none="no requests",
         above=ERROR_RATIO,
     )
     yield Graph(
@@ -132,6 +215,7 @@ def _now(router: Router) -> Iterator[Graph]:
         "s",
         "19 of 20 answers of the slowest model begin within this time.",
         {"p95": f"max({_quantile(router, 'llm_model_ttft_seconds', 0.95, 'model')})"},
+        none="no answers",
         above=FIRST_TOKEN_SECONDS,
     )
     yield Graph(
@@ -139,13 +223,15 @@ def _now(router: Router) -> Iterator[Graph]:
         "s",
         "19 of 20 decisions are made within this time.",
         {"p95": _quantile(router, "llm_model_routing_latency_seconds", 0.95)},
+        none="no requests",
         above=ROUTING_SECONDS,
     )
     yield Graph(
         "Cache hits",
         "percentunit",
-        "Share of the look-ups that found an answer. Empty without a cache.",
+        "Share of the look-ups that found an answer.",
         {"share": _hit_ratio(router)},
+        none="no look-ups",
         below=HIT_RATIO,
     )
 
@@ -157,19 +243,24 @@ def _over_time(router: Router) -> Iterator[Graph]:
         "reqps",
         "Counted when the router has chosen the model.",
         {"{{model}}": _rate(series(router, "llm_model_requests_total"), "model")},
+        none="no requests",
+        stacked=True,
     )
     yield Graph(
         "Errors by reason",
         "reqps",
         "All errors, those of clients too: parse_error, model_not_found, upstream_4xx.",
         {"{{reason}}": _rate(errors, "reason")},
+        none="no errors",
+        stacked=True,
     )
     yield Graph(
-        "Pods that answer Prometheus",
-        "short",
-        "Pods whose metrics were read.",
-        {"up": f"sum({series(router, 'up')})"},
-        below=1,
+        "Requests in flight by pod",
+        "none",
+        "Requests that a pod is at work on.",
+        {"{{pod}}": f"sum by (pod) ({series(router, 'llm_model_inflight_requests')})"},
+        none="no requests",
+        stacked=True,
     )
     yield Graph(
         "Request latency",
@@ -177,6 +268,7 @@ def _over_time(router: Router) -> Iterator[Graph]:
         "From the request to the end of the answer. The histogram ends at 10 s: of a slower answer "
         "it only says more than 10.",
         _percentiles(router, "llm_model_completion_latency_seconds"),
+        none="no answers",
     )
     yield Graph(
         "Time to first token, 95th percentile",
@@ -184,6 +276,7 @@ def _over_time(router: Router) -> Iterator[Graph]:
         "19 of 20 answers begin within this time. The line is that of alert "
         "SemanticRouterSlowFirstToken.",
         {"{{model}}": _quantile(router, "llm_model_ttft_seconds", 0.95, "model")},
+        none="no answers",
         above=FIRST_TOKEN_SECONDS,
     )
     yield Graph(
@@ -192,15 +285,8 @@ def _over_time(router: Router) -> Iterator[Graph]:
         "How long the router takes to choose a model. The line is that of alert "
         "SemanticRouterSlowRouting.",
         _percentiles(router, "llm_model_routing_latency_seconds"),
+        none="no requests",
         above=ROUTING_SECONDS,
-    )
-    yield Graph(
-        "Cache hit rate",
-        "percentunit",
-        "Share of the look-ups that found an answer. Below the line, alert "
-        "SemanticRouterCacheMisses fires after an hour.",
-        {"hits": _hit_ratio(router)},
-        below=HIT_RATIO,
     )
     yield Graph(
         "Classification latency, 95th percentile",
@@ -211,6 +297,16 @@ def _over_time(router: Router) -> Iterator[Graph]:
                 router, "llm_signal_extraction_latency_seconds", 0.95, "signal_type"
             )
         },
+        none="no signals",
+    )
+    yield Graph(
+        "Cache hit rate",
+        "percentunit",
+        "Share of the look-ups that found an answer. Below the line, alert "
+        "SemanticRouterCacheMisses fires after an hour.",
+        {"hits": _hit_ratio(router)},
+        none="no look-ups",
+        below=HIT_RATIO,
     )
     yield Graph(
         "Cache operations",
@@ -221,24 +317,30 @@ def _over_time(router: Router) -> Iterator[Graph]:
                 series(router, "llm_cache_operations_total"), "operation", "status"
             )
         },
+        none="no operations",
     )
     yield Graph(
         "Tokens by model",
-        "short",
+        "count:tokens/s",
         "Tokens a second, of prompts and answers.",
         {"{{model}}": _rate(series(router, "llm_model_tokens_total"), "model")},
+        none="no tokens",
+        stacked=True,
     )
     yield Graph(
         "Requests with reasoning by model",
         "reqps",
         "Requests that were sent on in reasoning mode.",
         {"{{model}}": _rate(reasoning_requests(router), "model")},
+        none="no requests with reasoning",
+        stacked=True,
     )
     yield Graph(
-        "Requests in flight by pod",
-        "short",
-        "Requests that a pod is at work on.",
-        {"{{pod}}": f"sum by (pod) ({series(router, 'llm_model_inflight_requests')})"},
+        "Pods that answer Prometheus",
+        "none",
+        "Pods whose metrics were read.",
+        {"pods": f"sum({series(router, 'up')})"},
+        none="not scraped",
     )
 
 
@@ -264,24 +366,12 @@ def _rate(selected: str, *by: str) -> str:
 
 
 def _panel(number: int, graph: Graph, place: dict[str, int]) -> Panel:
-    limited = graph.above is not None or graph.below is not None
-    custom = {"custom": {"thresholdsStyle": {"mode": "dashed"}}} if limited else {}
     return {
         "id": number,
         "title": graph.title,
         "description": graph.description,
         "datasource": dict(_DATASOURCE),
         "gridPos": place,
-        "fieldConfig": {
-            "defaults": {
-                "unit": graph.unit,
-                "min": 0,
-                "color": {"mode": "palette-classic"},
-                "thresholds": graph.thresholds(),
-                **custom,
-            },
-            "overrides": [],
-        },
         "targets": [
             {
                 "refId": chr(ord("A") + position),

@@ -107,7 +107,7 @@ def _gateway(router: Router, facts: Facts) -> Peer:
 
 def _egress(router: Router, facts: Facts) -> list[Rule]:
     namespaces = sorted(
-        {*_backend_namespaces(facts), *_issuer_namespaces(router), *_proxy_namespaces(router)}
+        _backend_namespaces(facts) | _issuer_namespaces(router) | _proxy_namespaces(router, facts)
     )
     return [
         # To any address: a node's own DNS cache is no pod.
@@ -128,8 +128,8 @@ def _issuer_namespaces(router: Router) -> set[str]:
     return {namespace for _, namespace in filter(None, services)}
 
 
-def _proxy_namespaces(router: Router) -> set[str]:
-    proxy = egress.proxy(router.spec)
+def _proxy_namespaces(router: Router, facts: Facts) -> set[str]:
+    proxy = egress.way_out(router.spec, facts.inherited).proxy
     service = service_at(proxy.host) if proxy else None
     return {service[1]} if service else set()
 

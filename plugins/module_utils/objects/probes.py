@@ -12,15 +12,15 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.listener import speaks_tls
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports import PodPorts
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.probes import (
-    HANDLERS,
-    PROBES,
-)
+
+_PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+# The fields of a Probe, each of which is a way to ask.
+_HANDLERS = ("httpGet", "tcpSocket", "grpc", "exec")
 
 
 def router_probes(spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any]:
     """The probes that are switched on, each under its field's name."""
-    return {name: _probe(name, spec, ports) for name in PROBES if spec[name]["enabled"]}
+    return {name: _probe(name, spec, ports) for name in _PROBES if spec[name]["enabled"]}
 
 
 def envoy_probes(ports: PodPorts) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _probe(name: str, spec: Mapping[str, Any], ports: PodPorts) -> dict[str, Any
     probe: dict[str, Any] = compact(spec[name])
     # The switch is the SemanticRouter's; a Probe has no such field.
     del probe["enabled"]
-    handler = next((name for name in HANDLERS if name in probe), None)
+    handler = next((name for name in _HANDLERS if name in probe), None)
     if handler is None and serves_alone(spec):
         return {"httpGet": _asked_of_the_listener(name, spec, ports), **probe}
     if handler is None:

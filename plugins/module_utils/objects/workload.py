@@ -27,6 +27,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.secur
     pod_security_context,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import volumes
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    inherited,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.compact import (
     compact,
     given,
@@ -35,6 +38,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_
     has_envoy,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
+    ANNOTATION_INHERITED,
     Manifest,
     metadata,
     pod_labels,
@@ -82,7 +86,11 @@ def deployment(router: Router, facts: Facts) -> list[Manifest]:
             "metadata": metadata(
                 router.name,
                 router.namespace,
-                annotations={**deployment_annotations(router, facts), **seen_annotations(facts)},
+                annotations={
+                    **deployment_annotations(router, facts),
+                    **seen_annotations(facts),
+                    **_told_annotations(facts),
+                },
             ),
             "spec": {
                 **deployment_replicas(router, facts),
@@ -99,6 +107,12 @@ def deployment(router: Router, facts: Facts) -> list[Manifest]:
             },
         }
     ]
+
+
+def _told_annotations(facts: Facts) -> dict[str, str]:
+    # For who plays on a laptop: the operator that sees to this router was told it, and goes by it.
+    told = inherited.as_text(facts.inherited)
+    return {ANNOTATION_INHERITED: told} if told else {}
 
 
 def _pod(router: Router, facts: Facts) -> dict[str, Any]:

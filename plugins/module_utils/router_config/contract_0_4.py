@@ -10,6 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Endpoint
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
+    contract_0_3,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
     Gone,
@@ -294,23 +297,8 @@ CONTRACT = Contract(
         "global",
     ),
     layout={
-        "embedding_models": ("global", "model_catalog", "embeddings", "semantic"),
+        **contract_0_3.CONTRACT.layout,
         "response_cache": ("global", "stores", "response_cache"),
-        "looper": ("global", "integrations", "looper"),
-        "tools": ("global", "integrations", "tools"),
-        "prompt_guard": ("global", "model_catalog", "modules", "prompt_guard"),
-        "category_model": ("global", "model_catalog", "modules", "classifier", "domain"),
-        "pii_model": ("global", "model_catalog", "modules", "classifier", "pii"),
-        "api": ("global", "services", "api"),
-        "observability": ("global", "services", "observability"),
-        "strategy": ("global", "router", "strategy"),
-        "complexity_rules": ("routing", "signals", "complexity"),
-        "decisions": ("routing", "decisions"),
-        "model_deployments": ("global", "model_catalog", "deployments"),
-        "model_admission": ("global", "model_catalog", "admission"),
-        "complexity_model": ("global", "model_catalog", "modules", "complexity"),
-        "external_models": ("global", "model_catalog", "external"),
-        "streamed_body": ("global", "router", "streamed_body"),
     },
     gone=_GONE,
     moved=_MOVED,

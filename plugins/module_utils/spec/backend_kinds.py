@@ -72,16 +72,14 @@ class Object:
 class Kind:
     """A row.
 
-    type: of spec.vllmEndpoints[].backend. field: of it, what says which one; lack and remedy: what
-    is said without. port_names, port_numbers: the Service's ports that are looked for, in that
-    order, before its first one is taken. guess: the port, with TLS, before anything was found.
-    nothing: the reason when no Service has the labels.
+    type: of spec.vllmEndpoints[].backend. field: of it, what says which one. port_names,
+    port_numbers: the Service's ports that are looked for, in that order, before its first one is
+    taken. guess: the port, with TLS, before anything was found. nothing: the reason when no Service
+    has the labels.
     """
 
     type: str
     field: str
-    lack: str
-    remedy: str
     found: Found
     proof: Proof
     object: Object | None = None
@@ -106,8 +104,6 @@ KINDS = (
     Kind(
         TYPE_KSERVE,
         "inferenceServiceName",
-        "missing",
-        "Name the InferenceService",
         Found.OBJECT,
         Proof.CONDITION,
         Object(
@@ -131,8 +127,6 @@ KINDS = (
     Kind(
         "llminferenceservice",
         "name",
-        "missing",
-        "Name the LLMInferenceService",
         Found.OBJECT,
         Proof.CONDITION,
         Object(
@@ -148,8 +142,6 @@ KINDS = (
     Kind(
         TYPE_POOL,
         "name",
-        "missing",
-        "Name the InferencePool",
         Found.OBJECT,
         Proof.ADDRESSES,
         Object(
@@ -164,8 +156,6 @@ KINDS = (
     Kind(
         "vllmrouter",
         "name",
-        "missing",
-        "Name the VLLMRouter",
         Found.OBJECT,
         Proof.ADDRESSES,
         Object(
@@ -181,8 +171,6 @@ KINDS = (
     Kind(
         "vllmruntime",
         "name",
-        "missing",
-        "Name the VLLMRuntime",
         Found.OBJECT,
         Proof.ADDRESSES,
         Object(
@@ -198,8 +186,6 @@ KINDS = (
     Kind(
         "llamastack",
         "discoveryLabels",
-        "empty",
-        "Give the labels of the Service",
         Found.LABELS,
         Proof.ADDRESSES,
         port_names=_API_PORTS,
@@ -208,8 +194,6 @@ KINDS = (
     Kind(
         "selector",
         "selector",
-        "missing",
-        "Give selector.labels",
         Found.LABELS,
         Proof.ADDRESSES,
         port_names=_API_PORTS,
@@ -218,12 +202,10 @@ KINDS = (
     Kind(
         TYPE_SERVICE,
         "service",
-        "missing",
-        "Give service.name and service.port",
         Found.SERVICE,
         Proof.ADDRESSES,
     ),
-    Kind(TYPE_EXTERNAL, "external", "missing", "Give external.url", Found.URL, Proof.NOBODY),
+    Kind(TYPE_EXTERNAL, "external", Found.URL, Proof.NOBODY),
 )
 BY_TYPE = {kind.type: kind for kind in KINDS}
 # The API groups that they need.

@@ -10,8 +10,6 @@ import re
 
 # RFC 1123, section 2.1: what names a namespace, and a step of a host name.
 LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-# RFC 1035, section 2.3.1: what names a Service. Kubernetes takes a leading digit from 1.36 on.
-SERVICE_NAME = "[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 HOST_NAME = f"{LABEL}([.]{LABEL})*"
 # Most objects. Kubernetes puts no limit on the single steps.
 SUBDOMAIN = "[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
@@ -26,11 +24,6 @@ _SERVICE_SUFFIX = "svc"
 def is_label(text: str) -> bool:
     """It can name a namespace."""
     return bool(re.fullmatch(LABEL, text))
-
-
-def is_service_name(text: str) -> bool:
-    """It can name a Service in every version of Kubernetes."""
-    return bool(re.fullmatch(SERVICE_NAME, text))
 
 
 def is_subdomain(text: str) -> bool:

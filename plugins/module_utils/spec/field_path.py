@@ -29,16 +29,32 @@ def at(value: Any, path: Path) -> Any:
 
 
 def field_path(path: Path) -> str:
-    """The path as `kubectl explain` spells it, with list indexes: spec.config.decisions[0].name.
+    """Of a place below spec, see spelled: spec.config.decisions[0].name."""
+    return spelled(("spec", *path))
+
+
+def spelled(path: Path) -> str:
+    """The path as `kubectl explain` spells it, with list indexes.
 
     A key that would read as several steps is spelled as the API server does:
     spec.nodeSelector[kubernetes.io/os].
     """
-    text = "spec"
+    text = ""
     for step in path:
         is_name = isinstance(step, str) and _ONE_STEP.fullmatch(step)
         text += f".{step}" if is_name else f"[{step}]"
-    return text
+    return text.removeprefix(".")
+
+
+def places(value: Any, steps: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every place that the steps lead to, and what stands there; * is any index."""
+    if not steps:
+        yield path, value
+    elif steps[0] == "*":
+        for index, item in enumerate(value if isinstance(value, list) else []):
+            yield from places(item, steps[1:], (*path, index))
+    elif isinstance(value, Mapping) and steps[0] in value:
+        yield from places(value[steps[0]], steps[1:], (*path, steps[0]))
 
 
 def look_up(value: Any, path: Path) -> Any:

@@ -45,6 +45,8 @@ CONFIG_VOLUMES = {
 }
 # On the Deployment: versions of the Secrets at the last look.
 ANNOTATION_SECRETS_SEEN = "vllm.ai/secrets-seen"
+# On the Deployment: what the operator's own pod was told for it, spec/inherited.py.
+ANNOTATION_INHERITED = "vllm.ai/inherited"
 # On every object: what was asked for when it was last applied.
 ANNOTATION_APPLIED_HASH = "vllm.ai/applied-hash"
 # On the Deployment: the spec.replicas that an autoscaler has replaced, see objects/scaling.py.

@@ -14,8 +14,9 @@
   field is known to be to blame. It is True when something else is in the way: the cluster, a
   policy, an object that somebody has changed. A field that is ignored because no router of this
   contract reads it leaves it True (FieldsIgnored) and names it; so does a password in plain text
-  (PlainTextCredential), which is in effect, what does less than it says (PartlyInEffect), and a
-  backend whose certificate is not verified, as asked (InsecureSkipVerify).
+  (PlainTextCredential), which is in effect, what does less than it says (PartlyInEffect), a
+  backend whose certificate is not verified, as asked (InsecureSkipVerify), and a proxy of the
+  operator's that is not for the pods (ProxyNotPassedOn).
 - **RouteReady** is there only when a Route is asked for, OpenShift's or an HTTPRoute of a Gateway:
   whether requests reach the Service through it. Ready does not care: clients inside the cluster
   are served.
@@ -140,6 +141,7 @@ _GOOD = {
 WARNINGS = (
     "PlainTextCredential",
     "InsecureSkipVerify",
+    "ProxyNotPassedOn",
     "InvalidAnnotation",
     "PartlyInEffect",
     "FieldsIgnored",

@@ -27,6 +27,7 @@ REASONS = {
     "PartlyInEffect": "The spec is understood; some of it does less than it says.",
     "PlainTextCredential": "A password stands in the spec itself; it is in effect.",
     "InsecureSkipVerify": "A backend's certificate is not verified, as the spec says.",
+    "ProxyNotPassedOn": "The operator's own proxy is none for the router's pods.",
     "InvalidAnnotation": "An annotation has a value that means nothing; it is off.",
     "NoEnvoyInPod": "The router serves clients itself, without what Envoy does for them.",
     # nothing is written

@@ -112,6 +112,7 @@ def _answer_as_the_router(data_path: DataPath, directory: Path) -> int:
     file.write_text(_config_text(data_path))
     metrics, state = program.Metrics(), program.State(active=program.digest(file))
     router.tell, router.answered = metrics.tell, metrics.answered
+    router.evaluated = metrics.evaluated
 
     def answer(call: Call) -> tuple[int, dict[str, Any]]:
         status, body, _ = program.api(call.path, call.body, state, file, router)
@@ -155,6 +156,71 @@ def _create(kubectl: Kubectl, namespace: str, data_path: DataPath) -> None:
     kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "-n", namespace, "--timeout=60s")
 
 
+GATEWAYS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": "gateways.gateway.networking.k8s.io",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+    },
+    "spec": {
+        "group": "gateway.networking.k8s.io",
+        "names": {"kind": "Gateway", "plural": "gateways"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1", "served": True, "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object", "x-kubernetes-preserve-unknown-fields": True,
+                    },
+                },
+            },
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def gateway(kubectl: Kubectl, site: Site) -> Iterator[str]:
+    """A router behind a Gateway, whose Envoy is the one of the site's pod."""
+    # Others of this cluster are tested without the Gateway API.
+    kubectl("apply", "-f", "-", stdin=json.dumps(GATEWAYS))
+    name = GATEWAYS["metadata"]["name"]  # type: ignore[index]
+    kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
+    where = ("-n", site.namespace)
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    reference = {"name": "public", "namespace": site.namespace}
+    port = pod_ports(site.data_path.resource.spec).listener
+    labels = {"gateway.networking.k8s.io/gateway-name": "public"}
+    manifests: list[dict[str, Any]] = [
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "public"},
+            "spec": {"gatewayClassName": "none", "listeners": [listener]},
+        },
+        {
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "public-envoy", "labels": labels},
+            "spec": {
+                "selector": metadata.selector(NAME), "ports": [{"port": 80, "targetPort": port}],
+            },
+        },
+        {
+            **site.data_path.resource.resource, "metadata": {"name": "behind"},
+            "spec": {
+                **site.data_path.resource.spec,
+                "gateway": {"existingRef": reference, "extProc": True},
+            },
+        },
+    ]  # fmt: skip
+    for manifest in manifests:
+        kubectl("apply", *where, "-f", "-", stdin=json.dumps(manifest))
+    yield "behind"
+    kubectl("delete", "semanticrouter", "behind", *where)
+    kubectl("delete", "crd", name)
+
+
 @pytest.fixture(scope="module")
 def plugin(control_plane: ControlPlane, site: Site) -> Plugin:
     env = {**os.environ, **control_plane.env, "COLUMNS": "120"}
@@ -184,6 +250,55 @@ def test_ask_tells_decision_model_backend_and_how_long_each_took(
     assert said["answer"] == "I am small"
     assert said["path"] == "upstream"
     assert 0 <= said["milliseconds"]["backend"] <= said["milliseconds"]["whole"]
+
+
+def test_a_router_behind_a_gateway_is_asked_through_the_gateways_service(
+    plugin: Plugin, site: Site, gateway: str
+) -> None:
+    before = len(site.small.calls)
+    done = plugin("ask", f"What of {MATHS}?", "--router", gateway, "-o", "json")
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert len(site.small.calls) == before + 1
+    assert said["pod"] == f"public-envoy of Gateway {site.namespace}/public"
+    assert (said["decision"], said["model"], said["answer"]) == (MATHS, ADAPTER, "I am small")
+    assert said["backend"] == f"127.0.0.2:{site.small.port}"
+    assert "unseen" not in said
+
+
+def test_who_may_not_see_what_the_gateway_logs_is_told_so(
+    plugin: Plugin, control_plane: ControlPlane, kubectl: Kubectl, site: Site, gateway: str
+) -> None:
+    where = ("-n", site.namespace)
+    readable = "semanticrouters.vllm.ai,services,gateways.gateway.networking.k8s.io"
+    for name, verbs, kinds in (
+        ("asker", "get,list", readable),
+        ("asker-pods", "get,list,create", "pods,pods/portforward"),
+    ):
+        kubectl("create", "role", name, f"--verb={verbs}", f"--resource={kinds}", *where)
+        kubectl("create", "rolebinding", name, f"--role={name}", "--user=asker", *where)
+    kubeconfig = str(control_plane.kubeconfig_for("asker"))
+    done = plugin("ask", "Hello", "--router", gateway, "-o", "json", "--kubeconfig", kubeconfig)
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert "backend" not in said
+    (missing,) = said["unseen"]
+    assert missing.startswith("backend: you may not read what the Envoy of Gateway")
+
+
+def test_a_gateway_that_nobody_sees_a_way_into_is_an_error_with_what_to_do(
+    plugin: Plugin, kubectl: Kubectl, site: Site, gateway: str
+) -> None:
+    label = "gateway.networking.k8s.io/gateway-name"
+    kubectl("label", "service", "public-envoy", f"{label}-", "-n", site.namespace)
+    try:
+        done = plugin("ask", "Hello", "--router", gateway)
+    finally:
+        kubectl("label", "service", "public-envoy", f"{label}=public", "-n", site.namespace)
+    assert done.returncode == 3
+    assert f"{label}=public" in done.stderr
 
 
 def test_its_log_lines_are_found_by_the_id_that_it_gives(plugin: Plugin) -> None:
@@ -259,6 +374,18 @@ def test_top_counts_requests_and_tokens_of_each_model(plugin: Plugin) -> None:
     assert (came["requests"], came["timed"]) == (1, 1)
     assert (came["tokens_in"], came["tokens_out"]) == (7, 3)
     assert came["seconds"] > 0
+
+
+def test_top_counts_the_matches_of_each_decision(plugin: Plugin) -> None:
+    def matches() -> dict[str, float]:
+        (said,) = json.loads(plugin("top", NAME, "-o", "json").stdout)
+        return dict(said["matches"])
+
+    before = matches()
+    plugin("ask", f"Of {MATHS}")
+    after = matches()
+    assert {name for name in after if after[name] > before[name]} == {MATHS}
+    assert after[MATHS] == before[MATHS] + 1
 
 
 def test_the_page_shows_what_runs_and_leaves_no_kubectl_behind(

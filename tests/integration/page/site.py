@@ -17,7 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status.live_w
 )
 from playwright.sync_api import Browser, sync_playwright
 from semantic_router_cli import graph
-from semantic_router_cli.live import Host, Live, Model, Pod, Traffic
+from semantic_router_cli.live import DEFAULT, Host, Live, Model, Pod, Traffic
 from semantic_router_cli.tree import Backend, View
 
 NAMESPACE = "ai"
@@ -75,6 +75,7 @@ class Routers:
         self.degraded = {"my-router"}
         self.ejected = True
         self.requests = 1204
+        self.counts_decisions = True
         self.error: Exception | None = None
 
     def routers(self) -> list[dict[str, Any]]:
@@ -155,4 +156,11 @@ class Routers:
             Model(model, decisions, hosts[model], traffic=traffic.get(model, Traffic()))
             for model, decisions in DECISIONS.items()
         )
-        return Live(NAMESPACE, name, True, models, (Pod("my-router-6c6bfb456f-8vsln", "326f"),))
+        pod = Pod("my-router-6c6bfb456f-8vsln", "326f")
+        return Live(NAMESPACE, name, True, models, (pod,), matches=self._matches())
+
+    def _matches(self) -> dict[str, float] | None:
+        if not self.counts_decisions:
+            return None
+        names = [name for names in DECISIONS.values() for name in names if name != DEFAULT]
+        return dict.fromkeys(names, 0.0) | {"code": self.requests - 11.0, "maths": 96.0}

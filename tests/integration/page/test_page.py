@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -22,6 +23,8 @@ from semantic_router_cli import page as program
 pytestmark = pytest.mark.skipif(
     site_look.chromium() is None, reason="no Chromium here: the page is not looked at"
 )
+# The machine may have other things to do.
+expect.set_options(timeout=60_000)
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1360, "height": 820}
 # What is wrong with a page that asks somewhere else, or runs what its policy forbids, is said here.
@@ -100,6 +103,19 @@ def test_each_vertex_shows_its_condition_and_what_to_do(page: Page, said: Said) 
     assert said == []
 
 
+def test_decisions_count_their_matches_and_say_so_where_nobody_counts(
+    page: Page, routers: Routers
+) -> None:
+    code = card(page, "decision/code")
+    expect(card(page, "decision/law").locator(".counts")).to_have_text("0\u00a0matches")
+    expect(code.locator(".counts")).to_have_text(re.compile("[0-9,]+\u00a0matches"))
+    expect(code.locator(".rate")).to_have_text(re.compile(".+/s"))
+
+    routers.counts_decisions = False
+    expect(code.locator(".counts")).to_be_hidden()
+    expect(page.locator("#remarks")).to_contain_text("Decisions have no counts")
+
+
 def test_what_changes_appears_and_takes_neither_focus_nor_place(
     page: Page, routers: Routers
 ) -> None:
@@ -120,8 +136,12 @@ def test_what_changes_appears_and_takes_neither_focus_nor_place(
 
 def test_traffic_flows_where_requests_are_counted(page: Page) -> None:
     flowing = page.locator("path.flows")
-    expect(flowing).to_have_count(1, timeout=10_000)
-    expect(flowing).to_have_attribute("data-key", "model/qwen3-8b > backend/qwen")
+    expect(flowing).to_have_count(3)
+    assert {path.get_attribute("data-key") for path in flowing.all()} == {
+        "router > decision/code",
+        "decision/code > model/qwen3-8b",
+        "model/qwen3-8b > backend/qwen",
+    }
     expect(card(page, "model/qwen3-8b").locator(".rate")).to_contain_text("/s")
     expect(card(page, "model/phi-4-mini").locator(".rate")).to_be_empty()
 

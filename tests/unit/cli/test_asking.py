@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from semantic_router_cli import asking
+from semantic_router_cli.door import Door
 
 ACCESS = {"upstream": "10.1.2.3:8000", "model": "qwen", "status": 200, "request_id": "1"}
 DECIDED = {"msg": "routing_decision", "decision": "maths", "routing_latency_ms": 31}
@@ -124,3 +125,24 @@ def test_a_dry_run_has_the_decision_and_what_the_guards_would_find() -> None:
 def test_a_guard_whose_model_is_not_there_finds_nothing_in_a_dry_run() -> None:
     found = asking.rehearsed(router(), "p", {}, {"security": "not there", "pii": "not there"}, 1)
     assert found.guard == ""
+
+
+OWN = Door("n", "pod/p", 8801)
+OF_A_GATEWAY = Door("infra", "service/g", 80, gateway="infra/public")
+
+
+def test_what_nobody_tells_is_said_with_its_reason() -> None:
+    silent = asking.unseen(trace({}), {}, OF_A_GATEWAY, "nobody knows")
+    assert silent == (
+        "decision, signals, guard: Gateway infra/public has not asked the router",
+        "backend: nobody knows",
+    )
+    told = {"x-vsr-selected-model": "qwen"}
+    assert asking.unseen(trace(told, ACCESS), told, OWN, "nobody knows") == ()
+    cached = {"x-vsr-response-path": "cache"}
+    assert asking.unseen(trace(cached), cached, OWN, "nobody knows") == ()
+
+
+def test_the_access_log_of_envoy_gateway_is_read_too() -> None:
+    found = trace({}, {"upstream_host": "10.1.2.3:8000", "x-request-id": "1"})
+    assert found.backend == "10.1.2.3:8000"

@@ -253,6 +253,13 @@ def test_help_calls_the_plugin_as_kubectl_does() -> None:
     assert "Usage: kubectl sr wait [OPTIONS]" in run("wait", "--help").stdout
 
 
+def test_every_command_is_where_the_program_looks_for_it_and_a_wrong_one_has_a_right_one() -> None:
+    assert [commands.command(name).name for name in commands.MODULES] == list(commands.MODULES)
+    done = CliRunner().invoke(commands.app, ["statu"])
+    assert done.exit_code == 2
+    assert "Did you mean 'status'" in done.output
+
+
 def test_a_locale_without_unicode_gets_other_marks_and_the_same_manifests() -> None:
     router = wrong(podAnnotations={"example.com/owner": "Zoë"})
     rendered = run("render", "-", stdin=router)

@@ -181,3 +181,16 @@ def test_a_router_in_the_list_says_its_reason() -> None:
 def test_a_router_that_the_operator_has_not_seen_is_no_broken_one() -> None:
     said = graph.summary({"metadata": {"name": "r", "namespace": "n"}, "spec": {}}, NOW)
     assert said["state"] is State.WAITING
+
+
+def test_a_decision_has_its_matches_and_the_map_says_where_there_are_none() -> None:
+    view = View(Router(resource()), backends=[backend()])
+    counted = Live("n", "r", True, (model("qwen", GOOD),), ANSWERS, matches={"maths": 3.0})
+    found = graph.graph(view, counted, NOW)
+    assert (vertex(found, "decision/maths").matches, found.remarks) == (3.0, ())
+
+    silent = graph.graph(view, replace(counted, matches=None), NOW)
+    assert vertex(silent, "decision/maths").matches is None
+    assert "metrics do not name them" in silent.remarks[0]
+    dead = graph.graph(view, replace(counted, matches=None, pods=(Pod("p", why="gone"),)), NOW)
+    assert "no pod of the router answers" in dead.remarks[0]

@@ -42,7 +42,7 @@ def test_ports_are_open_as_long_as_they_are_needed(program: Path) -> None:
         "exec sleep 60",
     )
     kubectl = Kubectl("/some/kubeconfig", "there", "ann")
-    with kubectl.forwarded("here", "pod-1", [19000, 8081], 5) as local:
+    with kubectl.forwarded("here", "pod/pod-1", [19000, 8081], 5) as local:
         assert local == {19000: 40001, 8081: 40002}
         assert is_running(program)
     assert not is_running(program)
@@ -55,7 +55,7 @@ def test_what_kubectl_has_against_it_is_quoted(program: Path) -> None:
     behave(program, 'echo "error: pods pod-1 is forbidden"; exit 1')
     with (
         pytest.raises(RouterError, match=r"pods pod-1 is forbidden\. You may have to create"),
-        Kubectl().forwarded("here", "pod-1", [1], 5),
+        Kubectl().forwarded("here", "pod/pod-1", [1], 5),
     ):
         pass
 
@@ -66,7 +66,7 @@ def test_without_kubectl_one_is_told_to_get_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         pytest.raises(RouterError, match="neither kubectl nor oc is on PATH"),
-        Kubectl().forwarded("here", "pod-1", [1], 5),
+        Kubectl().forwarded("here", "pod/pod-1", [1], 5),
     ):
         pass
 

@@ -127,7 +127,7 @@ def test_a_router_is_well_when_every_model_has_a_host_that_takes_requests() -> N
 
 
 def test_traffic_of_all_pods_adds_up_by_model() -> None:
-    found = live.traffic_by_model([METRICS, METRICS])["a"]
+    found = live.traffic_by_model(live.samples_of([METRICS, METRICS]))["a"]
     assert (found.requests, found.errors, found.latency) == (10, 6, 0.5)
     assert "unknown" not in picture(Answers("p", metrics=METRICS), has_envoy=False)
 
@@ -141,3 +141,30 @@ def test_a_pod_says_what_it_goes_by_and_not_what_lies_in_its_file() -> None:
     said = {"hash": "new", "active_hash": "old"}
     (pod,) = live.live(ROUTER, CONFIG, "new", [Answers("p", config=said)], False).pods
     assert pod.config == "old"
+
+
+EVALUATIONS = """\
+# TYPE llm_decision_evaluation_total counter
+llm_decision_evaluation_total 7
+"""
+MATCHES = """\
+# TYPE llm_decision_match_total counter
+llm_decision_match_total{decision_name="maths"} 4
+llm_decision_match_total{decision_name="long-gone"} 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("metrics", "matches"),
+    [
+        ([EVALUATIONS + MATCHES, MATCHES], {"maths": 8, "code": 0}),
+        ([EVALUATIONS], {"maths": 0, "code": 0}),
+        ([METRICS], None),
+        ([], None),
+    ],
+)
+def test_matches_of_decisions_are_counted_where_the_router_counts_them(
+    metrics: list[str], matches: dict[str, float] | None
+) -> None:
+    answers = [Answers(f"p{number}", metrics=text) for number, text in enumerate(metrics)]
+    assert live.live(ROUTER, CONFIG, "1", answers, has_envoy=True).matches == matches

@@ -22,3 +22,12 @@ REPOSITORY = "https://example.com/repo"
 def test_links_out_of_the_site_lead_to_the_repository(link: str, place: str) -> None:
     text = docs_site.outward(f"[x]({link})", "guide/storage.md", REPOSITORY)
     assert text == f"[x]({place})"
+
+
+def test_a_name_in_a_table_may_go_on_in_another_line_where_a_word_of_it_ends() -> None:
+    cell = '<td class="x"><code>spec.image_tag</code> a.b <a href="x.html"><code>c</code></a></td>'
+    seamed = cell.replace("spec.image_tag", "spec.<wbr>image_<wbr>tag")
+    assert (
+        docs_site.on_post_page(f"<p><code>a.b</code></p>{cell}")
+        == f"<p><code>a.b</code></p>{seamed}"
+    )

@@ -135,3 +135,16 @@ def test_make_targets_that_are_named_exist(file: Path) -> None:
 def test_decisions_are_numbered_without_gaps(folder: str) -> None:
     numbers = sorted(int(file.name[:4]) for file in (CHECKOUT / folder).glob("*.md"))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_comparison_quotes_the_numbers_of_the_chapter_on_performance() -> None:
+    def rows(page: str) -> list[str]:
+        text = (CHECKOUT / "docs" / page).read_text(encoding="utf-8")
+        return [line for line in text.splitlines() if line.startswith("|")]
+
+    measured = rows("performance.md")
+    quoted = [row for row in rows("why.md") if re.search(r"\| [\d.]+ (s|MiB) \|$", row)]
+    assert len(quoted) > 3
+    for row in quoted:
+        numbers = re.findall(r"\| ([\d.]+) ", row)
+        assert any(set(numbers) <= set(re.findall(r"[\d.]+", other)) for other in measured), row

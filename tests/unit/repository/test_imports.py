@@ -86,6 +86,18 @@ def test_only_the_cluster_package_imports_a_client_library(source: Path) -> None
     assert CLIENT_LIBRARIES.isdisjoint(name.split(".")[0] for name in imports(source))
 
 
+def test_commands_are_argparses_and_those_of_the_plugin_typers() -> None:
+    libraries = {"argparse", "click", "docopt", "fire", "typer"}
+    found: dict[str, set[str]] = {}
+    for part in ("cli", "benchmarks", "hack", "runner", "warm"):
+        for source in sources(CHECKOUT / part):
+            used = libraries & {name.split(".")[0] for name in imports(source)}
+            found.setdefault(part, set()).update(used)
+    assert found.pop("cli") == {"typer"}
+    assert set(found) == {"benchmarks", "hack", "runner", "warm"}
+    assert set().union(*found.values()) == {"argparse"}
+
+
 @pytest.mark.parametrize("source", pure(), ids=named)
 def test_thinking_imports_no_clock_no_chance_and_no_environment(source: Path) -> None:
     assert IMPURE.isdisjoint(name.split(".")[0] for name in imports(source))

@@ -183,6 +183,16 @@ def test_an_image_is_built_before_it_is_used_in_however_many_jobs() -> None:
     assert sorted(steps, key=told.index) == list(steps)
 
 
+def test_the_image_has_no_layer_of_its_build_and_none_twice() -> None:
+    """`RUN chmod` would double what it changes, and what is deleted later stays in its layer."""
+    lines = (CHECKOUT / "Dockerfile").read_text("utf-8").replace("\\\n", "").splitlines()
+    first, last = (number for number, line in enumerate(lines) if line.startswith("FROM "))
+    assert lines[first].endswith(" AS build")
+    made = [line for line in lines[last + 1 :] if re.match(r"(RUN|ADD|COPY) ", line)]
+    assert made
+    assert [line for line in made if not line.startswith("COPY --from=build ")] == []
+
+
 def test_the_image_has_all_of_its_own_files() -> None:
     """The build's context has them as the image: what is copied is admitted, and nothing else."""
     copied = re.findall(

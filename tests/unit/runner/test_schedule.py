@@ -8,6 +8,7 @@ from wrapper_runner.schedule import (
     FIRST_PATIENCE,
     LONGEST_PATIENCE,
     LONGEST_RETRY,
+    PROMPT_RETRY,
     SETTLE,
     Key,
     Schedule,
@@ -84,7 +85,21 @@ def test_patience_with_failures_doubles_up_to_a_limit(schedule: Schedule) -> Non
         delays.append(schedule.failed(ANNA, now))
         assert schedule.take(now + delays[-1] - 0.001) == []
         now += delays[-1]
-    assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, LONGEST_RETRY, LONGEST_RETRY, LONGEST_RETRY]
+    assert delays == [1, 2, 4, 8, *[PROMPT_RETRY] * 8]
+
+
+@pytest.mark.parametrize(
+    ("many", "longest"), [(20, PROMPT_RETRY), (300, 60), (2000, LONGEST_RETRY)]
+)
+def test_of_many_that_fail_each_waits_longer(schedule: Schedule, many: int, longest: float) -> None:
+    for number in range(many):
+        schedule.add(Key("ai", f"router-{number}"))
+    now = 0.0
+    for _ in range(11):
+        delays = {schedule.failed(key, now) for key in schedule.take(now, most=many)}
+        now += max(delays)
+
+    assert delays == {longest}
 
 
 def test_success_restores_the_patience(schedule: Schedule) -> None:

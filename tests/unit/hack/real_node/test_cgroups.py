@@ -13,20 +13,26 @@ def test_version_2_gives_its_controllers_to_the_nodes_group(tmp_path: Path) -> N
     (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids rdma\n")
     (tmp_path / "node").mkdir()
     (tmp_path / "node" / "cgroup.controllers").write_text("cpu memory\n")
+    (tmp_path / "node" / "cpu.weight").write_text("100\n")
     cgroups.create("node", tmp_path)
+    assert (tmp_path / "node" / "cpu.weight").read_text() == "1600"
     given = (tmp_path / "cgroup.subtree_control").read_text()
     assert given.split() == ["+cpu", "+cpuset", "+memory", "+pids", "+io"]
     assert (tmp_path / "node" / "cgroup.subtree_control").read_text() == "+cpu +memory"
 
 
 def test_version_1_has_the_group_in_each_hierarchy_with_processors(tmp_path: Path) -> None:
-    for name in ("cpuset", "memory", "unified"):
+    for name in ("cpu", "cpuset", "memory", "unified"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cgroup.procs").touch()
     (tmp_path / "cpuset" / "cpuset.cpus").write_text("0-1\n")
     (tmp_path / "unified" / "cgroup.controllers").touch()
     (tmp_path / "other").mkdir()
+    (tmp_path / "cpu" / "node").mkdir()
+    (tmp_path / "cpu" / "node" / "cpu.shares").write_text("1024\n")
     cgroups.create("node", tmp_path)
+    assert (tmp_path / "cpu" / "node" / "cpu.shares").read_text() == "16384"
+    assert not (tmp_path / "memory" / "node" / "cpu.shares").exists()
     assert (tmp_path / "cpuset" / "node" / "cpuset.cpus").read_text() == "0-1\n"
     assert (tmp_path / "memory" / "node").is_dir()
     assert not (tmp_path / "unified" / "node").exists()

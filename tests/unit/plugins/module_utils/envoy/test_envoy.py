@@ -183,3 +183,22 @@ def test_envoy_listens_on_ipv6_where_it_is_asked_for(
     assert told["address"]["socket_address"] == {**address, "port_value": 8181}
     assert clients["address"]["socket_address"] == {**address, "port_value": 8080}
     assert looper["address"]["socket_address"]["address"] == "127.0.0.1"
+
+
+def test_the_operators_proxy_leads_to_hosted_models_and_the_spec_has_the_last_word() -> None:
+    outside = Endpoint("a", "a", 1, "", "", 443, "https", ready=True, server_name="llm.example")
+    facts = Facts(endpoints=[outside], inherited={"HTTPS_PROXY": "http://corp.example:3128"})
+
+    def proxies(**spec: Any) -> list[str]:
+        asked = router(vllmEndpoints=[entry(outside)], **spec)
+        return [
+            cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"][
+                "socket_address"
+            ]["address"]
+            for cluster in bootstrap(asked, facts)["static_resources"]["clusters"]
+            if cluster["name"] == "egress-proxy"
+        ]
+
+    assert proxies() == ["corp.example"]
+    assert proxies(egressProxy={"url": "http://other.example:3128"}) == ["other.example"]
+    assert proxies(egressProxy={"url": "http://other.example", "noProxy": ["*"]}) == []

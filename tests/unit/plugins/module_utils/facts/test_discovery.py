@@ -151,6 +151,29 @@ def test_storage_classes_that_may_not_be_listed_are_reported_but_do_not_block() 
     assert "storageclasses is forbidden" in problem.found
 
 
+OUTSIDE = Endpoint("a", "a", 1, "", "", 443, "https", ready=True, server_name="llm.example")
+
+
+@pytest.mark.parametrize(
+    ("told", "endpoints", "spec", "words"),
+    [
+        ("http://***@proxy:3128", [], {}, "has a password"),
+        ("http://***@proxy:3128", [], {"egressProxy": {"url": "http://proxy"}}, ""),
+        ("http://***@proxy:3128", [], {"env": [{"name": "HTTPS_PROXY", "value": ""}]}, ""),
+        ("https://proxy", [OUTSIDE], {}, "no http:// URL"),
+        ("https://proxy", [], {}, ""),
+        ("http://proxy:3128", [OUTSIDE], {}, ""),
+    ],
+)
+def test_a_proxy_that_the_pods_do_not_get_is_told_of_and_blocks_nothing(
+    told: str, endpoints: list[Endpoint], spec: dict[str, Any], words: str
+) -> None:
+    facts = Facts(endpoints=endpoints, inherited={"HTTPS_PROXY": told})
+    found = discovery.problems(router(**spec), Reading(groups=[], claim_exists=True), facts)
+    assert [problem.reason for problem in found] == (["ProxyNotPassedOn"] if words else [])
+    assert all(words in problem.found and not problem.blocking for problem in found)
+
+
 def asking_for_a_route(enabled: bool) -> Router:
     asked = router()
     routes = {"openshift": {"routes": {"enabled": enabled}}}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import (
+    envoy_container,
     router_container,
 )
 from examples import router
@@ -70,3 +71,33 @@ def test_the_certificate_is_mounted_into_the_router_and_nowhere_else() -> None:
     assert [mount["mountPath"] for mount in mounts if mount["name"] == "listener-tls"] == [
         "/etc/semantic-router-tls"
     ]
+
+
+INHERITED = {
+    "RELATED_IMAGE_SEMANTIC_ROUTER": f"mirror.test/extproc@sha256:{'a' * 64}",
+    "RELATED_IMAGE_ENVOY": f"mirror.test/envoy@sha256:{'b' * 64}",
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "of_router", "of_envoy"),
+    [
+        ({}, True, True),
+        ({"image": {"tag": "v0.3.0"}}, False, True),
+        ({"image": {"repository": "registry.test/own"}}, False, True),
+        ({"image": {"imageRegistry": "registry.test"}}, False, False),
+        ({"accelerator": {"type": "rocm"}}, False, True),
+        ({"envoy": {"image": {"tag": "v1.39.0"}}}, True, False),
+    ],
+)
+def test_only_the_default_image_is_the_one_that_the_operator_was_told(
+    spec: dict[str, Any], of_router: bool, of_envoy: bool
+) -> None:
+    asked, facts = router(**spec), Facts(inherited=INHERITED)
+    for container, variable, replaced in (
+        (router_container, "RELATED_IMAGE_SEMANTIC_ROUTER", of_router),
+        (envoy_container, "RELATED_IMAGE_ENVOY", of_envoy),
+    ):
+        image = container(asked, facts)["image"]
+        usual = container(asked, Facts())["image"]
+        assert image == (INHERITED[variable] if replaced else usual)

@@ -279,6 +279,34 @@ def test_few_hits_of_the_cache_are_red_and_many_failures_are():
     assert colours["Failed"] == colours["Routing"] == ["green", "red"]
 
 
+def test_a_graph_with_an_alert_draws_its_line_in_red_and_in_sight():
+    drawn = {
+        panel["title"]: (panel["fieldConfig"]["defaults"], limits(panel))
+        for panel in panels("timeseries")
+        if limits(panel)
+    }
+
+    assert set(drawn) == {
+        "Time to first token, 95th percentile",
+        "Routing latency",
+        "Cache hit rate",
+    }
+    for defaults, (limit,) in drawn.values():
+        assert defaults["thresholds"]["steps"][-1]["color"] == "red"
+        assert defaults["custom"]["thresholdsStyle"] == {"mode": "dashed"}
+        assert defaults["custom"]["axisSoftMax"] == limit
+
+
+def test_a_panel_without_series_says_what_there_is_none_of():
+    silent = [
+        panel["title"]
+        for panel in dashboard()["panels"]
+        if not panel["fieldConfig"]["defaults"].get("noValue")
+    ]
+
+    assert silent == []
+
+
 def test_every_panel_says_what_it_shows_and_none_lies_on_another():
     taken: set[tuple[int, int]] = set()
     for panel in dashboard()["panels"]:

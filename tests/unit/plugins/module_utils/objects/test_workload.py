@@ -199,6 +199,20 @@ class TestEnvironment:
         assert environment(egressProxy=proxy, env=[own])["HTTPS_PROXY"] == own
         assert "HTTPS_PROXY" not in environment()
 
+    def test_the_operators_proxy_is_told_unless_the_user_tells_another(self):
+        facts = Facts(inherited={"HTTPS_PROXY": "http://corp.example:3128", "NO_PROXY": ".corp"})
+
+        def told(**wanted: Any) -> dict[str, str]:
+            variables = containers(facts, **wanted)[0]["env"]
+            return {item["name"]: item.get("value", "") for item in variables}
+
+        assert told()["HTTPS_PROXY"] == "http://corp.example:3128"
+        assert told()["NO_PROXY"].endswith(".svc.cluster.local,.corp")
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            own = told(env=[{"name": name, "value": ""}])
+            assert [own.get(key) for key in ("HTTPS_PROXY", "https_proxy") if key in own] == [""]
+        assert told(egressProxy={"url": "http://other:1"})["HTTPS_PROXY"] == "http://other:1"
+
     def test_passwords_arrive_by_reference(self):
         connection = {"host": "redis", "password_secret_ref": {"name": "cache", "key": "password"}}
 

@@ -1,0 +1,51 @@
+"""The workflows: what is built on main is built to its end, with what is slow to build kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+WORKFLOWS = Path(__file__).parents[3] / ".github" / "workflows"
+PROGRAMS = "~/.cache/semantic-router-operator"
+# An action at a commit, with its release for people and for dependabot.
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+
+def workflow(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((WORKFLOWS / name).read_text(encoding="utf-8"))
+    return found
+
+
+def steps(name: str) -> list[dict[str, Any]]:
+    return [step for job in workflow(name)["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
+def test_programs_that_take_minutes_to_build_are_kept_by_their_pins(name: str) -> None:
+    (cache,) = (
+        step["with"] for step in steps(name) if step.get("uses", "").startswith("actions/cache@")
+    )
+    assert cache["path"] == PROGRAMS
+    assert "hashFiles('hack/**/go.sum')" in cache["key"]
+    assert "programs-${{ runner.os }}-" in cache["restore-keys"].splitlines()
+
+
+def test_a_release_is_built_of_nothing_that_another_run_left() -> None:
+    assert not [step for step in steps("release.yml") if "actions/cache" in step.get("uses", "")]
+
+
+def test_only_the_build_of_a_pull_request_is_cancelled_by_a_newer_one() -> None:
+    for file in WORKFLOWS.glob("*.yml"):
+        cancels = workflow(file.name).get("concurrency", {}).get("cancel-in-progress", False)
+        assert cancels in (False, "${{ github.event_name == 'pull_request' }}"), file.name
+
+
+def test_every_action_is_one_commit_and_no_workflow_may_write_as_a_whole() -> None:
+    for file in WORKFLOWS.glob("*.yml"):
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "uses: " in line]
+        assert [line for line in lines if not PINNED.search(line)] == [], file.name
+        assert workflow(file.name)["permissions"] in ({}, {"contents": "read"}), file.name
