@@ -369,7 +369,8 @@ def _traffic(
     decisions = _matches(alive, before or [], passed)
     models = _traffic_of_models(alive, before, passed)
     tables = [table for table in (models, decisions) if table.rows]
-    return [part for table in tables for part in (table, Text())][:-1]
+    parts: list[RenderableType] = [part for table in tables for part in (table, Text())]
+    return parts[:-1]
 
 
 def _matches(alive: list[Live], before: list[Live], passed: float) -> Table:
