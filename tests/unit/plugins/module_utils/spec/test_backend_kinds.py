@@ -15,7 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_
 from ansible_collections.vllm.semantic_router.plugins.module_utils.status import reasons
 
 CHECKOUT = Path(__file__).parents[5]
-HEAD = "| `type` | Needs | What it is | Where it is | Port, else the first | Proof |"
+HEAD = "| `type` | Needs | What it is | Address | Port, else the first | Proof |"
 GUIDE = CHECKOUT / "docs" / "guide" / "discovery.md"
 OBJECTS = [kind for kind in KINDS if kind.object]
 
