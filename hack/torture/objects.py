@@ -35,6 +35,8 @@ _NOT_COMPARED = frozenset(
 )
 # Its uid is a hash of the router's name.
 _DASHBOARD = re.compile(r"sr-[0-9a-f]{32}")
+# Of a ConfigMap whose content has changed since the router was new.
+_REVISION = re.compile(r"(-config)-[0-9a-f]{16}\b")
 
 
 def owned(ground: Ground, namespace: str) -> dict[str, dict[str, Manifest]]:
@@ -57,12 +59,34 @@ def path_of(namespace: str, key: str) -> str:
 
 
 def compared(objects: Mapping[str, Manifest], router: str = "") -> dict[str, Any]:
-    """Without what differs between any two; with `router`, without its name as well."""
-    found = {key: _kept(item) for key, item in objects.items()}
+    """Without what differs between any two; with `router`, without its name as well, and without
+    what has only happened to it: of its ConfigMaps those that new pods mount, by their plain names.
+    """
+    chosen = _mounted(objects) if router else objects
+    found = {key: _kept(item) for key, item in chosen.items()}
     if router:
         text = json.dumps(found, sort_keys=True).replace(router, "ROUTER")
-        found = json.loads(_DASHBOARD.sub("DASHBOARD", text))
+        found = json.loads(_REVISION.sub(r"\1", _DASHBOARD.sub("DASHBOARD", text)))
     return found
+
+
+def _mounted(objects: Mapping[str, Manifest]) -> dict[str, Manifest]:
+    """Without the ConfigMaps of older pods, and the copy for people of what the new ones mount."""
+    names = {
+        str(volume["configMap"]["name"])
+        for item in objects.values()
+        if item["kind"] == "Deployment"
+        for volume in item["spec"]["template"]["spec"].get("volumes") or []
+        if "configMap" in volume
+    }
+    plain = {_REVISION.sub(r"\1", name) for name in names}
+    return {
+        key: item
+        for key, item in objects.items()
+        if item["kind"] != "ConfigMap"
+        or item["metadata"]["name"] in names
+        or _REVISION.sub(r"\1", item["metadata"]["name"]) not in plain
+    }
 
 
 def differences(one: Any, other: Any, place: str = "") -> Iterator[str]:
