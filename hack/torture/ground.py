@@ -23,6 +23,8 @@ import yaml
 from control_plane import ControlPlane
 from control_plane.envoy_gateway import gateway_api_crd_files
 
+from torture.outcome import Outcome
+
 Manifest = dict[str, Any]
 Value = TypeVar("Value")
 
@@ -178,8 +180,10 @@ class Operator:
         return [float(entry["duration"].removesuffix("s")) for entry in entries]
 
     @property
-    def tracebacks(self) -> int:
-        return self.text.count("Traceback")
+    def traceback(self) -> str:
+        """The first that it has logged, or "" for none."""
+        _, found, after = self.text.partition("Traceback")
+        return f"{found}{after}"[:2000]
 
 
 class Ground:
@@ -193,13 +197,17 @@ class Ground:
         self.environment = dict(operator_account.environment(plane))
         self.operator = Operator(directory / "operator", self.environment)
 
-    @property
-    def rights_missed(self) -> set[str]:
-        """What the operator has asked for in vain; its access reviews ask for nothing."""
-        return {
+    def judge(self, outcome: Outcome, what: str) -> None:
+        """What has to hold whatever was done: no traceback, and rights that suffice."""
+        if self.operator.traceback:
+            outcome.violated("no traceback", what, self.operator.traceback)
+        # Its access reviews ask for nothing.
+        missed = {
             f"{request.verb} {request.resource} in {request.namespace or 'the cluster'}"
             for request in operator_account.refused(self.plane)
         }
+        for request in sorted(missed):
+            outcome.violated("the rights of config/default suffice", what, request)
 
     def namespace(self, name: str) -> None:
         """With the Service that `router` sends its model to."""

@@ -245,11 +245,7 @@ def run(
             points, left = left[:size], left[size:]
             campaign.crash(points)
         ground.operator.stop()
-        if ground.operator.tracebacks:
-            text = ground.operator.text
-            outcome.violated("no traceback", "a crash", text[text.index("Traceback") :][:2000])
-        for missed in sorted(ground.rights_missed):
-            outcome.violated("the rights of config/default suffice", "a crash", missed)
+        ground.judge(outcome, "a crash")
         outcome.numbers = {
             "scenarios": len(campaign.undisturbed),
             "writes of them": sum(len(writes) for writes in campaign.writes.values()),

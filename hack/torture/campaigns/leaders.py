@@ -47,8 +47,7 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
                 break
             slowest = max(slowest, seconds)
             outcome.operations += 1
-        for missed in sorted(ground.rights_missed):
-            outcome.violated("the rights of config/default suffice", "a leader", missed)
+        ground.judge(outcome, "all of it")
     outcome.numbers = {"seconds to be right at most": round(slowest, 1)}
     return outcome
 
@@ -121,5 +120,5 @@ def _change(ground: ProxiedGround, number: int, outcome: Outcome) -> float | Non
             first.kill()
         second.stop()
         for operator in (first, second):
-            if operator.tracebacks:
-                outcome.violated("no traceback", f"write {number}", operator.text[-2000:])
+            if operator.traceback:
+                outcome.violated("no traceback", f"write {number}", operator.traceback)

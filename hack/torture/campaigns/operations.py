@@ -94,10 +94,7 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
         if outcome.numbers["slowest run (s)"] > RUN:
             seen = outcome.numbers["slowest run (s)"]
             outcome.violated(f"no run takes {RUN:.0f} s", "all of it", seen)
-        for missed in sorted(where.rights_missed):
-            outcome.violated("the rights of config/default suffice", "all of it", missed)
-        if where.operator.tracebacks:
-            outcome.violated("no traceback", "all of it", where.operator.text[-2000:])
+        where.judge(outcome, "all of it")
     return outcome
 
 

@@ -234,11 +234,7 @@ def run(plane: ControlPlane, seed: int, count: int, deadline: float) -> Outcome:
                 break
             campaign.operate(deed, how, concerned)
         ground.operator.stop()
-        if ground.operator.tracebacks:
-            text = ground.operator.text
-            outcome.violated("no traceback", "staleness", text[text.index("Traceback") :][:2000])
-        for missed in sorted(ground.rights_missed):
-            outcome.violated("the rights of config/default suffice", "staleness", missed)
+        ground.judge(outcome, "staleness")
         outcome.numbers = {
             "of": len(deck),
             "seconds to be right at most": round(campaign.slowest, 1),
