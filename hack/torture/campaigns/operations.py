@@ -50,8 +50,8 @@ CRD = CHECKOUT / "config" / "crd" / "bases" / "vllm.ai_semanticrouters.yaml"
 SAMPLE = CHECKOUT / "config" / "samples" / "vllm.ai_v1alpha1_semanticrouter_every_field.yaml"
 # Both make objects of their own in a cluster that has what they lead to.
 NOT_WITHOUT_MORE = frozenset({"openshift", "gateway", "extProc"})
-# The two routers of an operation cannot both have it.
-OF_ONE_ROUTER = ("serviceAccount", ("name",))
+# The two routers of an operation cannot both have one of this name.
+OF_ONE_ROUTER = {"serviceAccount": "name"}
 ACCESSORIES = tuple(f"{one.kind}/" for one in RESOURCES if one.accessory)
 STRINGS = ("", "a", "0", "a" * 63, "b" * 254, "Ä/ö", "{{ 7 * 7 }}", "null", "1Gi", "10s", "-1")
 INTEGERS = (-1, 0, 1, 2, 80, 65535, 65536, 2**31 - 1, 2**31)
@@ -108,9 +108,9 @@ def operations() -> Iterator[Operation]:
         for name, section in sample["spec"].items():
             if name in NOT_WITHOUT_MORE or sample["kind"] != "SemanticRouter":
                 continue
+            if name in OF_ONE_ROUTER:
+                del section[OF_ONE_ROUTER[name]]
             for place, given in leaves(section):
-                if (name, place) == OF_ONE_ROUTER:
-                    continue
                 node = _node(schema["properties"][name], place)
                 for value in _values(node, given):
                     what = f"spec.{name}{''.join(f'[{s}]' for s in place)} = {str(value)[:70]!r}"
@@ -245,6 +245,8 @@ def _lasting(state: dict[str, Any], operation: Operation) -> dict[str, Any]:
     }
     if operation.what.startswith("spec.autoscaling"):
         found.get("Deployment/ROUTER", {}).get("spec", {}).pop("replicas", None)
+        # Where there are several pods, there is one.
+        found.pop("PodDisruptionBudget/ROUTER", None)
     return found
 
 
