@@ -65,7 +65,7 @@ StartOperator = Callable[..., Operator]
 def widgets(kubectl: Kubectl) -> None:
     crd = str(PLAYBOOKS / "widgets.yaml")
     kubectl("apply", "--server-side", f"--filename={crd}")
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", f"--filename={crd}")
+    kubectl("wait", "--for=condition=Established", "--timeout=55s", f"--filename={crd}")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -31,10 +32,26 @@ def attached(operator: Operator, router: SemanticRouter) -> SemanticRouter:
 
 
 def owned(router: SemanticRouter) -> dict[str, dict[str, Any]]:
+    """By kind and name; a ConfigMap of changed content by the name of the one that it follows."""
     selector = f"-l=app.kubernetes.io/instance={router.name}"
     answer = router.kubectl("get", KINDS, selector, "-n", router.namespace, "-o", "json")
     items = json.loads(answer)["items"]
-    return {f"{item['kind']}/{item['metadata']['name']}": item for item in items}
+    return {f"{item['kind']}/{plain(item['metadata']['name'])}": item for item in items}
+
+
+def plain(name: str) -> str:
+    return re.sub(r"(-config)-[0-9a-f]{16}$", r"\1", name)
+
+
+def superfluous(router: SemanticRouter) -> set[str]:
+    """ConfigMaps of changed content that no new pod mounts."""
+    answer = router.kubectl("get", "configmap", "-n", router.namespace, "-o", "name")
+    names = {name.partition("/")[2] for name in answer.split()}
+    deployment = router.read("deployment", router.name)
+    assert deployment
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    mounted = {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
+    return {name for name in names - mounted if name != plain(name)}
 
 
 def answer(router: SemanticRouter, kind: str, status: str, message: str = "fine") -> None:
@@ -176,6 +193,7 @@ def test_there_and_back_leaves_nothing_behind(
     attached.wait_for("Ready")
     attached.wait_for_phase("Running")
     assert set(owned(attached)) == before
+    eventually(lambda: not superfluous(attached), 60, "older configurations to be gone")
     assert containers(attached) == ["semantic-router", "envoy-proxy"]
     status = attached.get()["status"]
     assert status["gatewayMode"] == "standalone"

@@ -28,8 +28,8 @@ def served(kubectl: Kubectl) -> None:
         crd = istio.crd(kind)
         name = f"crd/{crd['metadata']['name']}"
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(crd))
-        kubectl("wait", "--for=create", name, "--timeout=30s")
-        kubectl("wait", "--for=condition=Established", name)
+        kubectl("wait", "--for=create", name, "--timeout=55s")
+        kubectl("wait", "--for=condition=Established", name, "--timeout=55s")
     create_class(kubectl, "istio", istio.CONTROLLER)
 
 

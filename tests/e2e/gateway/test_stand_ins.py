@@ -34,7 +34,7 @@ def served(kubectl: Kubectl) -> None:
     for crd in crds:
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(crd))
     names = [f"crd/{crd['metadata']['name']}" for crd in crds]
-    kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", *names, "--timeout=55s")
     create_class(kubectl, "kgateway", "kgateway.dev/kgateway")
     create_class(kubectl, "agentgateway", "agentgateway.dev/agentgateway")
 

@@ -182,12 +182,18 @@ GATEWAYS = {
 
 
 @pytest.fixture(scope="module")
-def gateway(kubectl: Kubectl, site: Site) -> Iterator[str]:
-    """A router behind a Gateway, whose Envoy is the one of the site's pod."""
+def gateway_api(kubectl: Kubectl) -> Iterator[None]:
     # Others of this cluster are tested without the Gateway API.
     kubectl("apply", "-f", "-", stdin=json.dumps(GATEWAYS))
     name = GATEWAYS["metadata"]["name"]  # type: ignore[index]
     kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s")
+    yield
+    kubectl("delete", "crd", name)
+
+
+@pytest.fixture
+def gateway(gateway_api: None, kubectl: Kubectl, site: Site) -> Iterator[str]:
+    """A router behind a Gateway, whose Envoy is the one of the site's pod."""
     where = ("-n", site.namespace)
     listener = {"name": "http", "port": 80, "protocol": "HTTP"}
     reference = {"name": "public", "namespace": site.namespace}
@@ -217,8 +223,8 @@ def gateway(kubectl: Kubectl, site: Site) -> Iterator[str]:
     for manifest in manifests:
         kubectl("apply", *where, "-f", "-", stdin=json.dumps(manifest))
     yield "behind"
+    # Who names no router has to mean the other one.
     kubectl("delete", "semanticrouter", "behind", *where)
-    kubectl("delete", "crd", name)
 
 
 @pytest.fixture(scope="module")
