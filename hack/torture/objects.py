@@ -62,15 +62,20 @@ def compared(objects: Mapping[str, Manifest], router: str = "") -> dict[str, Any
     """Without what differs between any two; with `router`, without its name as well, and without
     what has only happened to it: of its ConfigMaps those that new pods mount, by their plain names.
     """
-    chosen = _mounted(objects) if router else objects
+    chosen = in_effect(objects) if router else objects
     found = {key: _kept(item) for key, item in chosen.items()}
     if router:
         text = json.dumps(found, sort_keys=True).replace(router, "ROUTER")
-        found = json.loads(_REVISION.sub(r"\1", _DASHBOARD.sub("DASHBOARD", text)))
+        found = json.loads(plain(_DASHBOARD.sub("DASHBOARD", text)))
     return found
 
 
-def _mounted(objects: Mapping[str, Manifest]) -> dict[str, Manifest]:
+def plain(text: str) -> str:
+    """With the first name of each ConfigMap whose content has changed since."""
+    return _REVISION.sub(r"\1", text)
+
+
+def in_effect(objects: Mapping[str, Manifest]) -> dict[str, Manifest]:
     """Without the ConfigMaps of older pods, and the copy for people of what the new ones mount."""
     names = {
         str(volume["configMap"]["name"])
@@ -79,13 +84,13 @@ def _mounted(objects: Mapping[str, Manifest]) -> dict[str, Manifest]:
         for volume in item["spec"]["template"]["spec"].get("volumes") or []
         if "configMap" in volume
     }
-    plain = {_REVISION.sub(r"\1", name) for name in names}
+    first = {plain(name) for name in names}
     return {
         key: item
         for key, item in objects.items()
         if item["kind"] != "ConfigMap"
         or item["metadata"]["name"] in names
-        or _REVISION.sub(r"\1", item["metadata"]["name"]) not in plain
+        or plain(item["metadata"]["name"]) not in first
     }
 
 

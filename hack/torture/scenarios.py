@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from torture.ground import HEALED, JSON_PATCH, MERGE, Manifest, RefusedError, in_time, until
+from torture.objects import KINDS, in_effect, plain
 from torture.proxied import ProxiedGround, differs, generation_told, wanted
 
 NAME = "router"
-OWNED = (
-    "/api/v1/namespaces/{}/serviceaccounts",
-    "/api/v1/namespaces/{}/configmaps",
-    "/api/v1/namespaces/{}/services",
-    "/apis/apps/v1/namespaces/{}/deployments",
-    "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
-    "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
-    "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
-)
+OWNED = {
+    **{
+        kind: KINDS[kind]
+        for kind in (
+            *("ServiceAccount", "ConfigMap", "Service", "Deployment", "Ingress"),
+            "PodDisruptionBudget",
+        )
+    },
+    "HTTPRoute": "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
+}
 INSTANCE = "?labelSelector=app.kubernetes.io/instance%3D" + NAME
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic"
 GATEWAYS = "/apis/gateway.networking.k8s.io/v1"
@@ -285,19 +287,24 @@ def seen(ground: ProxiedGround, scenario: Scenario, namespace: str) -> str:
 
 def objects(ground: ProxiedGround, namespace: str) -> str:
     """All that belongs to the router, without what differs from namespace to namespace."""
+    items = {
+        f"{kind}/{item['metadata']['name']}": {**item, "kind": kind}
+        for kind, path in OWNED.items()
+        for item in ground.api("GET", path.format(namespace) + INSTANCE)["items"]
+    }
     found = [
         {
-            "path": path,
+            "kind": item["kind"],
             "name": item["metadata"]["name"],
             "labels": item["metadata"].get("labels"),
             "owners": len(item["metadata"].get("ownerReferences", [])),
             "managers": sorted({of["manager"] for of in item["metadata"]["managedFields"]}),
             "content": {key: item.get(key) for key in ("data", "spec")},
         }
-        for path in OWNED
-        for item in ground.api("GET", path.format(namespace) + INSTANCE)["items"]
+        for item in in_effect(items).values()
     ]
-    return json.dumps(_without_volatile(found), sort_keys=True).replace(namespace, "NAMESPACE")
+    text = json.dumps(_without_volatile(found), sort_keys=True)
+    return plain(text).replace(namespace, "NAMESPACE")
 
 
 def _without_volatile(value: Any) -> Any:

@@ -84,6 +84,12 @@ def test_a_changed_spec_reaches_the_objects_and_rolls_the_pods(
     eventually(lambda: router.get()["status"]["readyReplicas"] == 2, 60, "two ready replicas")
     after = router.read("deployment", router.name)["spec"]["template"]
     assert before["metadata"]["annotations"] != after["metadata"]["annotations"]
+    (config, *_) = (
+        volume["configMap"] for volume in after["spec"]["volumes"] if volume["name"] == "config"
+    )
+    # What the pods of before mount stays as it was.
+    assert config["name"].startswith(f"{router.name}-config-")
+    config["name"] = f"{router.name}-config"
     assert before["spec"] == after["spec"]
 
 

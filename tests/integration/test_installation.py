@@ -343,6 +343,8 @@ def collection_at_work(client: Client, kubectl: Kubectl) -> None:
     assert not done.problems
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     deployment = manifest(_kind("Deployment"), "standalone")
+    # Its rollout comes to no end.
+    deployment["spec"]["paused"] = True
     apply(client, router, [deployment], prune=False)
     # While pods are replaced, it wants to know what others start with.
     discover(Reads(client), router)
