@@ -33,14 +33,17 @@ MADE_BY_OTHERS = ("pod/", "replicaset.apps/")
 def demo(command: str, state: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         # Simulated pods are what most machines have; tests/node has real ones.
-        [sys.executable, "-m", "demo", command, "--simulated", "--state", str(state)],
+        # A test run may be a shell's background job, and those ignore Ctrl-C. By a program, since a
+        # fork of this process would have its threads' gRPC, which may end it.
+        [
+            *("env", "--default-signal=INT", sys.executable),
+            *("-m", "demo", command, "--simulated", "--state", str(state)),
+        ],
         cwd=CHECKOUT,
         env={**os.environ, "PYTHONPATH": "hack"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A test run may be a shell's background job, and those ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
