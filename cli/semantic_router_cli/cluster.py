@@ -29,6 +29,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.disco
     router_path,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import segment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_GROUP,
     API_VERSION,
@@ -142,7 +143,7 @@ class Cluster:
 
     def secret_exists(self, namespace: str, name: str) -> bool | None:
         """None: one may not know. The answer carries no data, whoever asks."""
-        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        path = f"/api/v1/namespaces/{segment(namespace)}/secrets/{segment(name)}"
         status, _ = self.raw("GET", path, accept=_METADATA_ONLY)
         return {200: True, 404: False}.get(status)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import segment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import apis, listener
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
@@ -63,7 +64,7 @@ def of_gateway(cluster: Cluster, router: Router) -> Door:
     """RouterError: there is no way in that one could see, and why."""
     wanted = router.spec["gateway"]
     namespace, name = wanted["existingRef"]["namespace"], wanted["existingRef"]["name"]
-    path = f"/apis/{apis.GATEWAY}/namespaces/{namespace}/gateways/{name}"
+    path = f"/apis/{apis.GATEWAY}/namespaces/{segment(namespace)}/gateways/{segment(name)}"
     answer = cluster.find(path)
     if answer.first is None:
         why = answer.denied or f"Gateway {namespace}/{name} does not exist"

@@ -12,6 +12,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster impor
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import segment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     Endpoint,
     backends,
@@ -110,7 +111,7 @@ def _backend(cluster: Cluster, endpoint: Endpoint, kind: str, told: Manifest | N
         return Backend(endpoint, kind)
     name, namespace = endpoint.service, endpoint.namespace
     try:
-        service = cluster.find(f"/api/v1/namespaces/{namespace}/services/{name}")
+        service = cluster.find(f"/api/v1/namespaces/{segment(namespace)}/services/{segment(name)}")
         pods = _ready_addresses(cluster, namespace, name)
     except ApiError:
         return Backend(endpoint, kind)

@@ -28,7 +28,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.gatew
     read_gateway,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import (
+    Resource,
+    segment,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
     PLATFORM_OPENSHIFT,
     Endpoint,
@@ -310,7 +313,7 @@ def read_router(client: Client, name: str, namespace: str) -> Router:
 
 def router_path(name: str, namespace: str) -> str:
     """Where a SemanticRouter is read."""
-    return f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
+    return f"/apis/{API_VERSION}/namespaces/{segment(namespace)}/{PLURAL}/{segment(name)}"
 
 
 def _read_storage(reads: Reads) -> Sighting:
@@ -374,7 +377,7 @@ def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> Backen
     name = backend_kinds.object_name(entry)
     if kind.object and name:
         api = kind.object.api(discovery.capabilities(read_groups(reads)))
-        path = f"/apis/{api}/namespaces/{namespace}/{kind.object.plural}/{name}"
+        path = f"/apis/{api}/namespaces/{segment(namespace)}/{kind.object.plural}/{segment(name)}"
         named = _seen(lambda: _one(reads.get(path)))
         service = backends.service_of(namespace, entry, named)
         found = _read_service(reads, namespace, service) if service else Sighting()
@@ -394,7 +397,7 @@ def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> Backen
 
 
 def _read_service(reads: Reads, namespace: str, name: str) -> Sighting:
-    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/services/{name}")))
+    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/services/{segment(name)}")))
 
 
 def _with_slices(reads: Reads, namespace: str, services: Sighting) -> BackendReading:
@@ -408,11 +411,11 @@ def _with_slices(reads: Reads, namespace: str, services: Sighting) -> BackendRea
 
 
 def _slices(namespace: str) -> str:
-    return f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    return f"/apis/discovery.k8s.io/v1/namespaces/{segment(namespace)}/endpointslices"
 
 
 def _read_config_map(reads: Reads, namespace: str, name: str) -> Sighting:
-    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/configmaps/{name}")))
+    return _seen(lambda: _one(reads.get(f"{_core(namespace)}/configmaps/{segment(name)}")))
 
 
 def _read_claim(reads: Reads, namespace: str, name: str) -> Sighting:
@@ -421,7 +424,7 @@ def _read_claim(reads: Reads, namespace: str, name: str) -> Sighting:
 
 
 def _read_secret_version(reads: Reads, namespace: str, name: str) -> Sighting:
-    return _seen(lambda: _one(reads.get_metadata(f"{_core(namespace)}/secrets/{name}")))
+    return _seen(lambda: _one(reads.get_metadata(f"{_core(namespace)}/secrets/{segment(name)}")))
 
 
 def _read_gateway(reads: Reads, router: Router) -> GatewayReading:
@@ -429,7 +432,7 @@ def _read_gateway(reads: Reads, router: Router) -> GatewayReading:
 
 
 def _core(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}"
+    return f"/api/v1/namespaces/{segment(namespace)}"
 
 
 def _one(found: Manifest | None) -> list[Manifest]:

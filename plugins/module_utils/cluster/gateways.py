@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import ApiError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resources import segment
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import gateways
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.gateway_backends import (
     wants_verification,
@@ -35,14 +36,16 @@ def read_gateway(reads: Reads, router: Router, backend_namespaces: list[str]) ->
     name, namespace = reference["name"], reference["namespace"]
     gateway, denied = _asked(
         # Its status counts the routes of all.
-        lambda: reads.get(f"{_API}/namespaces/{namespace}/gateways/{name}", spec_only=True),
+        lambda: reads.get(
+            f"{_API}/namespaces/{segment(namespace)}/gateways/{segment(name)}", spec_only=True
+        ),
         None,
     )
     if gateway is None:
         return GatewayReading(denied=denied, namesakes=_namesakes(reads, name, denied))
     class_name = gateway["spec"]["gatewayClassName"]
     gateway_class, class_denied = _asked(
-        lambda: reads.get(f"{_API}/gatewayclasses/{class_name}", spec_only=True), None
+        lambda: reads.get(f"{_API}/gatewayclasses/{segment(class_name)}", spec_only=True), None
     )
     return GatewayReading(
         gateway=gateway,
@@ -85,7 +88,7 @@ def _grants(reads: Reads, namespaces: list[str]) -> dict[str, list[Manifest]]:
     nothing: list[Manifest] = []
     found = {}
     for namespace in namespaces:
-        path = f"{_GRANTS}/namespaces/{namespace}/referencegrants"
+        path = f"{_GRANTS}/namespaces/{segment(namespace)}/referencegrants"
         grants, denied = _asked(partial(reads.list, path), nothing)
         if not denied:
             found[namespace] = grants

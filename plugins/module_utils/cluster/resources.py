@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,8 @@ RESOURCES = (
     ),
 )
 
+_NO_SEGMENT = re.compile(r"[^A-Za-z0-9._:-]")
+
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in RESOURCES}
 
 
@@ -142,7 +145,7 @@ def resource_of(manifest: Mapping[str, Any]) -> Resource:
 def collection_path(resource: Resource, namespace: str = "") -> str:
     """Where a kind is listed; "" = in all namespaces, or a kind that has none."""
     group = "/api" if "/" not in resource.api_version else "/apis"
-    scope = f"/namespaces/{namespace}" if resource.namespaced and namespace else ""
+    scope = f"/namespaces/{segment(namespace)}" if resource.namespaced and namespace else ""
     return f"{group}/{resource.api_version}{scope}/{resource.plural}"
 
 
@@ -150,4 +153,12 @@ def path(manifest: Mapping[str, Any]) -> str:
     """Where an object is read, applied and deleted."""
     metadata = manifest["metadata"]
     collection = collection_path(resource_of(manifest), metadata.get("namespace", ""))
-    return f"{collection}/{metadata['name']}"
+    return f"{collection}/{segment(metadata['name'])}"
+
+
+def segment(name: str) -> str:
+    """A name as one step of a path. What no object can be called is asked for by another such name:
+    a slash or dots in a SemanticRouter would lead to what it does not name, and escaped ones too,
+    which the API server reads as such.
+    """
+    return "_" if name in ("", ".", "..") else _NO_SEGMENT.sub("_", name)

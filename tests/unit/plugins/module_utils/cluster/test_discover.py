@@ -5,6 +5,8 @@ The server is in memory; tests/integration/test_discover.py asks a real one.
 
 from __future__ import annotations
 
+import copy
+import re
 from typing import Any
 
 import pytest
@@ -162,3 +164,20 @@ def test_a_router_that_is_not_there_is_named(server: ApiServer) -> None:
     with pytest.raises(RouterError, match='"nowhere" does not exist in namespace "team"') as raised:
         read_router(server.client(), "nowhere", NAMESPACE)
     assert raised.value.problem.reason == "InvalidSpec"
+
+
+@pytest.mark.parametrize("name", ["x/proxy", "..", ".", "", "x?watch=1", "x#", "x%2fproxy", "ö/é"])
+def test_no_name_of_a_router_leads_to_what_it_does_not_name(server: ApiServer, name: str) -> None:
+    spec = copy.deepcopy(SPEC)
+    kserve, _, service = (entry["backend"] for entry in spec["vllmEndpoints"])
+    kserve["inferenceServiceName"] = name
+    service["service"].update(name=name, namespace=name)
+    spec["gateway"]["existingRef"].update(name=name, namespace=name)
+    spec["envFrom"] = [{"configMapRef": {"name": name}}, {"secretRef": {"name": name}}]
+    router = Router({"metadata": {"name": "my-router", "namespace": NAMESPACE}, "spec": spec})
+    discover(Reads(server.client()), router, secret_versions=True)
+    paths = {request.path for request in server.log}
+    assert any("/gateways/" in path for path in paths)
+    for path in paths:
+        assert re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._:-]+)+", path), path
+        assert path.count("/") <= 7, path
