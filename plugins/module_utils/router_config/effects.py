@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import sections
@@ -734,15 +735,8 @@ _OWN = {
 
 def of(place: Path, contract: Contract, alone: bool = False) -> Effect | None:
     """The row of a key of config.yaml; None when nobody knows. alone: the router serves alone."""
-    # A recipe has the routing of a whole document.
-    if len(place) > 3 and place[0] == "recipes" and place[2] == "routing":
-        place = place[2:]
-    found: Effect | None = None
-    longest = -1
-    for steps, effect in _rows(contract, alone):
-        if longest < len(steps) and _covers(steps, place):
-            found, longest = effect, len(steps)
-    return found
+    effect, _ = _row(place, contract, alone)
+    return effect
 
 
 def of_words(
@@ -767,7 +761,7 @@ def of_words(
         words = words[1:]
     rows = [
         (tuple(step for step in steps if step != "*"), effect)
-        for steps, effect in _rows(contract, alone)
+        for steps, effect in _rows(contract.name, alone)
     ]
     over = [row for row in rows if words[: len(row[0])] == row[0]]
     if over:
@@ -786,11 +780,11 @@ def remarks(
     for place, value in leaves(canonical):
         if not place or value in ({}, [], None):
             continue
-        effect = of(place, contract, alone)
+        effect, shown = _row(place, contract, alone)
+        # One remark for a section, not one for each of its keys.
+        if shown in told:
+            continue
         if effect is None:
-            shown = _unknown_part(place, contract, alone)
-            if shown in told:
-                continue
             told.add(shown)
             yield (
                 shown,
@@ -799,30 +793,45 @@ def remarks(
                 False,
             )
         elif effect.reader == NOBODY:
-            # One remark for a section, not one for each of its keys.
-            shown = next(
-                place[: len(steps)]
-                for steps, row in _ROWS
-                if row is effect and _covers(steps, place)
-            )
-            if shown not in told:
-                told.add(shown)
-                yield shown, effect.acts, effect.remedy, effect.blocking
+            told.add(shown)
+            yield shown, effect.acts, effect.remedy, effect.blocking
 
 
-def _unknown_part(place: Path, contract: Contract, alone: bool) -> Path:
-    """The part of the document from where on no row is about it."""
-    rows = [steps for steps, _ in _rows(contract, alone)]
-    for end in range(1, len(place)):
-        begun = place[:end]
-        if not any(_covers(steps[:end], begun) for steps in rows):
-            return begun
-    return place
+def _row(place: Path, contract: Contract, alone: bool) -> tuple[Effect | None, Path]:
+    """The longest row about a key, and which part of its path that is; of a key without one, the
+    part from where on there is none."""
+    # A recipe has the routing of a whole document.
+    in_recipe = len(place) > 3 and place[0] == "recipes" and place[2] == "routing"
+    start = 2 if in_recipe else 0
+    found: Effect | None = None
+    part = place
+    reached = [_tree(contract.name, alone)]
+    for end, step in enumerate(place[start:], start=start + 1):
+        reached = [node[way] for node in reached for way in (step, "*") if way in node]
+        row = next((node[_ROW] for node in reached if _ROW in node), None)
+        if row is not None:
+            found, part = row, place[:end]
+        elif not reached:
+            return (found, part) if found else (None, place[:end])
+    return found, part
 
 
-def _rows(contract: Contract, alone: bool) -> Iterator[tuple[tuple[str, ...], Effect]]:
+@cache
+def _tree(contract: str, alone: bool) -> dict[Any, Any]:
+    """The rows step by step: a document has as many keys as a megabyte has room for, and to try
+    each row with each of them took half a minute."""
+    tree: dict[Any, Any] = {}
+    for steps, effect in _rows(contract, alone):
+        node = tree
+        for step in steps:
+            node = node.setdefault(step, {})
+        node.setdefault(_ROW, effect)
+    return tree
+
+
+def _rows(contract: str, alone: bool) -> Iterator[tuple[tuple[str, ...], Effect]]:
     for steps, effect in _ROWS:
-        if contract.name in effect.contracts and effect.alone in (None, alone):
+        if contract in effect.contracts and effect.alone in (None, alone):
             yield steps, effect
 
 
@@ -831,10 +840,6 @@ def _is_in(words: tuple[str, ...], steps: tuple[str, ...]) -> bool:
     return words[: len(part)] == part
 
 
-def _covers(steps: tuple[str, ...], place: Path) -> bool:
-    return len(steps) <= len(place) and all(
-        step in ("*", key) for step, key in zip(steps, place, strict=False)
-    )
-
-
+# In the tree of rows: no step of a path.
+_ROW = None
 _ROWS = tuple((tuple(path.split(".")), effect) for effect in EFFECTS for path in effect.paths)

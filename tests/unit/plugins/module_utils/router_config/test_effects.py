@@ -121,6 +121,12 @@ def test_a_key_of_which_nothing_is_known_is_not_said_to_be_in_effect(
     assert (problem.field, problem.blocking) == ("spec.config.global.services.audit", False)
 
 
+def test_so_is_one_of_a_recipe_and_named_itself() -> None:
+    canonical = {"recipes": [{"name": "a", "routing": {"signals": {"new": [{"a": 1}, {"b": 2}]}}}]}
+    (place,) = (remark[0] for remark in effects.remarks(canonical, CONTRACTS["0.5"]))
+    assert place == ("recipes", 0, "routing", "signals", "new")
+
+
 def test_a_document_that_is_understood_has_no_remarks(make_router: MakeRouter) -> None:
     document = {
         "version": "v0.3",
