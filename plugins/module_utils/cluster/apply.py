@@ -380,6 +380,9 @@ class _Requests:
         """What is asked for would be taken, were it not for what others made of the live object."""
         if step.live is None:
             return False
+        if step.live.get("immutable"):
+            # A ConfigMap that somebody has locked: the operator locks none.
+            return True
         if refusal.is_about_what_cannot_change(error):
             # A new object is taken too when the SemanticRouter has changed what may not change.
             return compare.is_what_was_applied(step.desired, step.live) or not applied(step.live)

@@ -27,13 +27,22 @@ Entry = dict[str, Any]
 Fields = dict[str, Any]
 
 # Where nobody else has a say. Elsewhere others do: an autoscaler in a Deployment's number of pods,
-# `kubectl rollout restart` in its template's annotations, a provisioner in all of a claim,
-# OpenShift in a Route's host.
+# `kubectl rollout restart` in its template's annotations, a provisioner in all of a claim.
 _SOLE = ("f:spec",)
 _SOLE_OF: dict[str, tuple[str, ...] | None] = {
     "Deployment": ("f:spec", "f:template", "f:spec"),
     "PersistentVolumeClaim": None,
-    "Route": None,
+}
+# What others give all the same: OpenShift a Route's host, cert-manager its certificate.
+_GIVEN: dict[str, Fields] = {
+    "Route": {
+        "f:host": {},
+        "f:subdomain": {},
+        "f:tls": {
+            f"f:{name}": {}
+            for name in ("certificate", "key", "caCertificate", "externalCertificate")
+        },
+    },
 }
 # The variable by which Stakater's Reloader replaces pods when a Secret has changed. Who takes it
 # away replaces them once more.
@@ -128,7 +137,7 @@ def _surplus(entry: Entry, desired: Manifest) -> Fields:
     for step in way:
         owned = owned.get(step) or {}
         value = value.get(step.removeprefix("f:")) or {}
-    found = _beyond(owned, value)
+    found = _without(_beyond(owned, value), _GIVEN.get(desired["kind"], {}))
     if found:
         for step in reversed(way):
             found = {step: found}

@@ -54,3 +54,8 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 @pytest.fixture
 def cluster(control_plane: ControlPlane, kubeconfig: Path, namespace: str) -> Cluster:
     return Cluster(control_plane, kubeconfig, namespace)
+
+
+@pytest.fixture(scope="module")
+def shared_cluster(control_plane: ControlPlane, kubeconfig: Path, shared_namespace: str) -> Cluster:
+    return Cluster(control_plane, kubeconfig, shared_namespace)

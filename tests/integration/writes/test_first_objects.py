@@ -6,7 +6,6 @@ Judged by what is there afterwards, and by the audit log.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.resou
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import metadata
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
-from control_plane import ControlPlane
 from eventually import eventually
 from every_kind import KINDS, NAME, Manifest, objects
 from integration.writes import proxy
@@ -55,11 +53,6 @@ def is_as_made(theirs: Manifest, live: Manifest) -> bool:
         live["metadata"].get(name) == theirs["metadata"].get(name)
         for name in ("uid", "labels", "ownerReferences")
     )
-
-
-@pytest.fixture(scope="module")
-def shared_cluster(control_plane: ControlPlane, kubeconfig: Path, shared_namespace: str) -> Cluster:
-    return Cluster(control_plane, kubeconfig, shared_namespace)
 
 
 @pytest.fixture

@@ -185,7 +185,16 @@ def test_the_mark_of_a_reloader_stays_and_another_variable_does_not() -> None:
     assert added(wanted, there) == {"f:spec": owned(other)}
 
 
-def test_of_a_claim_and_a_route_nothing_is_ours_alone() -> None:
-    for kind in ("PersistentVolumeClaim", "Route"):
-        there = live(entry({"f:volumeName": {}, "f:host": {}}), kind=kind)
-        assert added({**SERVICE, "kind": kind}, there) == {}
+def test_of_a_claim_nothing_is_ours_alone() -> None:
+    there = live(entry({"f:volumeName": {}}), kind="PersistentVolumeClaim")
+    assert added({**SERVICE, "kind": "PersistentVolumeClaim"}, there) == {}
+
+
+def test_of_a_route_host_and_certificate_are_others_to_give_and_nothing_else() -> None:
+    wanted = {**SERVICE, "kind": "Route", "spec": {"tls": {"termination": "edge"}}}
+    theirs = {"f:host": {}, "f:tls": {"f:certificate": {}, "f:key": {}}}
+    assert added(wanted, live(entry(theirs), kind="Route")) == {}
+    more = {**theirs, "f:alternateBackends": {}}
+    there = live(entry(more), kind="Route")
+    assert added(wanted, there) == {"f:spec": {"f:alternateBackends": {}}}
+    assert (taken_back(wanted, there) or [])[1]["fieldsV1"] == {"f:spec": theirs}
