@@ -167,7 +167,7 @@ def unseen(found: Trace, headers: Mapping[str, str], door: Door, why: str) -> tu
 def _json(text: str | bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -220,7 +220,7 @@ def _known(text: Any) -> str:
 def _number(value: Any) -> int | None:
     try:
         return round(float(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -259,8 +259,9 @@ def _signals(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _content(said: Mapping[str, Any]) -> str:
     choices = said.get("choices")
-    message = choices[0].get("message") if isinstance(choices, list) and choices else None
-    return str((message or {}).get("content") or "")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    return str(message.get("content") or "") if isinstance(message, dict) else ""
 
 
 def _error(status: int, said: Mapping[str, Any], body: bytes) -> str:

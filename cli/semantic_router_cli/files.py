@@ -12,6 +12,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata
     KIND,
 )
 
+from semantic_router_cli import shape
+
 
 class FileError(Exception):
     """A file that cannot be used; says why and what to give instead."""
@@ -36,10 +38,8 @@ def _items(document: dict[str, Any], source: str) -> list[dict[str, Any]]:
     is_list = str(document.get("kind")).endswith("List") and "items" in document
     items = document["items"] if is_list else [document]
     for item in items or []:
-        for key in ("metadata", "spec"):
-            if "kind" in item and not isinstance(item.get(key) or {}, dict):
-                found = type(item[key]).__name__
-                raise FileError(f"{source}: {key} is a {found}. Give an object.")
+        if "kind" in item and (wrong := shape.mistake(item, shape.OF_AN_OBJECT)):
+            raise FileError(f"{source}: {wrong}")
     return list(items or [])
 
 

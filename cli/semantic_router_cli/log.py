@@ -40,7 +40,7 @@ class Line:
         """For people: an access log line of Envoy as a sentence, everything else as it is."""
         try:
             fields = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.text
         is_access = isinstance(fields, dict) and {"method", "path", "status"} <= fields.keys()
         return _access(fields) if is_access else self.text

@@ -37,6 +37,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import HTTPS_PORTS
 
+from semantic_router_cli import files, shape
+
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 _CHARTS_SECURITY_CONTEXT = {"runAsNonRoot": False, "allowPrivilegeEscalation": False}
@@ -151,6 +153,12 @@ def of_a_file(
     documents = list(documents)
     values = [item for item in documents if is_helm_values(item)]
     chosen = [*values[:1], *(item for item in documents if item.get("kind") == KIND)]
+    for item in chosen:
+        part, of = (
+            (item, shape.OF_VALUES) if "kind" not in item else (item.get("spec"), shape.OF_A_SPEC)
+        )
+        if wrong := shape.mistake(part, of, "" if part is item else "spec"):
+            raise files.FileError(wrong)
     migrated = [migrate(document, name, namespace) for document in chosen]
     if len(values) > 1:
         said = f"holds {len(values)} values; this is the first, give the others a file each"
@@ -497,7 +505,7 @@ def _extract_backends(spec: dict[str, Any], config: dict[str, Any], migration: M
         *_from_flat(config, migration),
         *_from_providers(config.get("providers") or {}, migration),
     ]
-    known = {entry["name"] for entry in spec.get("vllmEndpoints") or []}
+    known = {str(entry.get("name")) for entry in spec.get("vllmEndpoints") or []}
     for entry in found:
         entry["name"] = _unused(entry["name"], known)
         known.add(entry["name"])

@@ -58,7 +58,7 @@ def narrowed(where: Path, message: str, manifest: Manifest) -> Path:
     match = _VALUE.search(message)
     if not match or not isinstance(value, (dict, list)):
         return where
-    quoted = json.loads(match[1], strict=False)
+    quoted = _literal(match[1])
     below = [found for found, key, item in _parts(value, where) if quoted in (key, item)]
     return below[0] if len(below) == 1 else where
 
@@ -99,7 +99,7 @@ def _begins_with(rest: str, key: str) -> bool:
 
 
 def _item(spelled: str, items: Any) -> str | int:
-    if spelled.isdigit():
+    if spelled.isdecimal():
         return int(spelled)
     wanted = {key: _literal(text) for key, text in _KEYS.findall(spelled)}
     for index, item in enumerate(items if isinstance(items, list) and wanted else ()):
@@ -115,9 +115,10 @@ def _item(spelled: str, items: Any) -> str | int:
 
 
 def _literal(text: str) -> Any:
+    """Go quotes some letters as JSON does not; what is so quoted is nothing that we have."""
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
         return text
 
 
@@ -125,6 +126,6 @@ def _pointed_at(pointer: str, manifest: Manifest) -> Path:
     steps: Path = ()
     for part in pointer.strip("/").split("/"):
         step = part.replace("~1", "/").replace("~0", "~")
-        is_index = step.isdigit() and isinstance(look_up(manifest, steps), list)
+        is_index = step.isdecimal() and isinstance(look_up(manifest, steps), list)
         steps = (*steps, int(step) if is_index else step)
     return steps
