@@ -160,7 +160,7 @@ class Cluster:
         status, text = self.raw("GET", where, accept="application/json")
         try:
             said = json.loads(text) if status == 200 else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return said if isinstance(said, dict) else {}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import nesting
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -24,12 +25,18 @@ def documents(source: str) -> list[dict[str, Any]]:
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
         found = [item for item in yaml.safe_load_all(text) if item is not None]
+    except RecursionError as error:
+        raise FileError(f"{source} is nested too deeply to be read. Write it flatter.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = getattr(error, "strerror", None) or error
         raise FileError(f"{source}: {why}. Name a readable YAML file.") from error
     for item in found:
         if not isinstance(item, dict):
             raise FileError(f"{source} holds a {type(item).__name__}. Give Kubernetes objects.")
+        if nesting.too_deep(item):
+            raise FileError(
+                f"{source} is nested deeper than {nesting.MOST} levels. Write it flatter."
+            )
     return [item for document in found for item in _items(document, source)]
 
 

@@ -111,7 +111,7 @@ class Reach:
         text = self.text(port, path)
         try:
             said = json.loads(text) if text else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return said if isinstance(said, dict) else None
 

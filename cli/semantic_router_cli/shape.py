@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_CONFIG = {
+_CONFIG: dict[str, Any] = {
     "bert_model": Any,
     "observability": {"tracing": {"sampling": {}, "resource": {}}},
     "embedding_models": {"embedding_config": {}},
@@ -23,9 +23,14 @@ _CONFIG = {
     "listeners": [{"api_keys": [str]}],
     "contract": str,
 }
-_IN_BOTH = {"config": _CONFIG, "image": {"tag": str}}
-OF_A_SPEC = {**_IN_BOTH, "gateway": {}, "vllmEndpoints": [{"name": str}], "service": {"*": {}}}
-OF_VALUES = {
+_IN_BOTH: dict[str, Any] = {"config": _CONFIG, "image": {"tag": str}}
+OF_A_SPEC: dict[str, Any] = {
+    **_IN_BOTH,
+    "gateway": {},
+    "vllmEndpoints": [{"name": str}],
+    "service": {"*": {}},
+}
+OF_VALUES: dict[str, Any] = {
     **_IN_BOTH,
     "configOverride": _CONFIG,
     "global": {},
@@ -36,8 +41,13 @@ OF_VALUES = {
     "gateway": {"tls": {}, "mode": str},
     "router": {"skipProcessing": {}},
 }
-_METADATA = {"name": str, "namespace": str, "labels": {"*": str}, "annotations": {"*": str}}
-OF_AN_OBJECT = {"kind": str, "apiVersion": str, "metadata": _METADATA, "spec": {}}
+_METADATA: dict[str, Any] = {
+    "name": str,
+    "namespace": str,
+    "labels": {"*": str},
+    "annotations": {"*": str},
+}
+OF_AN_OBJECT: dict[str, Any] = {"kind": str, "apiVersion": str, "metadata": _METADATA, "spec": {}}
 _WANTED = {dict: "an object", list: "a list", str: "text"}
 
 
@@ -48,9 +58,10 @@ def mistake(value: Any, shape: Any, place: str = "") -> str:
     """
     if shape is Any or value is None:
         return ""
-    kind = shape if isinstance(shape, type) else type(shape)
+    kind: Any = shape if isinstance(shape, type) else type(shape)
     if not isinstance(value, kind):
         return f"{place or 'it'} is a {type(value).__name__}. Give {_WANTED[kind]}."
+    parts: list[tuple[Any, Any, str]] = []
     if isinstance(shape, list):
         parts = [(item, shape[0], f"{place}[{n}]") for n, item in enumerate(value)]
         empty = next((where for item, _, where in parts if item is None), "")
@@ -61,6 +72,4 @@ def mistake(value: Any, shape: Any, place: str = "") -> str:
             (item, shape.get(key, shape.get("*", Any)), f"{place}.{key}".removeprefix("."))
             for key, item in value.items()
         ]
-    else:
-        parts = []
     return next((found for part in parts if (found := mistake(*part))), "")

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from wrapper_runner import access
+from wrapper_runner import access, nesting
 from wrapper_runner.access import Access, AccessError
 from wrapper_runner.watches import Kind
 
@@ -124,7 +124,7 @@ class Cluster:
             timeout=(CONNECT_SECONDS, silence),
         )
         try:
-            yield from (json.loads(line) for line in _lines(response))
+            yield from (nesting.decoded(line) for line in _lines(response))
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ClusterError(0, f"the watch was cut off: {error}") from error
         finally:
@@ -133,7 +133,7 @@ class Cluster:
     def _json(self, method: str, path: str, **request: Any) -> Json:
         response = self._request(method, path, timeout=(CONNECT_SECONDS, READ_SECONDS), **request)
         try:
-            answer: Json = json.loads(response.data)
+            answer: Json = nesting.decoded(response.data)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise ClusterError(0, f"the API server's answer was cut off: {error}") from error
         return answer

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from wrapper_runner import nesting
 from wrapper_runner.cluster import Cluster, ClusterError, Json, Resource
 from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Watch
@@ -85,7 +86,8 @@ class Objects:
     def _ours(self, cr: Json) -> Json:
         if not self._watch.selector.matches(cr["metadata"].get("labels") or {}):
             raise Gone
-        return cr
+        kept: Json = nesting.within(cr)
+        return kept
 
     @property
     def _resource(self) -> Resource:

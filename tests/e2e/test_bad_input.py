@@ -14,6 +14,7 @@ from bad_input import Case
 from control_plane import Kubectl
 from e2e.operator_process import Operator
 from e2e.semantic_router import SemanticRouter
+from eventually import eventually
 
 EDITS = [case for case in bad_input.cases(bad_input.OPERATOR) if "metadata" not in case.patch]
 
@@ -41,3 +42,27 @@ def test_a_wrong_edit_is_a_condition_and_correcting_it_is_enough(
     kubectl("replace", "-f", "-", stdin=json.dumps(router.resource))
     router.wait_for("ConfigValid")
     router.wait_for("Ready")
+
+
+def test_one_that_is_nested_without_a_floor_is_told_and_keeps_no_other_waiting(
+    operator: Operator, router: SemanticRouter, kubectl: Kubectl
+) -> None:
+    """The API server takes 10,000 levels, which are in its managedFields too, and so in what the
+    operator watches; Python's decoder gives up before 1,000."""
+    deep = bad_input.good("deep", router.namespace)
+    deep["spec"]["config"] = {"routing": {"signals": {"deep": "HERE"}}}
+    nested = '{"a":' * 3000 + "1" + "}" * 3000
+    kubectl("create", "-f", "-", stdin=json.dumps(deep).replace('"HERE"', nested))
+
+    router.create_service()
+    router.apply()
+    router.wait_for("Ready")
+    if operator.engine == "embedded":
+        # In the stock engine the play does not begin: Ansible does not read so deep.
+        field = "{.status.conditions[?(@.type=='ConfigValid')].message}"
+        get = ("get", "semanticrouter", "deep", "-n", router.namespace, f"-o=jsonpath={field}")
+        said = eventually(lambda: kubectl(*get), message="a word about the deep one")
+        assert "nested deeper than" in said
+        assert "spec.config.routing.signals.deep" in said
+    # Whoever else reads all routers of this cluster with Python.
+    kubectl("delete", "semanticrouter", "deep", "-n", router.namespace)

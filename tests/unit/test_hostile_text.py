@@ -310,6 +310,16 @@ def test_any_event_is_shown(events: list[dict[str, Any]]) -> None:
     assert set(shown) <= {str(one["reason"]) for one in events}
 
 
+@pytest.mark.parametrize("levels", [65, 400, 20_000])
+@pytest.mark.parametrize("wall", ["[]", "{}"])
+def test_a_file_without_a_floor_is_refused(tmp_path: Path, levels: int, wall: str) -> None:
+    opening = wall[0] + ("a: " if wall == "{}" else "")
+    file = tmp_path / "any.yaml"
+    file.write_text(f"kind: SemanticRouter\nspec: {opening * levels}{wall[1] * levels}\n")
+    with pytest.raises(files.FileError, match=r"is nested .* Write it flatter"):
+        files.documents(str(file))
+
+
 @examined
 @given(TEXT)
 def test_any_goal_is_read_or_refused(text: str) -> None:

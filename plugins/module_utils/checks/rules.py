@@ -39,6 +39,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 
 def check(router: Router, facts: Facts) -> list[Problem]:
     """Everything that is wrong with the object, the structure of a hand-carried one included."""
+    if deep := list(sizes.deep(router.resource.get("spec") or {})):
+        return deep
     if not crd.has_defaults(router.resource.get("spec") or {}):
         # A file, or a cluster whose CRD is not ours: nobody has looked at the structure, and the
         # rules take it for granted.

@@ -14,10 +14,25 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
     CONFIG_MAP_LIMIT_BYTES,
     size_of,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import nesting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
+    field_path,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import invalid
 
 _GROWS_WITH = {"envoy.yaml": "spec.vllmEndpoints", "tools_db.json": "spec.toolsDb"}
+
+
+def deep(spec: Spec) -> Problems:
+    """What is nested deeper than all who read it can follow; what is below was not looked at."""
+    where = nesting.too_deep(spec)
+    if where:
+        yield invalid(
+            field_path(where[:4]),
+            f"it is nested deeper than {nesting.MOST} levels",
+            "Write it flatter: no router reads so deep",
+        )
 
 
 def hopeless(spec: Spec) -> Problems:

@@ -188,7 +188,7 @@ def _ask(pod: str, address: str, port: int, desired: str) -> Told:
 def _read(pod: str, body: bytes, desired: str) -> Told:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if isinstance(said, dict):
         active, of_file = (str(said.get(key) or "") for key in ("active_hash", "hash"))

@@ -21,8 +21,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.conne
     Connection,
     connect,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import nesting
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     FIELD_MANAGER,
+    KIND,
     Manifest,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import (
@@ -253,12 +255,15 @@ def _unreachable(url: str, error: Exception) -> ApiError:
 
 def _decoded(status: int, data: bytes) -> Manifest:
     try:
-        answer = json.loads(data)
+        answer = nesting.decoded(data)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise ApiError(502, "", f"the API server's answer (HTTP {status}) is not a JSON object")
-    return answer
+    # All other kinds have a structure.
+    is_open = answer.get("kind") in (KIND, f"{KIND}List")
+    found: Manifest = nesting.within(answer) if is_open else answer
+    return found
 
 
 def _refused(status: int, data: bytes) -> ApiError:

@@ -128,7 +128,7 @@ def _parsed(path: str, value: Any) -> Any:
             return yaml.safe_load(value)
         if path.endswith(".json]"):
             return json.loads(value)
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, RecursionError, yaml.YAMLError):
         # Somebody's edit by hand: the file as a whole has changed.
         return value
     return value

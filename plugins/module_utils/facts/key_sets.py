@@ -40,7 +40,7 @@ def problems(router: Router, found: Mapping[str, Manifest | None]) -> Iterator[P
 def _has_keys(text: str) -> bool:
     try:
         keys = json.loads(text)["keys"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return isinstance(keys, list) and bool(keys) and all(isinstance(key, dict) for key in keys)
 

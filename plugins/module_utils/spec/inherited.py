@@ -61,7 +61,7 @@ def from_text(text: str) -> dict[str, str]:
     """The inverse. What somebody else wrote there counts for nothing."""
     try:
         found: Any = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

@@ -16,6 +16,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects impor
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from examples import facts, resource
+from nested import nested
 
 
 def config_map(**data: str) -> Manifest:
@@ -42,6 +43,16 @@ def test_one_byte_more_is_told_by_the_field_that_makes_it_so(made: Manifest, fie
     (problem,) = sizes.check([made])
     assert (problem.field, problem.blocking) == (field, True)
     assert "1,048,576" in problem.found
+
+
+def test_what_is_nested_deeper_than_anybody_reads_is_told_and_nothing_else() -> None:
+    deep = nested(80)
+    for spec in ({"config": {"routing": deep}}, {"toolsDb": [{"name": "a", "parameters": deep}]}):
+        router = Router(resource(**spec))
+        (problem,) = rules.check(router, facts(router, "kubernetes"))
+        assert problem.field.startswith("spec.")
+        assert problem.found == "it is nested deeper than 64 levels"
+        assert problem.blocking
 
 
 def tools(of_bytes: int) -> dict[str, object]:

@@ -176,6 +176,7 @@ def test_who_has_said_so_of_another_configuration_is_asked(pods: Pods) -> None:
         ({"active_hash": "${jndi}"}, 200, "ActiveConfigNotTold"),
         ("<html>", 200, "ActiveConfigNotTold"),
         ([], 200, "ActiveConfigNotTold"),
+        ("[" * 100_000, 200, "ActiveConfigNotTold"),
         ("no healthy upstream", 503, "PodsUnreachable"),
     ],
 )

@@ -21,7 +21,9 @@ def told(live: dict[str, Any] | None) -> list[str]:
     return [problem.field for problem in problems]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "keys", '{"keys": []}', '{"keys": ["a"]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "keys", '{"keys": []}', '{"keys": ["a"]}', "[" * 100_000]
+)
 def test_what_holds_no_keys_is_said_with_its_field(text: str) -> None:
     assert told({"data": {"jwks": text}}) == [f"{FIELD}.key"]
 

@@ -30,7 +30,9 @@ def test_no_password_gets_further_than_the_operator(url: str, kept: str) -> None
     assert inherited.from_text(inherited.as_text(found)) == found
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[1]", '{"HTTPS_PROXY": 1}', '{"PATH": "/x"}'])
+@pytest.mark.parametrize(
+    "text", ["", "no JSON", "[1]", '{"HTTPS_PROXY": 1}', '{"PATH": "/x"}', "[" * 100_000]
+)
 def test_what_somebody_else_has_written_counts_for_nothing(text: str) -> None:
     assert inherited.from_text(text) == {}
 
