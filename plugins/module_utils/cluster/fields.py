@@ -12,6 +12,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.managed_fields import (
+    Entries,
+)
+
 # Part of an object's address: no entry ever lists them.
 _ADDRESS = frozenset({"apiVersion", "kind"})
 _ADDRESS_METADATA = frozenset({"name", "namespace"})
@@ -37,7 +41,7 @@ def _covers(owned: Mapping[str, Any], value: Any) -> bool:
     if isinstance(value, Mapping):
         return _covers_members(owned, value)
     if isinstance(value, list):
-        return all(_covers_item(owned, item) for item in value)
+        return _covers_items(owned, value)
     return True
 
 
@@ -50,20 +54,22 @@ def _covers_members(owned: Mapping[str, Any], members: Mapping[str, Any]) -> boo
     )
 
 
-def _covers_item(owned: Mapping[str, Any], item: Any) -> bool:
-    if not isinstance(item, Mapping):
-        return any(
-            key.startswith("v:") and json.loads(key.removeprefix("v:")) == item for key in owned
-        )
-    return any(
-        key.startswith("k:")
-        and _is_item(json.loads(key.removeprefix("k:")), item)
-        # An item with nothing but its key, such as an ownerReference, is indivisible.
-        and _covers(children, item)
-        for key, children in owned.items()
-    )
+def _covers_items(owned: Mapping[str, Any], items: list[Any]) -> bool:
+    entries = Entries(items)
+    covered: set[Any] = set()
+    for key, children in owned.items():
+        form, _, name = key.partition(":")
+        if form == "v":
+            # Go and Python escape other letters.
+            covered.add(json.dumps(json.loads(name)))
+        elif form == "k":
+            item = entries.of(json.loads(name))
+            # An item with nothing but its key, such as an ownerReference, is indivisible.
+            if item is not None and _covers(children, item):
+                covered.add(id(item))
+    return all(_named(item) in covered for item in items)
 
 
-def _is_item(key: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
-    """A key field that the manifest leaves out (a port's protocol) was defaulted by the server."""
-    return all(item.get(name, value) == value for name, value in key.items())
+def _named(item: Any) -> Any:
+    """As the API server names a text of a set, which has no keys."""
+    return id(item) if isinstance(item, Mapping) else json.dumps(item)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
@@ -44,6 +45,8 @@ _GIVEN: dict[str, Fields] = {
         },
     },
 }
+# No JSON, and so no part of a key.
+_LEFT_OUT = ""
 # The variable by which Stakater's Reloader replaces pods when a Secret has changed. Who takes it
 # away replaces them once more.
 _RELOADED = re.compile(r'k:{"name":"STAKATER_\w+"}')
@@ -147,10 +150,11 @@ def _surplus(entry: Entry, desired: Manifest) -> Fields:
 def _beyond(owned: Fields, value: Any) -> Fields:
     """The members of a set of fields that a value has not."""
     found: Fields = {}
+    entries = Entries(value)
     for key, children in owned.items():
         if key == "." or _RELOADED.fullmatch(key):
             continue
-        is_there, part = _part(key, value)
+        is_there, part = _part(key, value, entries)
         if not is_there:
             if not children:
                 found[key] = {}
@@ -171,24 +175,43 @@ def _unmarked(owned: Fields) -> Fields:
     return kept if kept.keys() != {"."} or kept == owned else {}
 
 
-def _part(key: str, value: Any) -> tuple[bool, Any]:
+def _part(key: str, value: Any, entries: Entries) -> tuple[bool, Any]:
     """Whether a value has a member, and which."""
     form, _, name = key.partition(":")
     if form == "f":
         found = value.get(name) if isinstance(value, dict) else None
         return found is not None, found
-    items = value if isinstance(value, list) else []
     wanted = json.loads(name)
     if form == "v":
-        return wanted in items, None
-    alike = (
-        item
-        for item in items
-        # A key that the manifest leaves out (a port's protocol) was defaulted by the server.
-        if all(item.get(field, given) == given for field, given in wanted.items())
-    )
-    item = next(alike, None)
+        return isinstance(value, list) and wanted in value, None
+    item = entries.of(wanted)
     return item is not None, item
+
+
+class Entries:
+    """The entries of a list by their keys. A list may have thousands, and each is looked up."""
+
+    def __init__(self, value: Any) -> None:
+        items = value if isinstance(value, list) else []
+        self._items = [item for item in items if isinstance(item, Mapping)]
+        self._by: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+
+    def of(self, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """A part of a key that the manifest leaves out (a port's protocol) was defaulted by the
+        server; an entry that leaves nothing out goes first."""
+        name, given = next(iter(wanted.items()))
+        if name not in self._by:
+            self._by[name] = {}
+            for item in self._items:
+                said = json.dumps(item[name]) if name in item else _LEFT_OUT
+                self._by[name].setdefault(said, []).append(item)
+        found = self._by[name]
+        alike = [
+            item
+            for item in (*found.get(json.dumps(given), ()), *found.get(_LEFT_OUT, ()))
+            if all(item.get(part, value) == value for part, value in wanted.items())
+        ]
+        return max(alike, key=lambda item: len(wanted.keys() & item.keys()), default=None)
 
 
 def _without(owned: Fields, part: Fields) -> Fields:
