@@ -26,7 +26,13 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router i
 from eventually import eventually
 from every_kind import KINDS, NAME, Manifest, objects
 from integration.writes import proxy
-from integration.writes.cluster import REFUSED, Cluster, OperatorClient, kinds
+from integration.writes.cluster import (
+    REFUSED,
+    Cluster,
+    OperatorClient,
+    kinds,
+    semantic_router,
+)
 from integration.writes.proxy import Proxy
 
 
@@ -101,6 +107,24 @@ def test_somebody_elses_object_is_never_touched_and_nothing_of_the_run_stays(
     writes = cluster.writes()
     assert kind not in kinds(writes, "patch")
     assert sorted(kinds(writes, "delete")) == sorted(kinds(writes, "patch"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_another_router_has_of_that_name_is_told_with_the_field_that_names_it(
+    empty_cluster: Cluster, kind: str
+) -> None:
+    cluster = empty_cluster
+    other = cluster.admin.get(f"{cluster.routers}/other") or cluster.admin.post(
+        cluster.routers, semantic_router(cluster.namespace, "other")
+    )
+    theirs = next(item for item in objects(cluster.namespace) if item["kind"] == kind)
+    theirs["metadata"] = {**theirs["metadata"], "labels": {}}
+    theirs["metadata"]["ownerReferences"] = [Router(other).owner_reference]
+    cluster.create(theirs)
+    (problem,) = cluster.apply(cluster.objects()).problems
+    assert (problem.reason, problem.field) == ("Conflict", "metadata.name")
+    assert f"{kind} {NAME} exists already" in problem.found
+    assert "is controlled by SemanticRouter other" in problem.found
 
 
 class Replacing(OperatorClient):
