@@ -50,8 +50,6 @@ OTHERS = {
     "Ingress": ("spec",),
     "PodDisruptionBudget": ("spec",),
 }
-# Nobody watches them, as watches.yaml says: what is done to one is undone in ten minutes.
-_LOOKED_AT = "HorizontalPodAutoscaler/"
 _BY_THE_SERVER = frozenset({"clusterIP", "clusterIPs", "ipFamilies"})
 ADDITIONS: tuple[tuple[str, Path, Any], ...] = (
     ("Deployment", ("spec", "template", "spec", "hostNetwork"), True),
@@ -176,11 +174,7 @@ def _state(where: Ground) -> dict[str, Any]:
 
 
 def _flip(chance: random.Random, name: str, where: Ground) -> Flip:
-    mine = {
-        key: item
-        for key, item in objects.owned(where, NAMESPACE).get(name, {}).items()
-        if not key.startswith(_LOOKED_AT)
-    }
+    mine = objects.owned(where, NAMESPACE).get(name, {})
     kind = chance.choice(("field", "field", "field", "addition", "status", "deletion", "owners"))
     if kind == "status":
         path = where.router_path(NAMESPACE, name)
