@@ -50,6 +50,8 @@ OTHERS = {
     "Ingress": ("spec",),
     "PodDisruptionBudget": ("spec",),
 }
+# A claim that nobody controls is used as it is (docs/adr/0006-models-are-kept.md).
+_UNCONTROLLED = ("PersistentVolumeClaim", ("metadata", "ownerReferences", 0, "controller"))
 _BY_THE_SERVER = frozenset({"clusterIP", "clusterIPs", "ipFamilies"})
 ADDITIONS: tuple[tuple[str, Path, Any], ...] = (
     ("Deployment", ("spec", "template", "spec", "hostNetwork"), True),
@@ -204,7 +206,9 @@ def _owned_places(item: Manifest) -> Iterator[Path]:
     """What we have applied, and what others must not touch either."""
     for entry in item["metadata"].get("managedFields") or []:
         if (entry.get("manager"), entry.get("operation")) == (objects.FIELD_MANAGER, "Apply"):
-            yield from _applied(entry["fieldsV1"], item)
+            for place in _applied(entry["fieldsV1"], item):
+                if (item["kind"], place) != _UNCONTROLLED:
+                    yield place
     way = OTHERS.get(item["kind"])
     if way:
         part = look_up(item, way)
@@ -250,6 +254,10 @@ def _made_anew(where: Ground, damaged: dict[str, Flip], names: list[str]) -> Non
     """So that one damage is counted once."""
     for name in damaged:
         path = where.router_path(NAMESPACE, name)
+        claim = objects.path_of(NAMESPACE, f"PersistentVolumeClaim/{name}-models")
+        # If its owner was damaged, it stays when its router goes, and is in the way of the next.
+        if where.api.find(claim):
+            where.api("DELETE", claim)
         where.api("DELETE", path)
 
         def is_gone(name: str = name, path: str = path) -> bool:
