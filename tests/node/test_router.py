@@ -61,7 +61,6 @@ def test_the_router_serves_the_operators_configuration_and_not_the_images_exampl
     assert "-config=/etc/semantic-router/config.yaml" in command.split("\0")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("tag", ["v0.3.0", "latest"])
 def test_an_image_of_another_generation_serves_the_operators_configuration(
     cluster: Cluster, tag: str
