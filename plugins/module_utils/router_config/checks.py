@@ -137,6 +137,12 @@ def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem
         (*path[:-1], f"{path[-1]}{credentials.REFERENCE_SUFFIX}")
         for path, _ in credentials.secret_references(config)
     ]
+    references = (reference for _, reference in credentials.secret_references(config))
+    for path, reference in zip(from_secrets, references, strict=True):
+        for key in ("name", "key"):
+            if not isinstance(reference.get(key), str) or not reference[key]:
+                found = f"it says no {key}" if reference.get(key) is None else "it is not text"
+                yield _problem(("config", *path, key), found, "Give name and key of a Secret")
     for path in [*from_variables, *from_secrets]:
         if not _is_expanded(path, contract):
             yield _problem(

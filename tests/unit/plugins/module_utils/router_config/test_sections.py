@@ -244,6 +244,23 @@ def test_names_that_nothing_declares_are_told_with_what_is_declared(
     assert "code:hard" in told[f"{place}.rules.conditions[1].name"]
 
 
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ({"operator": "AND", "conditions": 7}, "conditions"),
+        ({"operator": "AND", "conditions": ["code"]}, "conditions[0]"),
+        ({"operator": "NOT", "conditions": [{"conditions": [{"type": "authz", "name": []}]}]},
+         "conditions[0].conditions[0].name"),
+    ],
+)  # fmt: skip
+def test_a_rule_of_the_routers_own_document_with_another_shape_is_told(
+    rules: dict[str, Any], field: str, make_router: MakeRouter
+) -> None:
+    router = make_router({"routing": {"decisions": [{"name": "all", "rules": rules}]}})
+    (problem,) = problems(router, Facts())
+    assert problem.field == f"spec.config.routing.decisions[0].rules.{field}"
+
+
 @pytest.mark.parametrize("contract", ["0.3", "0.4"])
 @pytest.mark.parametrize(
     "junk",
