@@ -395,3 +395,12 @@ def test_a_part_of_the_wrong_shape_is_told_before_anything_is_made_of_it(
 ) -> None:
     features = {name: {"enabled": True} for name in ("prompt_guard", "tools", "response_cache")}
     assert fields(make_router({**features, **config})) == {f"spec.config.{field}"}
+
+
+@pytest.mark.parametrize("contract", ["0.4", "0.5"])
+def test_external_models_that_are_no_list_are_told(contract: str, make_router: MakeRouter) -> None:
+    guard = {"prompt_guard": {"protocol": "http_chat"}}
+    router = make_router(
+        {"contract": contract, "global": {"model_catalog": {"external": 7}}, **guard}
+    )
+    assert "spec.config.global.model_catalog.external" in fields(router)
