@@ -212,9 +212,9 @@ def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Mi
     return migration
 
 
-def _look_into(value: Any, steps: list[str], last: type = dict, place: str = "") -> None:
+def _look_into(value: Any, steps: list[str], last: type[Any] = dict, place: str = "") -> None:
     """FileError unless what is at each step has the shape that this module goes by."""
-    wanted = dict if steps else last
+    wanted: type[Any] = dict if steps else last
     if not isinstance(value, wanted):
         raise FileError(
             f"{place} is {_a(value)}. Give {'an object' if wanted is dict else 'text'}."

@@ -142,8 +142,7 @@ _CHECKS: dict[str, Callable[[Any, str], Problems]] = {
     "service": _service,
     "external": _external,
 }
-# The older fields stay unread without a word, as they always did.
-_ONE_TYPE_EACH = ("name", "selector", "pickerScheme")
+_ONE_TYPE_EACH = (*dict.fromkeys(kind.field for kind in backend_kinds.KINDS), "pickerScheme")
 
 
 def _untold(spec: Spec, path: str) -> Problems:

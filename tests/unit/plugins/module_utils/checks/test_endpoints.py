@@ -39,7 +39,17 @@ def test_endpoints_of_one_model_may_have_the_same_adapters() -> None:
     assert problems(with_spec(vllmEndpoints=[_served(x, "m", "sql") for x in "ab"])) == []
 
 
-@pytest.mark.parametrize("given", [{"selector": {"labels": {"a": "b"}}}, {"pickerScheme": "http"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"selector": {"labels": {"a": "b"}}},
+        {"pickerScheme": "http"},
+        {"inferenceServiceName": "a"},
+        {"discoveryLabels": {"a": "b"}},
+        {"service": {"name": "a", "port": 8000}},
+        {"external": {"url": "https://a.example.com"}},
+    ],
+)
 def test_what_another_type_reads_is_said_but_no_obstacle(given: dict[str, Any]) -> None:
     backend = {"type": "vllmrouter", "name": "a", **given}
     (problem,) = problems(
