@@ -59,6 +59,22 @@ def test_reference_in_the_open_parts_works_alike(make_router: MakeRouter) -> Non
     assert store == {"host": "valkey", "password": f"${{{entry['name']}}}"}
 
 
+def test_a_key_in_a_header_is_a_variable_too_and_what_names_one_stays(
+    make_router: MakeRouter,
+) -> None:
+    headers = {"Authorization": PLAIN, "x-api-key": "Bearer ${KEY}", "x-org": "me"}
+    reference = {"name": "r", "base_url": "https://a.example/v1", "extra_headers": headers}
+    models = [{"name": "m", "backend_refs": [reference]}]
+    router = make_router({"providers": {"models": models}})
+    (entry,) = secret_environment(router.spec)
+    document = render(router, Facts())
+    (written,) = document["providers"]["models"][0]["backend_refs"]
+    assert entry["value"] == PLAIN
+    assert written["extra_headers"] == {**headers, "Authorization": f"${{{entry['name']}}}"}
+    (problem,) = (item for item in of_credentials(router) if "headers" in item.field)
+    assert (problem.reason, problem.blocking) == ("PlainTextCredential", False)
+
+
 @pytest.mark.parametrize(
     ("reference", "key"),
     [({"name": "redis"}, "key"), ({"name": ["a"], "key": "b"}, "name"), ({"key": "b"}, "name")],
