@@ -35,6 +35,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     unknown_references,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.schema import (
+    NO_SUCH_KEY,
     violations,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
@@ -337,6 +338,11 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         for place, message, meant in violations(built, contract.name):
             where = origin(place, built, contract, model)
             remedy = f"Correct it for router contract {contract.name}"
+            if message == NO_SUCH_KEY:
+                remedy = (
+                    "Remove it, or use a release that has it: this one's contract is "
+                    f"{contract.name}"
+                )
             yield _problem(
                 where, message, f"Did you mean {meant}? Otherwise remove it" if meant else remedy
             )
