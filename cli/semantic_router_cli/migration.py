@@ -22,6 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     crd,
+    hosted,
     ports,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -617,19 +618,22 @@ def _from_providers(providers: dict[str, Any], migration: Migration) -> list[dic
         name = str(model.get("name"))
         family = model.get("reasoning_family") or (model.get("reasoning") or {}).get("family")
         stays = []
-        for reference in model.get("backend_refs") or []:
+        references = model.get("backend_refs") or []
+        # How the router is to ask it, with which key say, is its own document's to say; and one
+        # model is not asked in two ways.
+        is_told = any(map(_says_more, references))
+        for reference in references:
             address = str(reference.get("endpoint") or reference.get("base_url") or "")
             backend = _backend(address, reference.get("protocol"))
-            if backend is None:
+            if backend is None or is_told:
                 place = f"spec.config.providers.models {name}"
-                migration.say(place, f"{address or 'its backend'}: {_advice(address)}")
+                migration.say(
+                    place, f"{address or 'its backend'}: {_stays(migration, model, reference)}"
+                )
                 stays.append(reference)
                 continue
             label = str(reference.get("name") or name)
             found.append(_entry(label, name, backend, reference.get("weight"), family))
-            if _says_more(reference):
-                # How the router is to ask it, with which key say, is its own document's to say.
-                stays.append(reference)
         rest = {key: value for key, value in model.items() if key != "backend_refs" or stays}
         if stays:
             rest["backend_refs"] = stays
@@ -664,10 +668,17 @@ def _backend(address: str, protocol: Any = None) -> dict[str, Any] | None:
     return {"type": backend_kinds.TYPE_SERVICE, "service": service}
 
 
+def _stays(migration: Migration, model: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    config = {"providers": {"models": [{**model, "backend_refs": [reference]}]}}
+    if hosted.provider_entries({**migration.resource["spec"], "config": config}):
+        return "stays, and is reached as a hosted model is"
+    return "stays, and nothing leads there; name its URL in base_url"
+
+
 def _advice(address: str) -> str:
     return (
-        f"{address or 'it'} is no Service of the cluster; give it one (of type ExternalName, or "
-        "without a selector) and name that in spec.vllmEndpoints"
+        f"{address or 'it'} is no Service of the cluster; name its URL in spec.vllmEndpoints, with "
+        "backend.type external"
     )
 
 

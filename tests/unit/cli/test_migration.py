@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import model_entries
 from documents import DOCUMENT, FORMS, document
 from examples import resource
 from semantic_router_cli.files import FileError
@@ -114,12 +115,19 @@ def test_a_service_of_the_cluster_becomes_an_endpoint(
     assert entry["backend"] == {"type": "service", "service": service}
 
 
-@pytest.mark.parametrize("endpoint", ["api.openai.com:443", "10.0.0.7:8000", ""])
-def test_an_address_outside_the_cluster_stays_and_is_told(endpoint: str) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("api.openai.com:443", "reached as a hosted model is"),
+        ("10.0.0.7:8000", "reached as a hosted model is"),
+        ("", "name its URL in base_url"),
+    ],
+)
+def test_an_address_outside_the_cluster_stays_and_is_told(endpoint: str, said: str) -> None:
     migrated = from_endpoint(endpoint)
 
     assert "vllmEndpoints" not in migrated.resource["spec"]
-    assert "ExternalName" in remarks(migrated)
+    assert said in remarks(migrated)
     (model,) = migrated.resource["spec"]["config"]["providers"]["models"]
     assert model["backend_refs"]
 
@@ -383,13 +391,15 @@ def test_a_timeout_that_somebody_chose_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("api_key_env", "KEY"), ("provider", "anthropic"), ("type", "openai"), ("protocol", "grpc")],
+    [("api_key_env", "KEY"), ("provider", "anthropic"), ("type", "openai")],
 )
 def test_how_a_model_is_asked_stays_in_the_document(key: str, value: str) -> None:
     migrated = from_endpoint("vllm.models.svc:8000", weight=1, **{key: value})
     spec = migrated.resource["spec"]
 
-    assert [entry["model"] for entry in spec["vllmEndpoints"]] == ["m"]
     (model,) = spec["config"]["providers"]["models"]
     assert model["backend_refs"][0][key] == value
+    # Envoy has one way to it, and that is the one that the router knows the words for.
+    assert [entry["name"] for entry in model_entries(spec)] == ["m/b"]
+    assert "reached as a hosted model is" in remarks(migrated)
     assert migrated.lost == []
