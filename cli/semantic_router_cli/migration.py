@@ -204,7 +204,7 @@ def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Mi
     spec = migration.resource["spec"]
     if config := spec.get("config"):
         _modernise(config, migration)
-        _rename_defaults(config, migration)
+        _rename_providers(config, migration)
         _extract_backends(spec, config, migration)
         _hide_passwords(config, migration, ("spec", "config"))
         if not config:
@@ -511,9 +511,10 @@ def _modernise(config: dict[str, Any], migration: Migration) -> None:
     _listeners(config, migration)
 
 
-def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
-    """Gives providers.defaults of a document for routers of 0.3 the names of later ones."""
-    defaults = (config.get("providers") or {}).get("defaults") or {}
+def _rename_providers(config: dict[str, Any], migration: Migration) -> None:
+    """Gives the providers of a document for routers of 0.3 the names of later ones."""
+    providers = config.get("providers") or {}
+    defaults = providers.get("defaults") or {}
     if router_config.contract(Router(migration.resource).spec) == "0.3":
         return
     for old, new in (("default_model", "model"), ("default_reasoning_effort", "reasoning_effort")):
@@ -527,6 +528,13 @@ def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
             "spec.config.providers.defaults.reasoning_families",
             "became spec.config.reasoning_families",
         )
+    for index, model in enumerate(providers.get("models") or []):
+        for number, reference in enumerate(model.get("backend_refs") or []):
+            kind = reference.pop("type", None)
+            if kind and not reference.get("provider"):
+                reference["provider"] = kind
+                place = f"spec.config.providers.models[{index}].backend_refs[{number}].type"
+                migration.say(place, "is called provider now")
 
 
 def _embedding_model(config: dict[str, Any], bert: Mapping[str, Any], migration: Migration) -> None:

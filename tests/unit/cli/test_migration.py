@@ -292,6 +292,21 @@ def test_what_has_no_way_over_is_said_to_be_lost(values: dict[str, Any], lost: l
     assert "sk-1" not in migrated.text()
 
 
+@pytest.mark.parametrize(
+    ("tag", "key"), [("v0.3.0", "type"), ("v0.4.0", "provider"), ("latest", "provider")]
+)
+def test_the_type_of_a_server_has_the_name_that_the_release_knows(tag: str, key: str) -> None:
+    reference = {"endpoint": "shim.models.svc:8080", "type": "anthropic"}
+    config = {"version": "v0.3", "providers": {"models": [{"name": "m"}]}}
+    config["providers"]["models"][0]["backend_refs"] = [reference]  # type: ignore[index]
+    migrated = from_values(image={"tag": tag}, config=config)
+
+    (model,) = migrated.resource["spec"]["config"]["providers"]["models"]
+    assert model["backend_refs"] == [{"endpoint": "shim.models.svc:8080", key: "anthropic"}]
+    assert ("is called provider now" in remarks(migrated)) is (key == "provider")
+    assert [str(problem) for problem in migrated.problems() if problem.blocking] == []
+
+
 def test_a_namespace_of_the_chart_is_kept_unless_another_is_asked_for() -> None:
     values = {"replicaCount": 1, "global": {"namespace": "theirs"}}
     assert migrate(values, "r", None).resource["metadata"]["namespace"] == "theirs"
@@ -391,7 +406,7 @@ def test_a_timeout_that_somebody_chose_is_kept() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("api_key_env", "KEY"), ("provider", "anthropic"), ("type", "openai")],
+    [("api_key_env", "KEY"), ("provider", "anthropic"), ("auth_header", "x-key")],
 )
 def test_how_a_model_is_asked_stays_in_the_document(key: str, value: str) -> None:
     migrated = from_endpoint("vllm.models.svc:8000", weight=1, **{key: value})
