@@ -19,6 +19,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.statu
     read_workload,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import discovery
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.containers import ROUTER
+from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.volumes import (
+    MODELS_DIRECTORY,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     apis,
     crd,
@@ -45,7 +49,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.status import
     reasons,
 )
 
-from semantic_router_cli import status
+from semantic_router_cli import log, status
 from semantic_router_cli.cluster import Answer, Cluster
 from semantic_router_cli.tree import Backend, State, condition_of, deletion
 
@@ -453,6 +457,8 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
             said += _last_event(cluster, router.namespace, workload.claim_name)
         topic = "Pods" if topic == "Spec" else topic
         yield Finding(topic, state, said, name, code=trouble.reason)
+    if workload.claim_name and any(trouble.failing for trouble in troubles):
+        yield from unwritable(cluster, name, router.namespace, workload.pods)
     if workload.deployment is None:
         found, remedy = "there is no Deployment yet", "See Spec and Operator"
         where = f"Deployment {router.name}"
@@ -468,6 +474,28 @@ def _workload(cluster: Cluster, name: str, router: Router, facts: Any) -> Iterat
         yield Finding("Pods", State.WAITING, found, name, where, remedy, "RolloutInProgress")
     if workload.claim and live_workload.status_of(workload.claim).get("phase") == "Bound":
         yield Finding("Volume", State.OK, f"{workload.claim_name} is bound", name)
+
+
+def unwritable(
+    cluster: Cluster, name: str, namespace: str, pods: list[Manifest]
+) -> Iterator[Finding]:
+    """Whose a volume's directory is, only the node knows, and the router that ended by it."""
+    sources = [(str(pod["metadata"]["name"]), ROUTER) for pod in pods]
+    query = {"previous": "true", "tailLines": "100"}
+    try:
+        said = log.lines(cluster, sources, query, MODELS_DIRECTORY, namespace)
+    except client.ApiError:
+        # Who may not read logs knows that it ends again and again.
+        return
+    denied = next((line for line in said if "permission denied" in line.text.lower()), None)
+    if denied:
+        found = f"the router may not write its models: {denied.text}"
+        remedy = (
+            "Give its directory to the pods' user on the node (chown 1000:1000), or take a "
+            "StorageClass of another type"
+        )
+        where = f"Pod {denied.pod}"
+        yield Finding("Volume", State.BROKEN, found, name, where, remedy, "ModelsNotWritable")
 
 
 def _last_event(cluster: Cluster, namespace: str, claim: str) -> str:

@@ -105,6 +105,11 @@ OWN = dict(
             "Wait, then see the operator's log",
         ),
         _own(
+            "ModelsNotWritable",
+            "The router may not write its models: the directory of its volume is root's.",
+            "Give it to user 1000 on the node, or take a StorageClass of another type",
+        ),
+        _own(
             "SecretUnreadable",
             "You may not know whether a Secret exists that the spec names.",
             "Ask somebody who may: kubectl get secret",

@@ -22,6 +22,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.objects.confi
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     backend_kinds,
     crd,
+    hosted,
     ports,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
@@ -37,7 +38,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.url import HTTPS_PORTS
 
-from semantic_router_cli import files, shape
+from semantic_router_cli import shape
+from semantic_router_cli.files import FileError
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -88,8 +90,14 @@ _CHARTS_TIMEOUT = "300s"
 _FROM_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _KEYS = "keep keys in a Secret, and name it and its clients in spec.auth.apiKeys"
 _GRPC_PORT = 50051
-# Of a backend reference, what an entry of spec.vllmEndpoints says as well.
-_SAID = frozenset({"name", "endpoint", "base_url", "protocol", "weight", "type", "provider"})
+# Of a backend reference, what an entry of spec.vllmEndpoints says as well: these keys, and those
+# with a value that the operator writes by itself.
+_SAID = frozenset({"name", "endpoint", "base_url", "weight"})
+_SAID_BY_ITSELF = (
+    ("protocol", frozenset({"http", "https"})),
+    ("type", frozenset({"vllm"})),
+    ("provider", frozenset({"vllm"})),
+)
 
 # Keys of the router's configuration from before it had providers, routing and global.
 _OLD_FLAT = frozenset(
@@ -97,6 +105,22 @@ _OLD_FLAT = frozenset(
      "embedding_rules", "provider_profiles"}
 )  # fmt: skip
 
+# Where this module looks into a value, and an object has to be: [] is a list of them, * any key. Of
+# all else the CRD and the router's schema say what is wrong.
+_LOOKED_INTO = (
+    "metadata", "metadata.annotations", "spec", "spec.vllmEndpoints[]", "spec.image",
+    "global", "image", "service", "service.api", "gateway", "gateway.tls", "router",
+    "router.skipProcessing", "env[]", "extraEnv[]",
+)  # fmt: skip
+_TEXTS = ("image.tag", "spec.image.tag", "spec.vllmEndpoints[].name")
+_LOOKED_INTO_OF_A_CONFIG = (
+    "bert_model", "embedding_models", "embedding_models.embedding_config",
+    "global.model_catalog.embeddings.semantic", "global.router",
+    "observability.tracing.sampling", "observability.tracing.resource", "listeners[]",
+    "reasoning_families", "providers.defaults.reasoning_families", "providers.models[].reasoning",
+    "providers.models[].backend_refs[]", "routing.modelCards[]",
+    "vllm_endpoints[]", "model_config.*",
+)  # fmt: skip
 _ENDPOINT = re.compile(
     r"^(?:(?P<scheme>https?)://)?(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)"
     r"(?:\.(?P<namespace>[a-z0-9]([-a-z0-9]*[a-z0-9])?))?(?:\.svc(?:\.cluster\.local)?)?"
@@ -158,11 +182,11 @@ def of_a_file(
             (item, shape.OF_VALUES) if "kind" not in item else (item.get("spec"), shape.OF_A_SPEC)
         )
         if wrong := shape.mistake(part, of, "" if part is item else "spec"):
-            raise files.FileError(wrong)
+            raise FileError(wrong)
     migrated = [migrate(document, name, namespace) for document in chosen]
     if len(values) > 1:
         said = f"holds {len(values)} values; this is the first, give the others a file each"
-        migrated[0].say("the file", said)
+        migrated[0].lose("the file", said)
     return migrated
 
 
@@ -172,7 +196,14 @@ def is_helm_values(document: Mapping[str, Any]) -> bool:
 
 
 def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Migration:
-    """Either form; ``name`` is for values, which have none."""
+    """Either form; ``name`` is for values, which have none. FileError for what is neither."""
+    for path in _LOOKED_INTO:
+        _look_into(document, path.split("."))
+    for path in _TEXTS:
+        _look_into(document, path.split("."), str)
+    for config in ("config", "configOverride", "spec.config"):
+        for path in _LOOKED_INTO_OF_A_CONFIG:
+            _look_into(document, f"{config}.{path}".split("."))
     if is_helm_values(document):
         migration = _from_values(deepcopy(dict(document)), name, namespace)
     else:
@@ -180,13 +211,40 @@ def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Mi
     spec = migration.resource["spec"]
     if config := spec.get("config"):
         _modernise(config, migration)
-        _rename_defaults(config, migration)
+        _rename_providers(config, migration)
         _extract_backends(spec, config, migration)
         _hide_passwords(config, migration, ("spec", "config"))
         if not config:
             del spec["config"]
     _drop_unknown(spec, migration)
     return migration
+
+
+def _look_into(value: Any, steps: list[str], last: type[Any] = dict, place: str = "") -> None:
+    """FileError unless what is at each step has the shape that this module goes by."""
+    wanted: type[Any] = dict if steps else last
+    if not isinstance(value, wanted):
+        raise FileError(
+            f"{place} is {_a(value)}. Give {'an object' if wanted is dict else 'text'}."
+        )
+    if not steps:
+        return
+    name = steps[0].removesuffix("[]")
+    for key in value if name == "*" else (name,):
+        child, below = value.get(key), f"{place}.{key}".removeprefix(".")
+        if child is None:
+            continue
+        if name == steps[0]:
+            _look_into(child, steps[1:], last, below)
+        elif not isinstance(child, list):
+            raise FileError(f"{below} is {_a(child)}. Give a list.")
+        else:
+            for index, item in enumerate(child):
+                _look_into(item, steps[1:], last, f"{below}[{index}]")
+
+
+def _a(value: Any) -> str:
+    return "null" if value is None else f"a {type(value).__name__}"
 
 
 def _from_router(resource: dict[str, Any]) -> Migration:
@@ -293,7 +351,7 @@ def _skip_processing(spec: dict[str, Any], router: Mapping[str, Any], migration:
 
 
 def _env_from(spec: dict[str, Any], secrets: Any, migration: Migration) -> None:
-    for secret in secrets or []:
+    for secret in secrets if isinstance(secrets, list) else [secrets] if secrets else []:
         if isinstance(secret, str):
             spec.setdefault("envFrom", []).append({"secretRef": {"name": secret}})
         elif isinstance(secret, dict) and isinstance(secret.get("name"), str):
@@ -460,9 +518,10 @@ def _modernise(config: dict[str, Any], migration: Migration) -> None:
     _listeners(config, migration)
 
 
-def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
-    """Gives providers.defaults of a document for routers of 0.3 the names of later ones."""
-    defaults = (config.get("providers") or {}).get("defaults") or {}
+def _rename_providers(config: dict[str, Any], migration: Migration) -> None:
+    """Gives the providers of a document for routers of 0.3 the names of later ones."""
+    providers = config.get("providers") or {}
+    defaults = providers.get("defaults") or {}
     if router_config.contract(Router(migration.resource).spec) == "0.3":
         return
     for old, new in (("default_model", "model"), ("default_reasoning_effort", "reasoning_effort")):
@@ -476,6 +535,13 @@ def _rename_defaults(config: dict[str, Any], migration: Migration) -> None:
             "spec.config.providers.defaults.reasoning_families",
             "became spec.config.reasoning_families",
         )
+    for index, model in enumerate(providers.get("models") or []):
+        for number, reference in enumerate(model.get("backend_refs") or []):
+            kind = reference.pop("type", None)
+            if kind and not reference.get("provider"):
+                reference["provider"] = kind
+                place = f"spec.config.providers.models[{index}].backend_refs[{number}].type"
+                migration.say(place, "is called provider now")
 
 
 def _embedding_model(config: dict[str, Any], bert: Mapping[str, Any], migration: Migration) -> None:
@@ -520,9 +586,8 @@ def _extract_backends(spec: dict[str, Any], config: dict[str, Any], migration: M
 def _from_flat(config: dict[str, Any], migration: Migration) -> list[dict[str, Any]]:
     endpoints = config.pop("vllm_endpoints", None) or []
     models = config.pop("model_config", None) or {}
-    if not endpoints:
-        return []
-    _default_model(config, migration)
+    if endpoints:
+        _default_model(config, migration)
     found = []
     for endpoint in endpoints:
         place = f"config.vllm_endpoints {endpoint.get('name')}"
@@ -568,19 +633,22 @@ def _from_providers(providers: dict[str, Any], migration: Migration) -> list[dic
         name = str(model.get("name"))
         family = model.get("reasoning_family") or (model.get("reasoning") or {}).get("family")
         stays = []
-        for reference in model.get("backend_refs") or []:
+        references = model.get("backend_refs") or []
+        # How the router is to ask it, with which key say, is its own document's to say; and one
+        # model is not asked in two ways.
+        is_told = any(map(_says_more, references))
+        for reference in references:
             address = str(reference.get("endpoint") or reference.get("base_url") or "")
             backend = _backend(address, reference.get("protocol"))
-            if backend is None:
+            if backend is None or is_told:
                 place = f"spec.config.providers.models {name}"
-                migration.say(place, f"{address or 'its backend'}: {_advice(address)}")
+                migration.say(
+                    place, f"{address or 'its backend'}: {_stays(migration, model, reference)}"
+                )
                 stays.append(reference)
                 continue
             label = str(reference.get("name") or name)
             found.append(_entry(label, name, backend, reference.get("weight"), family))
-            if reference.keys() - _SAID:
-                # How the router is to ask it, with which key say, is its own document's to say.
-                stays.append(reference)
         rest = {key: value for key, value in model.items() if key != "backend_refs" or stays}
         if stays:
             rest["backend_refs"] = stays
@@ -593,6 +661,11 @@ def _from_providers(providers: dict[str, Any], migration: Migration) -> list[dic
         if not kept:
             del providers["models"]
     return found
+
+
+def _says_more(reference: Mapping[str, Any]) -> bool:
+    said = {key for key, values in _SAID_BY_ITSELF if reference.get(key) in (None, "", *values)}
+    return bool(reference.keys() - _SAID - said)
 
 
 def _backend(address: str, protocol: Any = None) -> dict[str, Any] | None:
@@ -610,10 +683,17 @@ def _backend(address: str, protocol: Any = None) -> dict[str, Any] | None:
     return {"type": backend_kinds.TYPE_SERVICE, "service": service}
 
 
+def _stays(migration: Migration, model: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    config = {"providers": {"models": [{**model, "backend_refs": [reference]}]}}
+    if hosted.provider_entries({**migration.resource["spec"], "config": config}):
+        return "stays, and is reached as a hosted model is"
+    return "stays, and nothing leads there; name its URL in base_url"
+
+
 def _advice(address: str) -> str:
     return (
-        f"{address or 'it'} is no Service of the cluster; give it one (of type ExternalName, or "
-        "without a selector) and name that in spec.vllmEndpoints"
+        f"{address or 'it'} is no Service of the cluster; name its URL in spec.vllmEndpoints, with "
+        "backend.type external"
     )
 
 

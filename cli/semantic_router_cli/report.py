@@ -71,7 +71,7 @@ def shareable(value: Any) -> Any:
 
 
 def _shared(key: str, value: Any) -> Any:
-    if credentials.is_credential(key) and not isinstance(value, dict):
+    if credentials.is_credential(key, value) and not isinstance(value, dict):
         return LEFT_OUT
     if key == "env" and isinstance(value, list):
         return [{**shareable(item), **_hidden(item, "value")} for item in value]

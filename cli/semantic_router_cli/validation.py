@@ -116,7 +116,7 @@ def _of_problems(name: Judge, said: str, problems: list[Problem]) -> Judgement:
 def _by_router(router: Router, facts: Facts, program: Path | None) -> Judgement:
     contract = router_config.contract(router.spec)
     wanted = f"config.yaml of contract {contract}"
-    install = f"pip install 'vllm-sr=={contract}.*', into an environment of its own"
+    install = f"pip install '{requirement(contract)}', into an environment of its own"
     if program is None:
         said = f"{wanted}: vllm-sr is not on PATH. {install}, and name it with --vllm-sr"
         return Judgement(Judge.ROUTER, Verdict.NOT_ASKED, said)
@@ -128,6 +128,11 @@ def _by_router(router: Router, facts: Facts, program: Path | None) -> Judgement:
     text = yaml_text(router_config.render(router, facts))
     command = [*_with_libyaml(program), *arguments]
     return _by_program(Judge.ROUTER, command, text, f"{wanted}, vllm-sr {release}")
+
+
+def requirement(contract: str) -> str:
+    """What pip installs to have a validator of it; the newest contract may have builds only."""
+    return f"vllm-sr~={contract}.0.dev0"
 
 
 @lru_cache

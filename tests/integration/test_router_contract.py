@@ -17,7 +17,11 @@ import pytest
 import router_release
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils import router_config
-from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
+    PLATFORM_KUBERNETES,
+    Facts,
+    discovery,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     CONTRACTS,
     contract_0_4,
@@ -64,8 +68,14 @@ def documents(contract: str, directory: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("contract", sorted(VALIDATE))
-def test_the_release_accepts_every_golden_file(contract: str, tmp_path: Path) -> None:
+def test_the_release_accepts_every_golden_file_and_decisions_by_role(
+    contract: str, tmp_path: Path
+) -> None:
+    """By role in the router's own words, without what only one of the releases wants to see."""
     files = list(documents(contract, tmp_path).values())
+    for name in ("admin", "admin-binding"):
+        files.append(tmp_path / f"{name}.yaml")
+        files[-1].write_text(yaml.safe_dump(by_role(name, contract)), encoding="utf-8")
     results = vllm_sr(contract, [[*VALIDATE[contract], str(file)] for file in files])
     refused = [
         f"{file.name}: {output}"
@@ -85,6 +95,22 @@ def test_the_release_refuses_a_wrong_file(contract: str, tmp_path: Path) -> None
     wrong.write_text(yaml.safe_dump(document), encoding="utf-8")
     ((code, output),) = vllm_sr(contract, [[*VALIDATE[contract], str(wrong)]])
     assert code != 0, output
+
+
+def by_role(name: str, contract: str) -> dict[str, Any]:
+    """config.yaml of a decision that names a role, or its binding."""
+    users = [{"kind": "Group", "name": "platform-admins"}]
+    binding = {"name": "admin-binding", "role": "admin", "subjects": users}
+    rules = {"operator": "AND", "conditions": [{"type": "authz", "name": name}]}
+    decision = {"name": "for-admins", "rules": rules, "modelRefs": [{"model": "m"}]}
+    routing = {"signals": {"role_bindings": [binding]}, "decisions": [decision]}
+    backend = {"type": "service", "service": {"name": "a", "port": 8000}}
+    spec = {
+        "vllmEndpoints": [{"name": "a", "model": "m", "backend": backend}],
+        "config": {"contract": contract, "routing": routing},
+    }
+    router = Router({"metadata": {"name": "roles", "namespace": "default"}, "spec": spec})
+    return router_config.render(router, discovery.offline_facts(router, PLATFORM_KUBERNETES))
 
 
 # What `config migrate` makes of our older file and our newer file says differently, and why.

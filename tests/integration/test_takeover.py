@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 from typing import Any
 
+import guide
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import (
     resources,
@@ -22,11 +24,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.recon
     reconcile,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.objects import registry
-from control_plane import ControlPlane, Kubectl
+from control_plane import ControlPlane, Kubectl, KubectlError
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 from former_operator import FINALIZER, FormerOperator
 
+CHAPTER = guide.CHECKOUT / "docs" / "migration.md"
 THEIRS = "example.com/theirs"
 PODS = 3
 
@@ -213,3 +216,17 @@ def test_a_refused_router_is_left_with_its_former_pods_and_finalizer(cluster: Cl
     assert [problem.reason for problem in cluster.reconcile().problems] == ["ApplyRefused"]
     assert cluster.deployment()["spec"] == before
     assert FINALIZER in cluster.finalizers()
+
+
+def test_by_hand_the_finalizer_is_taken_off_where_it_stands_and_no_other(cluster: Cluster) -> None:
+    (block,) = (item for item in guide.blocks(CHAPTER, "bash") if "/finalizers/0" in item)
+    _, *arguments = shlex.split(block.replace("my-router", cluster.router.name))
+    cluster.router.apply()
+    cluster.kubectl("delete", "semanticrouter", cluster.router.name, "--wait=false")
+
+    with pytest.raises(KubectlError):
+        cluster.kubectl(*arguments)
+    assert cluster.finalizers() == [THEIRS, FINALIZER]
+
+    cluster.kubectl(*(item.replace("/finalizers/0", "/finalizers/1") for item in arguments))
+    assert cluster.finalizers() == [THEIRS]

@@ -58,3 +58,28 @@ def test_router_envoy_and_gateway_have_the_same_default_model(
     *_, models = gateway.http_routes(attached, facts(attached, "kubernetes"))
     last = models["spec"]["rules"][-1]
     assert [ref["name"] for ref in last["backendRefs"]] == [f"vllm-{model}"]
+
+
+@pytest.mark.parametrize("contract", KEYS)
+def test_requests_of_no_decision_go_to_an_adapter_by_the_name_of_its_model(contract: str) -> None:
+    asked = router(contract, "adapter")
+    asked.spec["config"]["response_cache"] = {"enabled": True}
+    found = facts(asked, "kubernetes")
+    assert [p for p in router_config.problems(asked, found) if p.blocking] == []
+    (last,) = router_config.render(asked, found)["routing"]["decisions"]
+    (reference,) = last["modelRefs"]
+    assert (reference["model"], reference["lora_name"]) == ("light", "adapter")
+
+
+@pytest.mark.parametrize("contract", KEYS)
+@pytest.mark.parametrize("features", [{}, {"response_cache": {"enabled": True}}])
+def test_a_default_model_that_nothing_declares_is_told_with_its_field(
+    contract: str, features: dict[str, Any]
+) -> None:
+    asked = router(contract, "nobody")
+    asked.spec["config"].update(features)
+    told = router_config.problems(asked, facts(asked, "kubernetes"))
+    (problem,) = (problem for problem in told if problem.blocking)
+    assert problem.field == f"spec.config.providers.defaults.{KEYS[contract]}"
+    assert "nobody" in problem.found
+    assert "light, heavy" in problem.remedy

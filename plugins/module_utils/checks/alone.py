@@ -14,7 +14,12 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.checks.findin
     Problems,
     Spec,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import auth, crd, listener
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    auth,
+    backend_kinds,
+    crd,
+    listener,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.field_path import (
     field_path,
     places,
@@ -96,6 +101,17 @@ def _without_envoy(spec: Spec) -> Problems:
             yield replace(problem, blocking=row.blocking)
 
 
+def _pickers(spec: Spec) -> Problems:
+    """It would send requests for a model to who only knows where they are to go."""
+    if not serves_alone(spec):
+        return
+    for index, entry in enumerate(spec.get("vllmEndpoints") or []):
+        if entry["backend"]["type"] == backend_kinds.TYPE_POOL:
+            field = f"spec.vllmEndpoints[{index}].backend.type"
+            found = "the router asks no endpoint picker, which alone knows the pool's pods"
+            yield invalid(field, found, f"Name a Service of these pods, {_BACK}")
+
+
 def _clients(spec: Spec) -> Problems:
     """A key whose client is not named could not be handed to the router, and would be refused."""
     if not serves_alone(spec):
@@ -140,6 +156,7 @@ def _ingress(spec: Spec) -> Problems:
 RULES: tuple[Callable[[Spec], Problems], ...] = (
     _way_in,
     _without_envoy,
+    _pickers,
     _clients,
     _listener,
     _ingress,

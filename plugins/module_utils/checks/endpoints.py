@@ -22,6 +22,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     reliability,
     traffic_policy,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.credentials import (
+    is_credential,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.dns_name import (
     is_host_name,
     is_label,
@@ -123,8 +126,17 @@ def _service(service: Spec, path: str) -> Problems:
 
 def _external(external: Spec, path: str) -> Problems:
     if not parsed(external["url"]):
-        found = f'"{external["url"]}" is no URL of a host'
-        yield invalid(f"{path}.url", found, "Give one such as https://api.openai.com/v1")
+        # What is in the way may be a key, and a status is for more eyes than a spec.
+        found = "it is no URL of a host, a port and a path alone"
+        remedy = "Give one such as https://api.openai.com/v1, and keys in apiKeySecretRef"
+        yield invalid(f"{path}.url", found, remedy)
+    for name, value in (external.get("headers") or {}).items():
+        if is_credential(name, value):
+            found = "a ConfigMap would hold this key"
+            remedy = (
+                "Name its Secret in apiKeySecretRef, or write ${NAME} of a variable in spec.env"
+            )
+            yield invalid(f"{path}.headers.{name}", found, remedy)
     if external.get("apiVersion") and external["provider"] != "azure-openai":
         found = f"{external['provider']} has no versions of its API"
         yield invalid(f"{path}.apiVersion", found, "Remove it")
@@ -142,8 +154,7 @@ _CHECKS: dict[str, Callable[[Any, str], Problems]] = {
     "service": _service,
     "external": _external,
 }
-# The older fields stay unread without a word, as they always did.
-_ONE_TYPE_EACH = ("name", "selector", "pickerScheme")
+_ONE_TYPE_EACH = (*dict.fromkeys(kind.field for kind in backend_kinds.KINDS), "pickerScheme")
 
 
 def _untold(spec: Spec, path: str) -> Problems:

@@ -39,6 +39,9 @@ READ_ALL_THE_SAME = frozenset(
 
 def check(spec: Spec) -> Problems:
     """One for each field."""
+    account = spec["serviceAccount"]
+    if not account["create"] and account.get("annotations"):
+        yield _unread("spec.serviceAccount.annotations", "spec.serviceAccount.create")
     for path, untouched in switched_sections():
         section = look_up(spec, path)
         if not isinstance(section, dict) or section.get(SWITCH) is not False:
@@ -48,13 +51,17 @@ def check(spec: Spec) -> Problems:
             field = field_path((*path, name))
             is_asked = is_set(value) and name != SWITCH and value != untouched.get(name)
             if is_asked and field not in READ_ALL_THE_SAME:
-                yield Problem(
-                    reason="FieldsIgnored",
-                    field=field,
-                    found=f"{switch} is false, so nothing reads it",
-                    remedy=f"Set {switch} to true, or leave the field out",
-                    blocking=False,
-                )
+                yield _unread(field, switch)
+
+
+def _unread(field: str, switch: str) -> Problem:
+    return Problem(
+        reason="FieldsIgnored",
+        field=field,
+        found=f"{switch} is false, so nothing reads it",
+        remedy=f"Set {switch} to true, or leave the field out",
+        blocking=False,
+    )
 
 
 @cache

@@ -59,10 +59,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     inherited,
     wants,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import (
-    Found,
-    Proof,
-)
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import Found
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.labels import as_selector
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     ANNOTATION_INHERITED,
@@ -181,7 +178,8 @@ def read(
             pool.submit(_read_claim, reads, router.namespace, named_claim) if named_claim else None
         )
         if router.spec["autoscaling"]["enabled"]:
-            # Its status moves every 15 seconds.
+            # Somebody else's would keep the router's own from scaling. The status of each moves
+            # every 15 seconds.
             reads.leave_to_the_period(resources.collection_path(_AUTOSCALER, router.namespace))
         named = {
             field: pool.submit(_read_secret_version, reads, router.namespace, name)
@@ -381,7 +379,7 @@ def _read_backend(reads: Reads, namespace: str, entry: backends.Entry) -> Backen
         named = _seen(lambda: _one(reads.get(path)))
         service = backends.service_of(namespace, entry, named)
         found = _read_service(reads, namespace, service) if service else Sighting()
-        if kind.proof is Proof.ADDRESSES:
+        if backends.needs_slices(kind, found):
             return replace(_with_slices(reads, namespace, found), named=named, service=found)
         return BackendReading(named=named, service=found)
     there = backends.service_namespace(namespace, entry)

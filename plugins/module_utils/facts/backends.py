@@ -135,6 +135,16 @@ def service_of(namespace: str, entry: Entry, named: Sighting) -> str:
     return where[0] if where and where[1] == namespace else ""
 
 
+def needs_slices(kind: Kind, services: Sighting) -> bool:
+    """They are the proof, or the only ones who know which port of the pods has a name."""
+    return kind.proof is Proof.ADDRESSES or any(
+        isinstance(port.get("targetPort"), str)
+        for service in services.objects
+        if _is_headless(service)
+        for port in service["spec"].get("ports") or []
+    )
+
+
 def grant_namespaces(router: Router) -> list[str]:
     """Other namespaces whose Services an HTTPRoute is to use."""
     if not wants_ext_proc(router.spec):
@@ -329,13 +339,17 @@ def _of_url(
     found = replace(known, service=where[0], namespace=where[1], server_name="")
     # That of a Service by a rule is no part of what the status says.
     service = None if its.service else next(iter(reading.service.objects), None)
-    return replace(found, port=_port_of(at, service), scheme=at.scheme, path=path)
+    port = _port_of(at, service, _slices_of(where[0], reading.slices)) if service else at.port
+    return replace(found, port=port, scheme=at.scheme, path=path)
 
 
-def _port_of(at: Url, service: Manifest | None) -> int:
+def _port_of(at: Url, service: Manifest, slices: list[Manifest]) -> int:
     """KServe leaves the port out of the URL of a Service that has another than a scheme's own."""
-    ports = [int(one["port"]) for one in ((service or {}).get("spec") or {}).get("ports") or []]
-    return at.port if at.port in ports or not ports else ports[0]
+    ports: list[dict[str, Any]] = service["spec"].get("ports") or []
+    if not ports:
+        return at.port
+    chosen = next((one for one in ports if int(one["port"]) == at.port), ports[0])
+    return _dialled(service, chosen, slices)
 
 
 def _stated_url(its: Object, namespace: str, name: str, objects: list[Manifest]) -> Url | None:

@@ -7,7 +7,7 @@ whether a field makes sense ``checks/rules.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import (
@@ -43,7 +43,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     apis,
     backend_kinds,
     egress,
+    wants,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.backend_kinds import Found
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.gateway_mode import (
     is_gateway_mode,
 )
@@ -223,15 +225,43 @@ def offline_facts(
 def offline_problems(
     router: Router, platform: str, served: Collection[str] = tuple(OPTIONAL_APIS)
 ) -> list[Problem]:
-    """What would be left out of what the spec asks for, and why."""
+    """What would be left out of what the spec asks for, and what stands there unseen; and why."""
     reading = _offline_reading(router, platform, served)
-    found = problems(router, reading, facts(router, reading, platform))
+    known = facts(router, reading, platform)
+    found = problems(router, reading, known)
     return [
-        _controller_unknown(problem.field)
-        if problem.reason == "GatewayControllerUnknown"
-        else problem
-        for problem in found
+        *(
+            _controller_unknown(problem.field)
+            if problem.reason == "GatewayControllerUnknown"
+            else problem
+            for problem in found
+        ),
+        *_unseen(router, known),
     ]
+
+
+def _unseen(router: Router, known: Facts) -> Iterator[Problem]:
+    remedy = "See what a cluster says of it: kubectl sr diff"
+    for index, entry in enumerate(router.spec.get("vllmEndpoints") or []):
+        if backend_kinds.kind_of(entry).found in (Found.OBJECT, Found.LABELS):
+            address = known.endpoints[index].address
+            stands = f"{address} stands here" if address else "no address stands here"
+            yield Problem(
+                reason="BackendUnreadable",
+                field=f"spec.vllmEndpoints[{index}].backend",
+                found=f"only a cluster knows where it is, and {stands}",
+                remedy=remedy,
+                blocking=False,
+            )
+    if wants.existing_claim(router.spec):
+        yield Problem(
+            reason="VolumeClaimNotFound",
+            field="spec.persistence.existingClaim",
+            found="only a cluster knows its access modes, and spec.persistence.accessMode, "
+            f"{router.spec['persistence']['accessMode']}, stands for them here",
+            remedy=remedy,
+            blocking=False,
+        )
 
 
 def _offline_reading(router: Router, platform: str, served: Collection[str]) -> Reading:

@@ -47,7 +47,8 @@ def references(spec: Mapping[str, Any]) -> References:
     config_maps: dict[str, Keys] = {}
     secrets = set()
     for kind, name, keys in _sources(compact(spec)):
-        if not name:
+        # Of what is no name, the checks say so.
+        if not name or not isinstance(name, str):
             continue
         if kind == "Secret":
             secrets.add(name)

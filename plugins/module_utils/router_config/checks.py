@@ -35,6 +35,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     unknown_references,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.schema import (
+    NO_SUCH_KEY,
     violations,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import credentials
@@ -137,6 +138,12 @@ def _credentials(config: dict[str, Any], contract: Contract) -> Iterator[Problem
         (*path[:-1], f"{path[-1]}{credentials.REFERENCE_SUFFIX}")
         for path, _ in credentials.secret_references(config)
     ]
+    references = (reference for _, reference in credentials.secret_references(config))
+    for path, reference in zip(from_secrets, references, strict=True):
+        for key in ("name", "key"):
+            if not isinstance(reference.get(key), str) or not reference[key]:
+                found = f"it says no {key}" if reference.get(key) is None else "it is not text"
+                yield _problem(("config", *path, key), found, "Give name and key of a Secret")
     for path in [*from_variables, *from_secrets]:
         if not _is_expanded(path, contract):
             yield _problem(
@@ -331,6 +338,11 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         for place, message, meant in violations(built, contract.name):
             where = origin(place, built, contract, model)
             remedy = f"Correct it for router contract {contract.name}"
+            if message == NO_SUCH_KEY:
+                remedy = (
+                    "Remove it, or use a release that has it: this one's contract is "
+                    f"{contract.name}"
+                )
             yield _problem(
                 where, message, f"Did you mean {meant}? Otherwise remove it" if meant else remedy
             )

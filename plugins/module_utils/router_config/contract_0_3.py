@@ -112,11 +112,8 @@ def _adapt(section: Section, _config: RouterConfig) -> Any:
     if section.name == "prompt_guard":
         return _prompt_guard(section.value)
     if section.name == "decisions":
-        named = with_plugin_type(
-            section.value, {"response_cache": "semantic-cache", "response-cache": "semantic-cache"}
-        )
-        # The validator wants a description of every decision.
-        return [{"name": d["name"], "description": d["name"], **d} for d in with_priority(named)]
+        names = {"response_cache": "semantic-cache", "response-cache": "semantic-cache"}
+        return with_priority(with_plugin_type(section.value, names))
     return section.value
 
 
@@ -132,11 +129,18 @@ def _prompt_guard(guard: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(document: dict[str, Any]) -> None:
-    """Declares the domains that decisions name, when none is declared.
-
-    The router makes up these very entries, but the validator does not know.
+    """What the router makes up by itself, and its validator wants to see: a description of every
+    decision, and the domains that decisions name, when none is declared.
     """
     routing = document["routing"]
+    decisions = routing.get("decisions")
+    if isinstance(decisions, list):
+        routing["decisions"] = [
+            {"name": d["name"], "description": d["name"], **d}
+            if isinstance(d, dict) and "name" in d
+            else d
+            for d in decisions
+        ]
     names = sorted(
         _domains({"conditions": [d.get("rules") for d in routing.get("decisions") or []]})
     )

@@ -230,7 +230,8 @@ def _guard_server(config: RouterConfig) -> str:
     listed = catalog.get("external") or (section.value if section else [])
     names = [
         external.get("name") or ""
-        for external in listed
+        # Of another shape, the schema says so.
+        for external in (listed if isinstance(listed, list) else [])
         if isinstance(external, dict) and external.get("model_role") == "guardrail"
     ]
     return names[0] if len(names) == 1 else ""

@@ -27,6 +27,9 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.model import (
     RouterConfig,
 )
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.references import (
+    adapters,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.tools import (
     TOOLS_DB_PATH,
 )
@@ -146,19 +149,21 @@ def _embeds_elsewhere(document: dict[str, Any], contract: Contract) -> bool:
 def _fallback(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The default model, thinking if it is one of those that think unless they are told not to.
 
-    A decision always tells them one or the other.
+    A decision always tells them one or the other, and an adapter by the name of its model.
     """
     providers = document.get("providers") or {}
     defaults = providers.get("defaults") or {}
     name = defaults.get("model") or defaults.get("default_model")
-    if not name:
+    if not name or not isinstance(name, str):
         return []
+    base = adapters(document.get("routing") or {}).get(name, "")
+    adapter, name = ({"lora_name": name}, base) if base else ({}, name)
     thinks = any(
         model.get("reasoning") or model.get("reasoning_family")
         for model in providers.get("models") or []
         if model.get("name") == name
     )
-    return [{"model": name, "use_reasoning": thinks}]
+    return [{"model": name, **adapter, "use_reasoning": thinks}]
 
 
 def _with_features(routing: dict[str, Any], wanted: _Wanted) -> dict[str, Any]:

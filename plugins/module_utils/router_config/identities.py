@@ -2,7 +2,8 @@
 """Who a user is: the roles that decisions go by, and what wants to know.
 
 A role binding has a name and gives a role. The router matches a condition of type authz against
-roles, so one that names a binding would match nobody; both names are taken here.
+roles, so one that names a binding would match nobody; both names are taken here. Its validator
+looks for a binding of that name instead, and finds one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _INSTEAD = "Say in spec.auth who may come in, or remove it"
 
 
 def with_roles(document: dict[str, Any]) -> None:
-    """Puts the role for the name of a binding in the conditions of decisions."""
+    """Puts the role for the name of a binding in the conditions of decisions, and names the first
+    binding of each role like it."""
     routing = document.get("routing") or {}
     if _bindings(routing):
         document["routing"] = _routing_with_roles(routing)
@@ -86,11 +88,11 @@ def _bindings(routing: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _routing_with_roles(routing: dict[str, Any]) -> dict[str, Any]:
     bindings = _bindings(routing)
-    roles = {binding.get("role") for binding in bindings}
+    roles = {_role(binding) for binding in bindings}
     renamed = {
-        binding["name"]: binding["role"]
+        binding["name"]: _role(binding)
         for binding in bindings
-        if binding.get("role") and binding.get("name") not in roles
+        if _role(binding) and binding.get("name") not in roles
     }
     decisions = [
         {**decision, "rules": _rule_with_roles(decision["rules"], renamed)}
@@ -98,7 +100,24 @@ def _routing_with_roles(routing: dict[str, Any]) -> dict[str, Any]:
         else decision
         for decision in routing.get("decisions") or []
     ]
-    return {**routing, "decisions": decisions} if decisions else routing
+    signals = {**routing["signals"], "role_bindings": _named_like_roles(bindings)}
+    return {**routing, "signals": signals, **({"decisions": decisions} if decisions else {})}
+
+
+def _named_like_roles(bindings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    taken = {binding.get("name") for binding in bindings} | {""}
+    found = []
+    for binding in bindings:
+        role = _role(binding)
+        found.append(binding if role in taken else {**binding, "name": role})
+        taken.add(role)
+    return found
+
+
+def _role(binding: dict[str, Any]) -> str:
+    """ "" where there is none, or none that the router's schema would take."""
+    role = binding.get("role")
+    return role if isinstance(role, str) else ""
 
 
 def _rule_with_roles(node: Any, renamed: dict[str, str]) -> Any:

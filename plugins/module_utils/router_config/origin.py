@@ -40,7 +40,9 @@ def _given(place: Path, document: Any, canonical: Any) -> Path | None:
             if not isinstance(canonical, list):
                 return None
             entry = document[step]
-            step = next((i for i, item in enumerate(canonical) if _same(item, entry)), -1)
+            by_name = (i for i, item in enumerate(canonical) if _same(item, entry))
+            # One that was given another name stands where it stood.
+            step = next(by_name, step if len(canonical) == len(document) else -1)
             if step < 0:
                 return None
             document, canonical = entry, canonical[step]

@@ -36,16 +36,39 @@ _COMPLEXITY_LEVELS = ("easy", "medium", "hard")
 Unknown = tuple[Path, str, list[str]]
 
 
+def adapters(routing: dict[str, Any]) -> dict[str, str]:
+    """LoRA adapter -> the model that has it, by the model cards."""
+    listed = [
+        (lora, str(card["name"]))
+        for card in routing.get("modelCards") or []
+        if isinstance(card.get("loras"), list)
+        for lora in card["loras"]
+    ]
+    return {
+        lora["name"]: model
+        for lora, model in listed
+        if isinstance(lora, dict) and isinstance(lora.get("name"), str)
+    }
+
+
 def unknown_references(document: dict[str, Any]) -> Iterator[Unknown]:
     """Place in the document, what it names, and what it could name instead."""
     routing = document.get("routing") or {}
-    models = [model["name"] for model in (document.get("providers") or {}).get("models") or []]
+    providers = document.get("providers") or {}
+    models = [model["name"] for model in providers.get("models") or []]
+    # A router without models of its own may route for a gateway that has them.
+    defaults = (providers.get("defaults") or {}) if models else {}
+    for key in ("model", "default_model"):
+        name = defaults.get(key)
+        if name and name not in [*models, *adapters(routing)]:
+            yield ("providers", "defaults", key), f"the model {name}", models
+            # The decisions that go by it are told of with it.
+            models = [*models, name]
     for index, decision in enumerate(routing.get("decisions") or []):
         place: Path = ("routing", "decisions", index)
         for number, ref in enumerate(decision.get("modelRefs") or []):
             if not isinstance(ref, dict):
                 continue
-            # A router without models of its own may route for a gateway that has them.
             if models and ref.get("model") not in models:
                 yield (
                     (*place, "modelRefs", number, "model"),

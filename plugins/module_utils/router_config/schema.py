@@ -24,6 +24,7 @@ PACKAGE = "vllm-sr"
 _DIRECTORY = "router_schemas"
 _SCHEMA_FILE = re.compile(r"router-config-.*\.schema\.json")
 _ENVIRONMENT_REFERENCE = re.compile(r"\$\{[^{}]+\}")
+NO_SUCH_KEY = "the router has no such key"
 _LIMIT = 300
 
 
@@ -51,7 +52,7 @@ def violations(
             for key in error.instance:
                 if key not in known:
                     near = get_close_matches(str(key), known, n=1)
-                    yield (*path, key), "the router has no such key", near[0] if near else ""
+                    yield (*path, key), NO_SUCH_KEY, near[0] if near else ""
         else:
             yield path, str(error.message)[:_LIMIT], ""
 

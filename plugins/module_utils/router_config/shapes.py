@@ -103,6 +103,23 @@ def _decision_mistakes(place: Path, decisions: Any) -> Iterator[Problem]:
             if value is not None and not isinstance(value, kind):
                 shape = "list" if kind is list else "mapping"
                 yield _problem((*place, index, key), f"it is not a {shape}", f"Give a {shape}")
+            elif key == "rules" and value is not None:
+                yield from _rule_mistakes((*place, index, key), value)
+
+
+def _rule_mistakes(place: Path, rule: Any) -> Iterator[Problem]:
+    """A rule is a condition, or several of them."""
+    if not isinstance(rule, dict):
+        yield _problem(place, "it is not a mapping", "Give keys and values")
+        return
+    if not isinstance(rule.get("name", ""), str):
+        yield _problem((*place, "name"), "it is not text", "Give the name of a signal")
+    conditions = rule.get("conditions")
+    if conditions is not None and not isinstance(conditions, list):
+        yield _problem((*place, "conditions"), "it is not a list", "Give a list")
+        return
+    for index, condition in enumerate(conditions or []):
+        yield from _rule_mistakes((*place, "conditions", index), condition)
 
 
 def _problem(path: Path, found: str, remedy: str) -> Problem:

@@ -23,6 +23,10 @@ REFERENCE_SUFFIX = "_secret_ref"
 
 # Every key of the router's configuration whose value is a credential.
 _CREDENTIAL_KEYS = frozenset({"password", "api_key", "api_keys", "access_key", "auth_token"})
+# And every header: what is around a reference there, as in "Bearer ${KEY}", is no secret.
+_CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key"}
+)
 # Only the bare form: ${NAME:-default} would carry the credential in its default.
 _ENVIRONMENT_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 # Everything that the router resolves within a text of config.yaml, and in no variable's value.
@@ -94,7 +98,7 @@ def plain_credentials(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]
     """Every place at or below a path that holds a credential itself, and the credential."""
     if isinstance(value, dict):
         for key, child in value.items():
-            if key not in _CREDENTIAL_KEYS:
+            if not is_credential(key, child):
                 yield from plain_credentials(child, (*path, key))
             elif not _is_referred(key, value):
                 # Else the reference beside it is used, and the plain one goes nowhere.
@@ -104,9 +108,10 @@ def plain_credentials(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]
             yield from plain_credentials(child, (*path, index))
 
 
-def is_credential(key: str) -> bool:
+def is_credential(key: str, value: Any) -> bool:
     """A key of the router's configuration, or of a spec, whose value is a credential."""
-    return key in _CREDENTIAL_KEYS
+    is_header = key.lower() in _CREDENTIAL_HEADERS and isinstance(value, str)
+    return key in _CREDENTIAL_KEYS or (is_header and not has_reference(value))
 
 
 def has_reference(credential: str) -> bool:
@@ -147,7 +152,7 @@ def without_credentials(value: Any, path: Path = ()) -> Any:
         if key.endswith(REFERENCE_SUFFIX) and isinstance(child, dict):
             target = key.removesuffix(REFERENCE_SUFFIX)
             copied[target] = _variable((*path, target))
-        elif key not in _CREDENTIAL_KEYS:
+        elif not is_credential(key, child):
             copied[key] = without_credentials(child, (*path, key))
         elif not _is_referred(key, value):
             copied[key] = _without_plain(child, (*path, key))

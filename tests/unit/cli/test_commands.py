@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import CONTRACTS
 from examples import SAMPLES_DIRECTORY
-from semantic_router_cli import commands, doctor
+from packaging.requirements import Requirement
+from semantic_router_cli import commands, doctor, validation
 from semantic_router_cli.doctor import Finding
 from semantic_router_cli.options import Access
 from semantic_router_cli.tree import State
 from typer.testing import CliRunner
 
+CHECKOUT = Path(__file__).parents[3]
 PLUGIN = Path(sys.executable).with_name("kubectl-semantic_router")
 SIMPLE = SAMPLES_DIRECTORY / "vllm.ai_v1alpha1_semanticrouter_simple.yaml"
 
@@ -217,7 +220,15 @@ def test_a_validator_of_another_release_is_not_asked(tmp_path: Path) -> None:
     (result,) = json.loads(done.stdout)
     said = next(item for item in result["judgements"] if item["judge"] == "router")
     assert said["verdict"] == "not asked"
-    assert "vllm-sr==0.4.*" in said["said"]
+    assert "vllm-sr~=0.4.0.dev0" in said["said"]
+
+
+@pytest.mark.parametrize("contract", sorted(CONTRACTS))
+def test_pip_would_install_the_validator_that_this_operator_was_tested_with(contract: str) -> None:
+    pin = (CHECKOUT / "requirements" / f"router-{contract}.txt").read_text()
+    (version,) = (one.version for one in Requirement(pin.partition("#")[0]).specifier)
+
+    assert Requirement(validation.requirement(contract)).specifier.contains(version)
 
 
 def test_what_kubectl_get_prints_of_all_routers_is_a_file_of_routers() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import user_agent
 from semantic_router_cli.cluster import Answer, Cluster
-from semantic_router_cli.doctor import Finding, leaving, of_the_operator
+from semantic_router_cli.doctor import Finding, leaving, of_the_operator, unwritable
 from semantic_router_cli.tree import State
 
 UNSEEN = {"metadata": {"namespace": "models", "name": "my-router", "generation": 1}}
@@ -98,3 +98,31 @@ def test_what_holds_a_deletion_is_named() -> None:
     assert (held.state, held.where) == (State.WARNING, "PersistentVolumeClaim my-router-models")
     assert held.found == "it is being deleted, held by finalizer a/b"
     assert (going.state, going.found) == (State.WAITING, "it is being deleted")
+
+
+DENIED = "2026-01-01T11:00:01Z mkdir /app/models/mom: permission denied"
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "found"),
+    [
+        (200, f"2026-01-01T11:00:00Z starts\n{DENIED}\n", ["ModelsNotWritable"]),
+        (200, "2026-01-01T11:00:01Z open /etc/shadow: permission denied\n", []),
+        (200, "2026-01-01T11:00:01Z /app/models/mom: no such file\n", []),
+        (400, "previous terminated container not found", []),
+        (403, "pods/log is forbidden", []),
+    ],
+)
+def test_a_router_that_ended_as_it_may_not_write_its_models_says_so_in_its_last_words(
+    status: int, text: str, found: list[str]
+) -> None:
+    class Logs:
+        def raw(self, _: str, path: str, **__: Any) -> tuple[int, str]:
+            assert "/models/pods/my-router-1/log?container=semantic-router&" in path
+            assert "previous=true" in path
+            return status, text
+
+    pods = [{"metadata": {"name": "my-router-1"}}]
+    said = list(unwritable(cast("Cluster", Logs()), "models/my-router", "models", pods))
+    assert [finding.code for finding in said] == found
+    assert all("/app/models/mom: permission denied" in finding.found for finding in said)

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.hosted import model_entries
 from documents import DOCUMENT, FORMS, document
 from examples import resource
-from semantic_router_cli.migration import Migration, is_helm_values, migrate
+from semantic_router_cli.files import FileError
+from semantic_router_cli.migration import Migration, is_helm_values, migrate, of_a_file
 
 
 def from_config(**config: Any) -> Migration:
@@ -113,12 +115,19 @@ def test_a_service_of_the_cluster_becomes_an_endpoint(
     assert entry["backend"] == {"type": "service", "service": service}
 
 
-@pytest.mark.parametrize("endpoint", ["api.openai.com:443", "10.0.0.7:8000", ""])
-def test_an_address_outside_the_cluster_stays_and_is_told(endpoint: str) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("api.openai.com:443", "reached as a hosted model is"),
+        ("10.0.0.7:8000", "reached as a hosted model is"),
+        ("", "name its URL in base_url"),
+    ],
+)
+def test_an_address_outside_the_cluster_stays_and_is_told(endpoint: str, said: str) -> None:
     migrated = from_endpoint(endpoint)
 
     assert "vllmEndpoints" not in migrated.resource["spec"]
-    assert "ExternalName" in remarks(migrated)
+    assert said in remarks(migrated)
     (model,) = migrated.resource["spec"]["config"]["providers"]["models"]
     assert model["backend_refs"]
 
@@ -270,6 +279,10 @@ def test_defaults_of_an_older_document_get_the_names_that_later_routers_read() -
                                          "models": ["m"], "api_key": "sk-1"}],
                      "model_config": {"m": {"access_key": "sk-2"}}}},
          ["config.vllm_endpoints e api_key", "config.model_config m access_key"]),
+        ({"config": {"model_config": {"m": {"loras": [{"name": "law"}]}}}},
+         ["config.model_config m loras"]),
+        ({"envFromSecrets": {"name": "keys", "key": 1}}, []),
+        ({"envFromSecrets": {"keys": True}}, ["envFromSecrets"]),
     ],
 )  # fmt: skip
 def test_what_has_no_way_over_is_said_to_be_lost(values: dict[str, Any], lost: list[str]) -> None:
@@ -277,6 +290,21 @@ def test_what_has_no_way_over_is_said_to_be_lost(values: dict[str, Any], lost: l
 
     assert migrated.lost == lost
     assert "sk-1" not in migrated.text()
+
+
+@pytest.mark.parametrize(
+    ("tag", "key"), [("v0.3.0", "type"), ("v0.4.0", "provider"), ("latest", "provider")]
+)
+def test_the_type_of_a_server_has_the_name_that_the_release_knows(tag: str, key: str) -> None:
+    reference = {"endpoint": "shim.models.svc:8080", "type": "anthropic"}
+    config = {"version": "v0.3", "providers": {"models": [{"name": "m"}]}}
+    config["providers"]["models"][0]["backend_refs"] = [reference]  # type: ignore[index]
+    migrated = from_values(image={"tag": tag}, config=config)
+
+    (model,) = migrated.resource["spec"]["config"]["providers"]["models"]
+    assert model["backend_refs"] == [{"endpoint": "shim.models.svc:8080", key: "anthropic"}]
+    assert ("is called provider now" in remarks(migrated)) is (key == "provider")
+    assert [str(problem) for problem in migrated.problems() if problem.blocking] == []
 
 
 def test_a_namespace_of_the_chart_is_kept_unless_another_is_asked_for() -> None:
@@ -332,6 +360,33 @@ def test_what_a_listener_asks_of_a_router_that_serves_alone_is_kept_and_no_key_i
     assert "sk-1" not in in_plain_text.text()
 
 
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"image": {"tag": 0.4}}, "image.tag is a float. Give text"),
+        ({"config": "routing: {}"}, "config is a str. Give an object"),
+        ({"config": {"listeners": {"port": 8899}}}, "config.listeners is a dict. Give a list"),
+        ({"config": {"model_config": {"m": []}}}, "config.model_config.m is a list"),
+        (
+            {"config": {"providers": {"models": [{"name": "m", "backend_refs": [None]}]}}},
+            "config.providers.models[0].backend_refs[0] is null. Give an object",
+        ),
+        (resource(config="routing: {}"), "spec.config is a str. Give an object"),
+    ],
+)
+def test_what_has_another_shape_is_told_with_its_place(document: Any, said: str) -> None:
+    with pytest.raises(FileError) as error:
+        migrate(document, "r", None)
+    assert said in str(error.value)
+
+
+def test_several_values_in_one_file_are_one_router_and_the_rest_is_lost() -> None:
+    (migrated,) = of_a_file([{"replicaCount": 2}, {"replicaCount": 3}], "r", None)
+
+    assert migrated.resource["spec"]["replicas"] == 2
+    assert migrated.lost == ["the file"]
+
+
 def test_secrets_of_the_environment_are_kept() -> None:
     spec = from_values(envFromSecrets=["keys", {"name": "more", "optional": True}]).resource["spec"]
 
@@ -349,11 +404,17 @@ def test_a_timeout_that_somebody_chose_is_kept() -> None:
     assert [str(problem) for problem in migrated.problems() if problem.blocking] == []
 
 
-def test_how_a_model_is_asked_stays_in_the_document() -> None:
-    migrated = from_endpoint("vllm.models.svc:8000", api_key_env="KEY", weight=1)
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("api_key_env", "KEY"), ("provider", "anthropic"), ("auth_header", "x-key")],
+)
+def test_how_a_model_is_asked_stays_in_the_document(key: str, value: str) -> None:
+    migrated = from_endpoint("vllm.models.svc:8000", weight=1, **{key: value})
     spec = migrated.resource["spec"]
 
-    assert [entry["model"] for entry in spec["vllmEndpoints"]] == ["m"]
     (model,) = spec["config"]["providers"]["models"]
-    assert model["backend_refs"][0]["api_key_env"] == "KEY"
+    assert model["backend_refs"][0][key] == value
+    # Envoy has one way to it, and that is the one that the router knows the words for.
+    assert [entry["name"] for entry in model_entries(spec)] == ["m/b"]
+    assert "reached as a hosted model is" in remarks(migrated)
     assert migrated.lost == []

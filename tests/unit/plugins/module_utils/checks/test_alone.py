@@ -62,3 +62,10 @@ def test_the_flag_and_the_variable_of_the_mode_are_the_operators() -> None:
     assert told(**ALONE, args=["-listener-address=127.0.0.1"]) == {"spec.args[0]": True}
     assert told(**ALONE, env=env) == {"spec.env[0].name": False}
     assert told(env=env, args=["-gateway=extproc"]) == {}
+
+
+def test_a_pool_whose_picker_nobody_would_ask_is_refused() -> None:
+    endpoint = {"name": "a", "model": "m", "backend": {"type": "inferencepool", "name": "llama"}}
+
+    assert told(**ALONE, vllmEndpoints=[endpoint]) == {"spec.vllmEndpoints[0].backend.type": True}
+    assert told(vllmEndpoints=[endpoint]) == {}

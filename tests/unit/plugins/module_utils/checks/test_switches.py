@@ -38,6 +38,14 @@ def test_a_claim_of_no_volume_is_told() -> None:
     assert told(router()) == {}
 
 
+def test_annotations_of_a_service_account_that_is_not_made_are_told() -> None:
+    annotations = {"eks.amazonaws.com/role-arn": "arn"}
+    found = told(router(serviceAccount={"create": False, "annotations": annotations}))
+    assert "spec.serviceAccount.create is false" in found["spec.serviceAccount.annotations"]
+    assert told(router(serviceAccount={"annotations": annotations})) == {}
+    assert told(router(serviceAccount={"create": False, "name": "mine"})) == {}
+
+
 def test_these_are_the_sections_that_have_a_switch() -> None:
     names = {".".join(map(str, path)) for path in SECTIONS}
     assert {"persistence", "autoscaling", "ingress", "openshift.routes"} <= names

@@ -21,6 +21,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import a
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 from api_server import ApiServer
+from endpoint_slices import endpoint_slice
 
 NAMESPACE = "team"
 CORE = f"/api/v1/namespaces/{NAMESPACE}"
@@ -125,6 +126,25 @@ def test_a_ca_is_missed_only_where_it_may_be_read(server: ApiServer, is_readable
     router = Router({"metadata": {"name": "my-router", "namespace": NAMESPACE}, "spec": spec})
     told = [problem.reason for problem in discover(Reads(server.client()), router).problems]
     assert told == (["AuthorityNotFound"] if is_readable else [])
+
+
+@pytest.mark.parametrize(("cluster_ip", "port"), [("None", 8012), ("10.0.0.1", 80)])
+def test_a_predictors_named_port_is_that_of_its_pods_where_nothing_maps_it(
+    server: ApiServer, cluster_ip: str, port: int
+) -> None:
+    conditions = [{"type": "Ready", "status": "True"}]
+    kserve = f"/apis/serving.kserve.io/v1beta1/namespaces/{NAMESPACE}/inferenceservices/llama"
+    server.put(kserve, {"metadata": {"name": "llama"}, "status": {"conditions": conditions}})
+    ports = [{"name": "http", "port": 80, "targetPort": "web"}]
+    spec = {"clusterIP": cluster_ip, "ports": ports}
+    predictor = {"metadata": {"name": "llama-predictor"}, "spec": spec}
+    server.put(f"{CORE}/services/llama-predictor", predictor)
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
+    behind = endpoint_slice("llama-predictor", 8012)
+    server.put(f"{slices}/{behind['metadata']['name']}", behind)
+    kserve_endpoint = found(server).facts.endpoints[0]
+    assert kserve_endpoint.address == f"llama-predictor.team.svc:{port}"
+    assert kserve_endpoint.ready
 
 
 def test_secrets_are_looked_at_only_when_asked_for(server: ApiServer) -> None:

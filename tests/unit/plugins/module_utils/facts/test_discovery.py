@@ -310,6 +310,30 @@ def test_without_a_cluster_each_object_is_built_whose_api_counts_as_served(
     assert not any(problem.blocking for problem in found)
 
 
+def test_without_a_cluster_what_stands_unseen_is_said() -> None:
+    backends = [
+        {"type": "kserve", "inferenceServiceName": "llama"},
+        {"type": "selector", "selector": {"labels": {"app": "vllm"}}},
+        {"type": "service", "service": {"name": "vllm", "port": 8000}},
+    ]
+    entries = [
+        {"name": backend["type"], "model": f"m-{backend['type']}", "backend": backend}
+        for backend in backends
+    ]
+    asked = router(vllmEndpoints=entries, persistence={"existingClaim": "models"})
+    found = discovery.offline_problems(asked, "kubernetes")
+    said = {problem.field: problem.found for problem in found}
+    assert list(said) == [
+        "spec.vllmEndpoints[0].backend",
+        "spec.vllmEndpoints[1].backend",
+        "spec.persistence.existingClaim",
+    ]
+    assert "llama-predictor.apps.svc:8443 stands here" in said["spec.vllmEndpoints[0].backend"]
+    assert "no address stands here" in said["spec.vllmEndpoints[1].backend"]
+    assert "ReadWriteOnce" in said["spec.persistence.existingClaim"]
+    assert not any(problem.blocking for problem in found)
+
+
 def test_without_a_cluster_every_optional_api_counts_as_served() -> None:
     asked = router(**ASKS_FOR_ALL)
     everything = list(discovery.OPTIONAL_APIS)

@@ -44,8 +44,24 @@ def test_a_condition_names_the_role_that_the_router_gives_out(
 ) -> None:
     router = make_router({"contract": contract, "routing": roles(name)}, gateway=GATEWAY)
     assert not told(router)
-    (decision,) = render(router, Facts())["routing"]["decisions"]
+    routing = render(router, Facts())["routing"]
+    (decision,) = routing["decisions"]
     assert decision["rules"]["conditions"] == [{"type": "authz", "name": "admin"}]
+    # By which the release's own validator finds it.
+    assert [binding["name"] for binding in routing["signals"]["role_bindings"]] == ["admin"]
+
+
+def test_bindings_of_one_role_keep_names_of_their_own(make_router: MakeRouter) -> None:
+    others = [{**BINDING, "name": "more"}, {**BINDING, "name": "user", "role": "guest"}]
+    routing = {"signals": {"role_bindings": [BINDING, *others]}}
+    signals = render(make_router({"routing": routing}), Facts())["routing"]["signals"]
+    assert [one["name"] for one in signals["role_bindings"]] == ["admin", "more", "guest"]
+
+
+def test_a_role_that_is_no_text_is_told_with_its_field(make_router: MakeRouter) -> None:
+    binding = {**BINDING, "role": ["admin"]}
+    router = make_router({"routing": {"signals": {"role_bindings": [binding]}}}, gateway=GATEWAY)
+    assert "spec.config.routing.signals.role_bindings[0].role" in told(router)
 
 
 def test_a_role_inside_a_rule_is_found_too(make_router: MakeRouter) -> None:
@@ -59,7 +75,7 @@ def test_a_role_inside_a_rule_is_found_too(make_router: MakeRouter) -> None:
 def test_a_role_that_nothing_gives_is_told(make_router: MakeRouter) -> None:
     router = make_router({"routing": roles("root")}, gateway=GATEWAY)
     field = "spec.config.routing.decisions[0].rules.conditions[0].name"
-    assert "admin, admin-binding" in told(router)[field].remedy
+    assert "use a declared one: admin" in told(router)[field].remedy
 
 
 @pytest.mark.parametrize(

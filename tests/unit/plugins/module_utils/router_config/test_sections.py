@@ -244,6 +244,23 @@ def test_names_that_nothing_declares_are_told_with_what_is_declared(
     assert "code:hard" in told[f"{place}.rules.conditions[1].name"]
 
 
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ({"operator": "AND", "conditions": 7}, "conditions"),
+        ({"operator": "AND", "conditions": ["code"]}, "conditions[0]"),
+        ({"operator": "NOT", "conditions": [{"conditions": [{"type": "authz", "name": []}]}]},
+         "conditions[0].conditions[0].name"),
+    ],
+)  # fmt: skip
+def test_a_rule_of_the_routers_own_document_with_another_shape_is_told(
+    rules: dict[str, Any], field: str, make_router: MakeRouter
+) -> None:
+    router = make_router({"routing": {"decisions": [{"name": "all", "rules": rules}]}})
+    (problem,) = problems(router, Facts())
+    assert problem.field == f"spec.config.routing.decisions[0].rules.{field}"
+
+
 @pytest.mark.parametrize("contract", ["0.3", "0.4"])
 @pytest.mark.parametrize(
     "junk",
@@ -378,3 +395,12 @@ def test_a_part_of_the_wrong_shape_is_told_before_anything_is_made_of_it(
 ) -> None:
     features = {name: {"enabled": True} for name in ("prompt_guard", "tools", "response_cache")}
     assert fields(make_router({**features, **config})) == {f"spec.config.{field}"}
+
+
+@pytest.mark.parametrize("contract", ["0.4", "0.5"])
+def test_external_models_that_are_no_list_are_told(contract: str, make_router: MakeRouter) -> None:
+    guard = {"prompt_guard": {"protocol": "http_chat"}}
+    router = make_router(
+        {"contract": contract, "global": {"model_catalog": {"external": 7}}, **guard}
+    )
+    assert "spec.config.global.model_catalog.external" in fields(router)

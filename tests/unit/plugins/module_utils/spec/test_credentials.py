@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import Facts
+from ansible_collections.vllm.semantic_router.plugins.module_utils.facts.references import (
+    references,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config import (
     problems,
     render,
@@ -54,6 +57,37 @@ def test_reference_in_the_open_parts_works_alike(make_router: MakeRouter) -> Non
     (entry,) = secret_environment(router.spec)
     store = render(router, Facts())["global"]["stores"]["memory"]["valkey"]
     assert store == {"host": "valkey", "password": f"${{{entry['name']}}}"}
+
+
+def test_a_key_in_a_header_is_a_variable_too_and_what_names_one_stays(
+    make_router: MakeRouter,
+) -> None:
+    headers = {"Authorization": PLAIN, "x-api-key": "Bearer ${KEY}", "x-org": "me"}
+    reference = {"name": "r", "base_url": "https://a.example/v1", "extra_headers": headers}
+    models = [{"name": "m", "backend_refs": [reference]}]
+    router = make_router({"providers": {"models": models}})
+    (entry,) = secret_environment(router.spec)
+    document = render(router, Facts())
+    (written,) = document["providers"]["models"][0]["backend_refs"]
+    assert entry["value"] == PLAIN
+    assert written["extra_headers"] == {**headers, "Authorization": f"${{{entry['name']}}}"}
+    (problem,) = (item for item in of_credentials(router) if "headers" in item.field)
+    assert (problem.reason, problem.blocking) == ("PlainTextCredential", False)
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [({"name": "redis"}, "key"), ({"name": ["a"], "key": "b"}, "name"), ({"key": "b"}, "name")],
+)
+def test_half_a_reference_in_the_open_parts_is_told_with_what_it_lacks(
+    reference: dict[str, Any], key: str, make_router: MakeRouter
+) -> None:
+    memory = {"valkey": {"host": "valkey", "password_secret_ref": reference}}
+    router = make_router({"global": {"stores": {"memory": memory}}})
+    (problem,) = (problem for problem in of_credentials(router) if problem.blocking)
+    assert problem.field == f"spec.config.global.stores.memory.valkey.password_secret_ref.{key}"
+    # Discovery looks at what is named before anybody checks it.
+    assert references(router.spec).secrets in ([], ["redis"])
 
 
 PLAIN_ONES = [
