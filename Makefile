@@ -181,7 +181,7 @@ release: $(READY) ## Make every file of a release that takes no registry, into d
 
 .PHONY: changelog
 changelog: $(READY) ## Make the changelog of the release in galaxy.yml from the fragments, before its tag
-	$(BIN)/antsibull-changelog release
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/antsibull-changelog release
 
 .PHONY: chart
 chart: $(READY) ## The Helm chart alone, into dist/, generated from config/ (IMG=...)
@@ -194,7 +194,7 @@ print-release:
 	  'base=$(shell sed -n 's/^FROM \([^ ]*\) AS .*/\1/p' Dockerfile)'
 
 .PHONY: pin-images
-pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml (takes docker)
+pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml
 	@PYTHONPATH=hack $(BIN)/python -m release.pins
 
 ##@ Install into the cluster of KUBECONFIG

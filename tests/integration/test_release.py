@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -132,6 +135,50 @@ def test_the_bundle_is_that_of_the_checkout(made: Path) -> None:
     bundle = {path for path in (CHECKOUT / "bundle").rglob("*") if path.is_file()}
     wanted = {str(path.relative_to(CHECKOUT)) for path in bundle}
     assert names == {*wanted, "bundle.Dockerfile"}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout after `make changelog`, by somebody who has no Ansible on PATH."""
+    copy = tmp_path_factory.mktemp("told")
+    for name in ("changelogs", "meta", "playbooks", "plugins", "roles", "config/manager"):
+        shutil.copytree(CHECKOUT / name, copy / name)
+    for name in ("Makefile", "galaxy.yml", ".yamllint"):
+        shutil.copy(CHECKOUT / name, copy)
+    (copy / ".venv").symlink_to(Path(sys.executable).parents[1])
+    # READY: the environment is there, whatever it was made from.
+    make = ["make", "--silent", "changelog", "READY="]
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(copy), "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        make, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+def test_what_is_committed_for_a_release_passes_the_linters(told: Path) -> None:
+    # git keeps no directory that is empty, as that of the fragments is now.
+    (told / "changelogs" / "fragments").rmdir()
+    for linter in (["yamllint", "--strict", "changelogs"], ["antsibull-changelog", "lint"]):
+        command = [str(told / ".venv" / "bin" / linter[0]), *linter[1:]]
+        done = subprocess.run(command, cwd=told, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_writes_the_notes_of_a_release_that_people_read(told: Path) -> None:
+    workflow = yaml.safe_load((CHECKOUT / ".github/workflows/release.yml").read_text("utf-8"))
+    (step,) = (
+        step["run"]
+        for step in workflow["jobs"]["release"]["steps"]
+        if "notes.md" in step.get("run", "") and "antsibull" in step["run"]
+    )
+    environment = {"PATH": os.environ["PATH"], "VERSION": VERSION, "LANG": "C.UTF-8"}
+    subprocess.run(["bash", "-ec", step], cwd=told, env=environment, check=True, timeout=60)
+    notes = (told / "notes.md").read_text("utf-8")
+    assert "## Breaking Changes" in notes
+    assert "<code>kubectl sr migrate</code>" in notes
+    # Ansible's markup of documentation means nothing here.
+    assert re.findall(r"\b[A-Z]\\\([^)]*\)", notes) == []
 
 
 @pytest.fixture
