@@ -44,6 +44,26 @@ def test_only_the_build_of_a_pull_request_is_cancelled_by_a_newer_one() -> None:
         assert cancels in (False, "${{ github.event_name == 'pull_request' }}"), file.name
 
 
+def test_no_build_of_main_waits_where_a_newer_one_would_take_its_place() -> None:
+    group = workflow("ci.yml")["concurrency"]["group"]
+    assert group.endswith("github.event_name == 'pull_request' && github.ref || github.run_id }}")
+
+
+def test_a_release_ends_at_the_first_program_of_a_pipe_that_fails() -> None:
+    assert "| tee" in "".join(step.get("run", "") for step in steps("release.yml"))
+    # GitHub's own words for bash with pipefail; without them it is bash without.
+    assert workflow("release.yml")["defaults"] == {"run": {"shell": "bash"}}
+
+
+def test_the_tag_that_the_guide_deploys_is_moved_once_all_is_verified() -> None:
+    names = [step.get("name") for step in steps("release.yml")]
+    (publish,) = (step for step in steps("release.yml") if step.get("name") == "Publish")
+    assert '--tag "$IMAGE:latest" "$IMAGE@$IMAGE_DIGEST"' in publish["run"]
+    assert names.index("Publish") > names.index(
+        "Hold the files against what was signed, as people will"
+    )
+
+
 def test_every_action_is_one_commit_and_no_workflow_may_write_as_a_whole() -> None:
     for file in WORKFLOWS.glob("*.yml"):
         lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "uses: " in line]
