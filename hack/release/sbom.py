@@ -1,6 +1,6 @@
 """What is in a release besides our own text, by Syft: SPDX and CycloneDX.
 
-Of the packages that image, kubectl plugin and warm runner are made with, which the pins say. The
+Of the packages that image, kubectl plugin and warm runner are made with, as pinned or packed. The
 base image's own are known where there is an image: the release workflow asks Syft about that one
 too.
 """
@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import krew_manifest
 import kustomize
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -56,6 +57,8 @@ def _lay_out(directory: Path, made: Path) -> None:
         for wheel in made.glob(f"{name}-*.whl"):
             with zipfile.ZipFile(wheel) as packed:
                 packed.extractall(directory / name)
+    for archive in made.glob(f"{krew_manifest.PROGRAM}-*.tar.gz"):
+        shutil.unpack_archive(archive, directory / "krew")
 
 
 def _syft(*arguments: str) -> None:

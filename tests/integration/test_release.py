@@ -62,6 +62,7 @@ def test_the_release_is_complete_and_its_sums_are_right(made: Path) -> None:
         f"{NAME}-{VERSION}.tgz", f"{NAME}-bundle-{VERSION}.tar.gz",
         f"vllm-semantic_router-{VERSION}.tar.gz", f"semantic_router_cli-{VERSION}-py3-none-any.whl",
         f"ansible_warm_runner-{VERSION}-py3-none-any.whl",
+        f"kubectl-semantic_router-v{VERSION}.tar.gz", "semantic-router.yaml",
         f"{NAME}-{VERSION}.spdx.json", f"{NAME}-{VERSION}.cdx.json",
     }  # fmt: skip
     listed = [file for file in made.iterdir() if file.name != files.SUMS]
@@ -252,3 +253,15 @@ def test_both_boms_name_every_package_that_the_image_installs(made: Path) -> Non
     for told in (spdx["packages"], cyclone["components"]):
         names = {package["name"].lower().replace("_", "-") for package in told}
         assert {*pinned, "semantic-router-cli", "ansible-warm-runner"} <= names
+        # What krew's archive brings along.
+        assert {"typer", "rich", "urllib3"} <= names
+
+
+def test_krew_installs_from_what_lies_beside_its_manifest(made: Path) -> None:
+    (platform,) = yaml.safe_load((made / "semantic-router.yaml").read_text())["spec"]["platforms"]
+    page = "https://github.com/vllm-project/semantic-router-operator/releases/download"
+    where, _, name = platform["uri"].rpartition("/")
+    assert where == f"{page}/v{VERSION}"
+    assert platform["sha256"] == files.digest(made / name)
+    guide = (CHECKOUT / "docs" / "cli.md").read_text("utf-8")
+    assert f"--manifest-url={where}/semantic-router.yaml" in guide
