@@ -64,6 +64,29 @@ def test_the_tag_that_the_guide_deploys_is_moved_once_all_is_verified() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ecosystem", "files", "pin"),
+    [
+        ("pip", "requirements/router-*.txt", "vllm-sr"),
+        ("pip", "requirements/ansible-*.txt", "ansible-core"),
+        ("gomod", "hack/kubernetes-*/go.mod", "k8s.io/*"),
+    ],
+)
+def test_dependabot_takes_no_file_from_one_line_of_releases_to_another(
+    ecosystem: str, files: str, pin: str
+) -> None:
+    root = WORKFLOWS.parents[1]
+    assert len(list(root.glob(files))) > 1
+    (update,) = (
+        update
+        for update in yaml.safe_load((root / ".github" / "dependabot.yml").read_text())["updates"]
+        if update["package-ecosystem"] == ecosystem
+    )
+    ignored = {item["dependency-name"]: item.get("update-types") for item in update["ignore"]}
+    assert pin in ignored
+    assert ignored[pin] is None or "version-update:semver-minor" in ignored[pin]
+
+
 def test_every_action_is_one_commit_and_no_workflow_may_write_as_a_whole() -> None:
     for file in WORKFLOWS.glob("*.yml"):
         lines = [line for line in file.read_text(encoding="utf-8").splitlines() if "uses: " in line]
