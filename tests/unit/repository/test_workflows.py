@@ -36,6 +36,9 @@ def test_programs_that_take_minutes_to_build_are_kept_by_their_pins(name: str) -
 
 def test_a_release_is_built_of_nothing_that_another_run_left() -> None:
     assert not [step for step in steps("release.yml") if "actions/cache" in step.get("uses", "")]
+    go = [step for step in steps("release.yml") if "actions/setup-go" in step.get("uses", "")]
+    # Its own default is to bring back modules and compiled packages.
+    assert [step["with"]["cache"] for step in go] == [False, False]
 
 
 def test_only_the_build_of_a_pull_request_is_cancelled_by_a_newer_one() -> None:
