@@ -61,8 +61,8 @@ class ActionModule(RouterAction):
             platform = arguments["platform"] or PLATFORM_KUBERNETES
             return _offline(arguments["src"], platform, arguments["capabilities"])
         if not arguments["router"] and not arguments["name"]:
-            found = "neither router nor name is given"
-            raise RouterError(Problem("InvalidSpec", "", found, _NAME_ONE))
+            missing = Problem("InvalidSpec", "", "neither router nor name is given", _NAME_ONE)
+            raise RouterError(missing)
         client = self.client(arguments)
         router = _router(client, arguments)
         platform, secret_versions = arguments["platform"] or "", arguments["secret_versions"]
