@@ -102,6 +102,10 @@ endef
 control-plane: $(READY) ## Build the local control plane (cached outside the tree; 6 minutes once)
 	@PYTHONPATH=hack $(BIN)/python -m control_plane build
 
+.PHONY: programs
+programs: control-plane ## Build what tests run beside the control plane: Envoy Gateway, Helm, promtool ... (8 minutes once)
+	@PYTHONPATH=hack $(BIN)/python -m go_program all > /dev/null
+
 .PHONY: docs
 docs: lint-docs ## Build the documentation into build/site, warnings as errors
 	@echo "open build/site/index.html"
@@ -269,7 +273,7 @@ sanity: setup ## ansible-test sanity, on ansible-core 2.18 and 2.19
 	$(IN_PAIRS) $(SANITY)
 
 .PHONY: test
-test: test-fast control-plane ## Everything: fast tests, sanity, the router's and Envoy's validators, control plane, end to end
+test: test-fast programs ## Everything: fast tests, sanity, the router's and Envoy's validators, control plane, end to end
 	$(IN_PAIRS) --keep-going $(CLUSTER) $(SANITY) $(SLOWER)
 
 .PHONY: $(LINT) unit-2.19 $(SLOWER) $(CLUSTER) $(SANITY)

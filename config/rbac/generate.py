@@ -121,7 +121,8 @@ def _owned(resource: Resource, watched: bool) -> Rule:
 
 def _watched() -> set[str]:
     (watch,) = yaml.safe_load(WATCHES.read_text(encoding="utf-8"))
-    return {kind["kind"] for kind in watch["dependents"]["kinds"]}
+    dependents = watch["dependents"]
+    return {kind["kind"] for kind in (*dependents["kinds"], *dependents["statusIgnored"])}
 
 
 def _name(rule: Rule) -> tuple[str, str]:

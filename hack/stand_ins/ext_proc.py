@@ -12,6 +12,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,13 @@ _LOOPER_ALGORITHMS = {
 }
 Answered = Callable[[str, float, dict[str, int]], None]
 _LOOPER_HEADERS = ("x-vsr-internal-auth", "x-vsr-looper-request", "x-vsr-looper-decision")
+
+
+def _has(rule: dict[str, Any], prompt: str) -> bool:
+    if str(rule.get("method", "")).lower() != "regex":
+        return any(word in prompt for word in rule["keywords"])
+    flags = 0 if rule.get("case_sensitive") else re.IGNORECASE
+    return any(re.search(pattern, prompt, flags) for pattern in rule["keywords"])
 
 
 class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
@@ -220,15 +228,11 @@ class StubRouter(ext_proc_grpc.ExternalProcessorServicer):
 
     def _decision(self, prompt: str) -> dict[str, Any]:
         signals = self._routing.get("signals") or {}
-        words = {rule["name"]: rule["keywords"] for rule in signals.get("keywords") or []}
+        found = {rule["name"] for rule in signals.get("keywords") or [] if _has(rule, prompt)}
         matching = [
             decision
             for decision in self._routing.get("decisions") or []
-            if any(
-                word in prompt
-                for condition in decision["rules"]["conditions"]
-                for word in words.get(condition["name"], ())
-            )
+            if any(condition["name"] in found for condition in decision["rules"]["conditions"])
         ]
         self.evaluated([decision["name"] for decision in matching])
         return dict(matching[0]) if matching else {}

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +36,10 @@ LOAD_SECONDS = float(os.environ.get("STAND_IN_LOAD_SECONDS", "1"))
 EVERYWHERE = "0.0.0.0"  # noqa: S104 as the real one
 CONSENT = "VLLM_SR_MANAGEMENT_INTERNAL_LISTENER"
 RELOAD_INTERVAL = 0.5
+# Of rules that look for keywords.
+_OPERATORS, _METHODS = ("AND", "OR", "NOR"), ("", "regex", "bm25", "ngram")
+# What Python's regular expressions have and Go's have not.
+_NOT_IN_GO = re.compile(r"(?<!\\)(\(\?(<?[=!]|>|\(|#|P=)|[*+?}]\+|\\[1-9Z])")
 # What Go's flag package ends a program with.
 USAGE = 2
 
@@ -203,6 +208,36 @@ def load(file: Path) -> dict[str, Any]:
     return config
 
 
+def judge(config: dict[str, Any]) -> None:
+    """SystemExit for a rule that every schema takes and the real router ends with.
+
+    Not before its models are there: that may be minutes after the start.
+    """
+    signals = config["routing"].get("signals") or {}
+    for rule in signals.get("keywords") or []:
+        for what in _not_known(rule):
+            raise SystemExit(f"Failed to create ExtProc server: {rule['name']}: no {what}")
+
+
+def _not_known(rule: dict[str, Any]) -> Iterator[str]:
+    operator, method = rule.get("operator"), str(rule.get("method", "")).lower()
+    if operator not in _OPERATORS:
+        yield f"operator {operator}"
+    if method not in _METHODS:
+        yield f"method {method}"
+    for pattern in rule.get("keywords") or []:
+        if method == "regex" and not _is_read_by_go(pattern):
+            yield f"regular expression {pattern}"
+
+
+def _is_read_by_go(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return not _NOT_IN_GO.search(pattern)
+
+
 def digest(file: Path) -> str:
     """SHA-256 of its bytes, by which the real one's API names a configuration."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -227,6 +262,7 @@ def main(arguments: Sequence[str]) -> int:
     _load_models(state)
     if options["download-only"]:
         return 0
+    judge(config)
     serve("", options["metrics-port"], lambda path, _body: _metrics(path, metrics))
     if options["gateway"] == standalone.MODE:
         address = options["listener-address"]
@@ -269,7 +305,7 @@ def _load_models(state: State) -> None:
         (MODELS / ".downloading").write_text("of gigabytes, a little")
         (MODELS / ".downloading").unlink()
     except OSError as error:
-        state.enter("failed", str(error))
+        state.enter("error", str(error))
         raise SystemExit(f"Failed to download models: {error}") from error
     state.enter("downloading_models", "Downloading models")
     time.sleep(LOAD_SECONDS / 2)
@@ -290,7 +326,9 @@ def _reload_for_ever(file: Path, router: StubRouter, state: State) -> None:
             continue
         known = now
         try:
-            router.read(load(file))
+            config = load(file)
+            judge(config)
+            router.read(config)
         except (SystemExit, KeyError, TypeError) as error:
             log("config_reload_failed", error=str(error))
         else:

@@ -73,7 +73,7 @@ def _become_stock(binary: str, arguments: list[str], options: argparse.Namespace
     watches_file = options.watches_file.resolve()
     log.info("Handing over to the stock engine", program=binary, watches_file=str(watches_file))
     platform.announce_within(PLATFORM_SECONDS, environment.kubeconfig(os.environ))
-    variables = companion.start(os.environ)
+    variables = companion.start(os.environ, watches_file)
     stock.become(binary, arguments, watches_file, {**os.environ, **variables})
 
 

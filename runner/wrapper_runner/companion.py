@@ -1,8 +1,9 @@
 """Watches for the stock engine what its runs have read: `python -m wrapper_runner.companion`.
 
-That engine hears of a router's own objects only. So its runs tell this process what they have read
-(plugins/callback/runner_reads.py) and which object of the router's own is its doorbell: another
-value of an annotation there, and the engine runs the router. docs/adr/0019 says why so.
+That engine hears of a router's own objects only, and not of those whose status moves all the time.
+So its runs tell this process what they have read (plugins/callback/runner_reads.py) and which
+object of the router's own is its doorbell: another value of an annotation there, and the engine
+runs the router. docs/adr/0019 says why so.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wrapper_runner import environment, interests, logs
+from wrapper_runner import environment, interests, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
 from wrapper_runner.handed import CALLBACK_PLUGINS
+from wrapper_runner.informer import Informer
 from wrapper_runner.inputdir import PLUGINS
+from wrapper_runner.listing import Change, owners_concerned
 from wrapper_runner.observer import Observer
+from wrapper_runner.problems import StartError
 from wrapper_runner.schedule import Key
+from wrapper_runner.watches import Kind, Watch
 from wrapper_runner.workqueue import WorkQueue
 
 SOCKET = "WRAPPER_RUNNER_READS"
@@ -36,11 +42,12 @@ PARENT_PERIOD = 1.0
 log = logs.Log("companion")
 
 
-def start(given: environment.Environment) -> dict[str, str]:
+def start(given: environment.Environment, watches_file: Path) -> dict[str, str]:
     """Of the process that is about to become the engine; what its runs need to know."""
     directory = tempfile.mkdtemp(prefix="wrapper-runner-reads-")
     path = os.path.join(directory, "socket")
-    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), directory]
+    program = [sys.executable, "-P", "-m", __name__]
+    command = [*program, str(os.getpid()), directory, str(watches_file)]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(path)
         subprocess.Popen(
@@ -59,6 +66,22 @@ class Companion:
         self._doorbells: dict[Key, Mapping[str, str]] = {}
         # Whether the run that a ring was for has changed something.
         self._changed: dict[Key, bool] = {}
+        self._stop = threading.Event()
+
+    def watch(self, entry: Watch, namespaces: Sequence[str]) -> None:
+        """The dependents that the engine is not told of."""
+        for kind in entry.status_ignored:
+            for namespace in namespaces:
+                informer = Informer(
+                    self._cluster,
+                    kind,
+                    namespace,
+                    entry.dependents_selector,
+                    partial(self._dependent_changed, entry.kind),
+                    entry.cluster_scoped_dependents,
+                    ignores_status=True,
+                )
+                threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
 
     def take(self, message: bytes) -> None:
         """What a run has told."""
@@ -77,8 +100,13 @@ class Companion:
                 self._queue.succeeded(key, None, self._changed.pop(key, False))
 
     def close(self) -> None:
+        self._stop.set()
         self._queue.close()
         self._observer.stop()
+
+    def _dependent_changed(self, owner: Kind, change: Change) -> None:
+        for key in owners_concerned(change, owner.group, owner.kind):
+            self._queue.hear(key)
 
     def _ring(self, key: Key) -> None:
         doorbell = self._doorbells.get(key)
@@ -101,17 +129,17 @@ class Companion:
             )
 
 
-def main(parent: int, directory: str) -> None:
+def main(parent: int, directory: str, watches_file: str) -> None:
     """As long as the parent lives, whichever program it has become."""
     logs.start("info", "json")
+    namespaces = environment.namespaces(os.environ)
     try:
-        companion = Companion(
-            connect(environment.kubeconfig(os.environ)),
-            environment.namespaces(os.environ) == [""],
-        )
+        companion = Companion(connect(environment.kubeconfig(os.environ)), namespaces == [""])
     except ClusterError as error:
         log.error("Others' objects are not watched", error=str(error))
         return
+    for entry in _entries(Path(watches_file)):
+        companion.watch(entry, namespaces)
     listener = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     for work in (companion.work, lambda: _listen(listener, companion)):
         threading.Thread(target=work, daemon=True).start()
@@ -119,6 +147,15 @@ def main(parent: int, directory: str) -> None:
         time.sleep(PARENT_PERIOD)
     companion.close()
     shutil.rmtree(Path(directory), ignore_errors=True)
+
+
+def _entries(watches_file: Path) -> list[Watch]:
+    try:
+        return watches.load(watches_file)
+    except StartError as error:
+        # The engine takes more than this: roles, say.
+        log.info("No dependents are watched beside the engine", error=str(error))
+        return []
 
 
 def _listen(listener: socket.socket, companion: Companion) -> None:
@@ -131,4 +168,4 @@ def _listen(listener: socket.socket, companion: Companion) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])

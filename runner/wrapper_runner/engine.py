@@ -110,6 +110,7 @@ class Controller:
                 watch.dependents_selector,
                 self._dependent_changed,
                 watch.cluster_scoped_dependents,
+                kind in watch.status_ignored,
             )
             for kind in watch.dependents
         ]

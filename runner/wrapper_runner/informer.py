@@ -30,6 +30,7 @@ class Informer:
         selector: Selector,
         on_change: Callable[[Change], None],
         cluster_scoped: bool = True,
+        ignores_status: bool = False,
     ) -> None:
         self._cluster = cluster
         self._kind = kind
@@ -37,7 +38,7 @@ class Informer:
         self._selector = selector
         self._on_change = on_change
         self._cluster_scoped = cluster_scoped
-        self._listing = Listing()
+        self._listing = Listing(ignores_status)
         self._failures = 0
         self._said_not_served = False
         self._log = log.bind(kind=str(kind), **({"in": namespace} if namespace else {}))

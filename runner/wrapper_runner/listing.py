@@ -31,8 +31,8 @@ class Owner:
 class Seen:
     """An object as far as it matters here.
 
-    annotations: a digest. status: who has written which part of it: manager, time, and a digest of
-    the fields.
+    version: another one is news of it. annotations: a digest. status: who has written which part of
+    it: manager, time, and a digest of the fields.
     """
 
     key: Key
@@ -45,12 +45,14 @@ class Seen:
     status: tuple[tuple[str, str, str], ...] = ()
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> Seen:
+    def of(cls, metadata: Mapping[str, Any], ignores_status: bool = False) -> Seen:
         annotations = metadata.get("annotations") or {}
         return cls(
             key=Key(metadata.get("namespace", ""), metadata["name"]),
             uid=metadata.get("uid", ""),
-            version=metadata.get("resourceVersion", ""),
+            version=(
+                _but_status(metadata) if ignores_status else metadata.get("resourceVersion", "")
+            ),
             generation=metadata.get("generation", 0),
             deleting="deletionTimestamp" in metadata,
             annotations=_digest(annotations),
@@ -74,7 +76,9 @@ class Change:
 
 
 class Listing:
-    def __init__(self) -> None:
+    def __init__(self, ignores_status: bool = False) -> None:
+        """ignores_status: an object of which nothing but its status has changed is no news."""
+        self._ignores_status = ignores_status
         self._objects: dict[Key, Seen] = {}
 
     def count(self, namespace: str) -> int:
@@ -83,7 +87,7 @@ class Listing:
 
     def replace(self, objects: Iterable[Mapping[str, Any]]) -> list[Change]:
         """A complete list: what is new, what differs, and what is gone without a word."""
-        listed = {seen.key: seen for seen in map(Seen.of, objects)}
+        listed = {seen.key: seen for seen in map(self._seen, objects)}
         gone = [
             Change(News.DELETED, seen, seen)
             for key, seen in self._objects.items()
@@ -100,7 +104,7 @@ class Listing:
 
     def update(self, event: str, metadata: Mapping[str, Any]) -> Change | None:
         """One event of a watch: ADDED, MODIFIED or DELETED."""
-        seen = Seen.of(metadata)
+        seen = self._seen(metadata)
         before = self._objects.get(seen.key)
         if event == "DELETED":
             self._objects.pop(seen.key, None)
@@ -111,6 +115,9 @@ class Listing:
         if before.version == seen.version:
             return None
         return Change(News.MODIFIED, seen, before)
+
+    def _seen(self, metadata: Mapping[str, Any]) -> Seen:
+        return Seen.of(metadata, self._ignores_status)
 
 
 def concerns_itself(change: Change, annotations_matter: bool, status_manager: str = "") -> bool:
@@ -169,9 +176,23 @@ def _annotated(annotations: Mapping[str, str]) -> Iterable[Owner]:
 
 def _status_writers(metadata: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     for entry in metadata.get("managedFields") or ():
-        if entry.get("subresource") == "status":
+        if _is_of_status(entry):
             fields = _digest(entry.get("fieldsV1") or {})
             yield entry.get("manager", ""), entry.get("time", ""), fields
+
+
+def _but_status(metadata: Mapping[str, Any]) -> str:
+    """A digest of what a write of the status leaves as it is.
+
+    Of a spec, managedFields tell who wrote which field, and when. Its generation would not do: most
+    clusters give autoscalers none, and labels never count.
+    """
+    fields = [each for each in metadata.get("managedFields") or () if not _is_of_status(each)]
+    return _digest({**metadata, "resourceVersion": "", "managedFields": fields})
+
+
+def _is_of_status(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("subresource") == "status")
 
 
 def _digest(found: Mapping[str, Any]) -> str:

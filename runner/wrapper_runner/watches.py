@@ -32,6 +32,7 @@ _WATCH_KEYS = {
     *("selector", "dependents", "batch", "watchedPeriod", "formerFinalizers"),
     "statusManager",
 }
+_DEPENDENTS_KEYS = {"selector", "kinds", "statusIgnored"}
 _FINALIZER_KEYS = {"name", "playbook", "role", "vars"}
 _KIND_KEYS = {"group", "version", "kind"}
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -66,6 +67,7 @@ class Watch:
     period: seconds between runs when nothing happens; 0 = the command line's.
     watched_period: the same where all that a run has read is watched; 0 = no other.
     dependents: the kinds whose changes wake up their owner.
+    status_ignored: those of them of which a change of the status alone wakes nobody.
     batch: how many objects may share a run, each a host of its play.
     former_finalizers: of operators that are gone; an object that is being deleted is freed of them.
     status_manager: under whose name runs write the status; anybody else's write calls for a run.
@@ -82,6 +84,7 @@ class Watch:
     mark_unsafe: bool = False
     selector: Selector = EVERYTHING
     dependents: tuple[Kind, ...] = ()
+    status_ignored: tuple[Kind, ...] = ()
     dependents_selector: Selector = EVERYTHING
     cluster_scoped_dependents: bool = False
     batch: int = 1
@@ -136,7 +139,7 @@ class _Entry:
         playbook = self._playbook()
         if playbook is None:
             raise self._error("playbook", "is missing; name the playbook to run")
-        dependents, dependents_selector = self._dependents()
+        dependents, status_ignored, dependents_selector = self._dependents()
         return Watch(
             kind=kind,
             playbook=playbook,
@@ -149,6 +152,7 @@ class _Entry:
             mark_unsafe=self._typed("markUnsafe", bool, False),
             selector=self._selector(),
             dependents=dependents,
+            status_ignored=status_ignored,
             dependents_selector=dependents_selector,
             cluster_scoped_dependents=self._typed("watchClusterScopedResources", bool, False),
             batch=self._batch(),
@@ -208,15 +212,21 @@ class _Entry:
             raise entry._error("playbook", "is missing; name a playbook, or vars for the main one")
         return Finalizer(name, playbook or main_playbook, variables)
 
-    def _dependents(self) -> tuple[tuple[Kind, ...], Selector]:
+    def _dependents(self) -> tuple[tuple[Kind, ...], tuple[Kind, ...], Selector]:
+        """All kinds, those whose status is ignored, and which objects of them."""
         watched = self._typed("watchDependentResources", bool, True)
         content = self._content.get("dependents")
         if content is None or not watched:
-            return (), EVERYTHING
-        entry = _Entry(self._path, f"{self._where}.dependents", content, {"selector", "kinds"})
+            return (), (), EVERYTHING
+        entry = _Entry(self._path, f"{self._where}.dependents", content, _DEPENDENTS_KEYS)
         blacklist = self._kinds("blacklist")
         kinds = tuple(kind for kind in entry._kinds("kinds") if kind not in blacklist)
-        return kinds, entry._selector()
+        # Whatever the blacklist has: it is there for the stock engine, which knows no such key.
+        ignored = tuple(entry._kinds("statusIgnored"))
+        for kind in ignored:
+            if kind in kinds:
+                raise entry._error("statusIgnored", f"{kind} is in kinds too; keep one")
+        return kinds + ignored, ignored, entry._selector()
 
     def _batch(self) -> int:
         size: int = self._typed("batch", int, 1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from control_plane import ControlPlane, Kubectl, audit
-from e2e.operator_process import Operator
+from e2e.operator_process import BY_EVENT, Operator
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
 
@@ -171,6 +171,59 @@ def test_what_the_autoscaler_does_makes_the_operator_write_nothing(
         and request.resource not in ("semanticrouters/status", "events")
     ]
     assert written == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("patch", "--type=merge", '-p={"spec": {"maxReplicas": 99}}'),
+        ("label", "app.kubernetes.io/managed-by-"),
+        ("patch", "--type=json", '-p=[{"op": "remove", "path": "/metadata/ownerReferences"}]'),
+        ("delete",),
+    ],
+    ids=["spec", "label", "owner", "deletion"],
+)
+def test_an_autoscaler_that_somebody_damages_is_put_right(
+    operator: Operator, router: SemanticRouter, pods: Pods, damage: tuple[str, ...]
+) -> None:
+    left_alone(operator, router)
+    right = autoscaler(router)
+    verb, *arguments = damage
+    router.kubectl(verb, "hpa", router.name, "-n", router.namespace, *arguments)
+    eventually(lambda: autoscaler(router) == right, BY_EVENT, "the damage to be undone")
+
+
+def test_what_an_autoscaler_measures_starts_no_run_and_no_write(
+    operator: Operator, router: SemanticRouter, pods: Pods
+) -> None:
+    left_alone(operator, router)
+    before = operator.jobs(router.namespace)
+    for replicas in (3, 2):
+        status = {"status": {"currentReplicas": replicas, "desiredReplicas": replicas}}
+        router.patch("hpa", router.name, status, "--subresource=status")
+    # A run for it would begin in a tenth of a second, and so before this one.
+    assert operator.writes_of_another_run(router) == []
+    assert len(operator.jobs(router.namespace) - before) == 1
+
+
+def left_alone(operator: Operator, router: SemanticRouter) -> None:
+    """An autoscaled router of which nothing calls for another run."""
+    router.spec["autoscaling"] = AUTOSCALING
+    router.apply()
+    router.wait_for_phase("Running")
+    # Whatever was about to start one has it then.
+    eventually(
+        lambda: operator.writes_of_another_run(router) == [], 60, "a run to find nothing to do"
+    )
+
+
+def autoscaler(router: SemanticRouter) -> dict[str, Any]:
+    """Labels, owners and bounds; AssertionError as long as there is none."""
+    found = router.objects().get(f"HorizontalPodAutoscaler/{router.name}")
+    assert found, "there is no autoscaler"
+    metadata, spec = found["metadata"], found["spec"]
+    owners = [owner["uid"] for owner in metadata.get("ownerReferences", [])]
+    return {"labels": metadata["labels"], "owners": owners, "max": spec["maxReplicas"]}
 
 
 def test_the_number_of_somebody_elses_autoscaler_is_left_alone_and_told(

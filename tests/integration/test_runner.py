@@ -205,6 +205,79 @@ def test_edited_or_deleted_dependent_comes_back(start: StartOperator, cluster: C
     eventually(lambda: cluster.data("drew")["text"] == "right", message="it to be made again")
 
 
+AUTOSCALED: dict[str, Any] = {
+    "playbook": "autoscaled.yml",
+    "dependents": {
+        "selector": {"matchLabels": {"made-by": "runner-test"}},
+        "kinds": [],
+        "statusIgnored": [
+            {"group": "autoscaling", "version": "v2", "kind": "HorizontalPodAutoscaler"}
+        ],
+    },
+}
+
+
+def autoscaler(cluster: Cluster, name: str) -> dict[str, Any]:
+    """What it is to be, and its uid; AssertionError as long as there is none."""
+    assert cluster.exists(f"hpa/{name}")
+    found = json.loads(cluster("get", f"hpa/{name}", "--output=json"))
+    metadata, spec = found["metadata"], found["spec"]
+    owners = [owner["name"] for owner in metadata.get("ownerReferences") or []]
+    bounds = (spec["minReplicas"], spec["maxReplicas"])
+    return {
+        "labels": metadata.get("labels"),
+        "owners": owners,
+        "bounds": bounds,
+        "uid": metadata["uid"],
+    }
+
+
+def test_status_of_a_dependent_starts_no_run_where_it_is_ignored(
+    start: StartOperator, cluster: Cluster
+) -> None:
+    operator = start(**AUTOSCALED)
+    cluster.widget("heidi")
+    eventually(lambda: operator.lines("Reconciled", name="heidi"), message="the first run")
+    for replicas in (3, 4):
+        status = {"status": {"currentReplicas": replicas, "desiredReplicas": replicas}}
+        patch = f"--patch={json.dumps(status)}"
+        cluster("patch", "hpa/heidi", "--subresource=status", "--type=merge", patch)
+    # A run for it would begin in a tenth of a second, and so before this one has ended.
+    cluster.widget("later")
+    eventually(lambda: autoscaler(cluster, "later"), message="the run of a widget made afterwards")
+    assert len(operator.lines("Reconciling", name="heidi")) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("patch", "--type=merge", '--patch={"spec": {"maxReplicas": 9}}'),
+        ("patch", "--type=json", '--patch=[{"op": "remove", "path": "/spec/minReplicas"}]'),
+        ("label", "team-"),
+        ("label", "made-by-"),
+        ("patch", "--type=merge", '--patch={"metadata": {"ownerReferences": null}}'),
+        ("delete",),
+    ],
+    ids=["spec", "field", "label", "selecting label", "owner", "deletion"],
+)
+def test_damage_to_a_dependent_whose_status_is_ignored_is_undone(
+    start: StartOperator, cluster: Cluster, damage: tuple[str, ...]
+) -> None:
+    operator = start(**AUTOSCALED)
+    cluster.widget("hedy")
+    eventually(lambda: operator.lines("Reconciled", name="hedy"), message="the first run")
+    right = autoscaler(cluster, "hedy")
+    verb, *arguments = damage
+    cluster(verb, "hpa/hedy", *arguments)
+
+    def is_right() -> bool:
+        now = autoscaler(cluster, "hedy")
+        is_new = now["uid"] != right["uid"]
+        return now == {**right, "uid": now["uid"]} and is_new == (verb == "delete")
+
+    eventually(is_right, timeout=15, message="the damage to be undone")
+
+
 def test_finalizer_runs_before_the_object_goes(start: StartOperator, cluster: Cluster) -> None:
     finalizer = {
         "name": "runner.test/farewell",

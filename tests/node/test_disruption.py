@@ -7,9 +7,11 @@ import os
 import subprocess
 from typing import Any
 
+import pytest
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import GENERAL, SPECIAL, Cluster
+from node.cluster import GENERAL, SPECIAL, Cluster, router_spec
+from node.test_failures import volume_and_claim
 
 # With the hot reload, and not before, it is one for the second model.
 NEW_WORD = "poetry"
@@ -25,15 +27,15 @@ def ready(cluster: Cluster, router: SemanticRouter) -> int:
 
 
 def replaced(cluster: Cluster, router: SemanticRouter, old: set[str]) -> None:
-    """Two others are ready, and the old ones have ended: their last answers too."""
+    """Others are ready, and the old ones have ended: their last answers too."""
 
     def look() -> bool:
         everything = ("get", "pods", "-n", cluster.namespace, "-o", "name")
         left = cluster.kubectl(*everything).split()
         assert not [name for name in left if name.removeprefix("pod/") in old], left
-        return ready(cluster, router) == 2
+        return ready(cluster, router) == router.spec["replicas"]
 
-    eventually(look, 180, "two other pods")
+    eventually(look, 180, "other pods")
 
 
 def assert_nothing_was_lost(seen: dict[str, Any]) -> None:
@@ -96,6 +98,37 @@ def test_a_deleted_pod_loses_nothing(cluster: Cluster, router: SemanticRouter) -
         cluster.kubectl("delete", "pod", victim, "-n", cluster.namespace, "--wait=false")
         replaced(cluster, router, {victim})
     assert_nothing_was_lost(seen)
+
+
+@pytest.mark.long
+def test_one_pod_with_a_volume_loses_nothing_where_the_new_one_comes_first(nodes: Cluster) -> None:
+    """The way out of docs/guide/storage.md that takes no second replica."""
+    cluster, (node, *_) = nodes, nodes.open_nodes()
+    name = f"models-{cluster.namespace}"
+    place = f"/run/{name}"
+    cluster.whole.on_node(node, "mkdir", "-m", "777", place)
+    cluster.apply(*volume_and_claim(name, "models", {"path": place}, node))
+    router = SemanticRouter(cluster.kubectl, cluster.namespace)
+    router.resource["metadata"]["name"] = "one-pod"
+    router.resource["spec"] = {
+        **router_spec(),
+        "replicas": 1,
+        "persistence": {"enabled": True, "existingClaim": "models"},
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+    router.apply()
+    cluster.wait_until_running(router)
+    old = names(cluster, router)
+    with cluster.load(router) as seen:
+        router.spec["podAnnotations"] = {"example.com/update": "1"}
+        router.apply()
+        eventually(lambda: names(cluster, router).isdisjoint(old), 120, "a new pod")
+        replaced(cluster, router, old)
+    assert_nothing_was_lost(seen)
+    router.delete()
+    cluster.kubectl("delete", "pvc", "models", "-n", cluster.namespace, "--wait=false")
+    cluster.kubectl("delete", "pv", name, "--wait=false")
+    cluster.whole.on_node(node, "rm", "-r", place)
 
 
 def answer(cluster: Cluster, router: SemanticRouter) -> str:

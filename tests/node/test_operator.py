@@ -92,6 +92,8 @@ def test_what_olm_tells_the_pod_reaches_the_routers(
     """On a cluster with a proxy. That nobody answers there keeps the operator from nothing."""
     proxy = "http://proxy.corp.invalid:3128"
     router = SemanticRouter(kubectl, cluster.namespace)
+    # The others have two pods each that they go on with.
+    router.resource["metadata"]["name"] = "told"
     router.resource["spec"] = {**router_spec(), "replicas": 0}
 
     def tell(*variables: str) -> None:
@@ -114,6 +116,7 @@ def test_what_olm_tells_the_pod_reaches_the_routers(
     finally:
         tell("HTTPS_PROXY-", "NO_PROXY-")
     eventually(lambda: has(None), 90, "the pods to be told of no proxy any more")
+    router.delete()
 
 
 def test_any_user_may_run_it_and_the_next_pod_takes_over(operator: str, kubectl: Kubectl) -> None:

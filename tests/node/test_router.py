@@ -8,9 +8,10 @@ import re
 import subprocess
 import urllib.request
 
+import pytest
 from e2e.semantic_router import SemanticRouter
 from eventually import eventually
-from node.cluster import GENERAL, SPECIAL, Cluster
+from node.cluster import GENERAL, SPECIAL, Cluster, router_spec
 
 ROUTER, ENVOY = "semantic-router", "envoy-proxy"
 
@@ -58,6 +59,23 @@ def test_the_router_serves_the_operators_configuration_and_not_the_images_exampl
     target = ("exec", f"deployment/{router.name}", "-n", cluster.namespace, "-c", ROUTER, "--")
     command = cluster.kubectl(*target, "cat", "/proc/1/cmdline")
     assert "-config=/etc/semantic-router/config.yaml" in command.split("\0")
+
+
+@pytest.mark.parametrize("tag", ["v0.3.0", "latest"])
+def test_an_image_of_another_generation_serves_the_operators_configuration(
+    cluster: Cluster, tag: str
+) -> None:
+    """Whatever its entrypoint makes of arguments and variables; the default's has all others."""
+    other = SemanticRouter(cluster.kubectl, cluster.namespace)
+    other.resource["metadata"]["name"] = "other-image"
+    other.resource["spec"] = {**router_spec(), "replicas": 1, "image": {"tag": tag}}
+    other.apply()
+    cluster.wait_until_running(other)
+    got = json.loads(cluster.run("ask.py", cluster.url(other)))
+    assert got["general"].startswith(GENERAL)
+    assert got["special"].startswith(SPECIAL)
+    other.delete()
+    eventually(lambda: not cluster.pods(other), 60, "its pods to go")
 
 
 def test_both_routers_tell_the_operator_that_they_go_by_its_configuration(

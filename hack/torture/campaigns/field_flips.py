@@ -50,8 +50,8 @@ OTHERS = {
     "Ingress": ("spec",),
     "PodDisruptionBudget": ("spec",),
 }
-# Nobody watches them, as watches.yaml says: what is done to one is undone in ten minutes.
-_LOOKED_AT = "HorizontalPodAutoscaler/"
+# A claim that nobody controls is used as it is (docs/adr/0006-models-are-kept.md).
+_UNCONTROLLED = ("PersistentVolumeClaim", ("metadata", "ownerReferences", 0, "controller"))
 _BY_THE_SERVER = frozenset({"clusterIP", "clusterIPs", "ipFamilies"})
 ADDITIONS: tuple[tuple[str, Path, Any], ...] = (
     ("Deployment", ("spec", "template", "spec", "hostNetwork"), True),
@@ -176,11 +176,7 @@ def _state(where: Ground) -> dict[str, Any]:
 
 
 def _flip(chance: random.Random, name: str, where: Ground) -> Flip:
-    mine = {
-        key: item
-        for key, item in objects.owned(where, NAMESPACE).get(name, {}).items()
-        if not key.startswith(_LOOKED_AT)
-    }
+    mine = objects.owned(where, NAMESPACE).get(name, {})
     kind = chance.choice(("field", "field", "field", "addition", "status", "deletion", "owners"))
     if kind == "status":
         path = where.router_path(NAMESPACE, name)
@@ -210,7 +206,9 @@ def _owned_places(item: Manifest) -> Iterator[Path]:
     """What we have applied, and what others must not touch either."""
     for entry in item["metadata"].get("managedFields") or []:
         if (entry.get("manager"), entry.get("operation")) == (objects.FIELD_MANAGER, "Apply"):
-            yield from _applied(entry["fieldsV1"], item)
+            for place in _applied(entry["fieldsV1"], item):
+                if (item["kind"], place) != _UNCONTROLLED:
+                    yield place
     way = OTHERS.get(item["kind"])
     if way:
         part = look_up(item, way)
@@ -256,6 +254,10 @@ def _made_anew(where: Ground, damaged: dict[str, Flip], names: list[str]) -> Non
     """So that one damage is counted once."""
     for name in damaged:
         path = where.router_path(NAMESPACE, name)
+        claim = objects.path_of(NAMESPACE, f"PersistentVolumeClaim/{name}-models")
+        # If its owner was damaged, it stays when its router goes, and is in the way of the next.
+        if where.api.find(claim):
+            where.api("DELETE", claim)
         where.api("DELETE", path)
 
         def is_gone(name: str = name, path: str = path) -> bool:

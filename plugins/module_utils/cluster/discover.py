@@ -181,7 +181,8 @@ def read(
             pool.submit(_read_claim, reads, router.namespace, named_claim) if named_claim else None
         )
         if router.spec["autoscaling"]["enabled"]:
-            # Its status moves every 15 seconds.
+            # Somebody else's would keep the router's own from scaling. The status of each moves
+            # every 15 seconds.
             reads.leave_to_the_period(resources.collection_path(_AUTOSCALER, router.namespace))
         named = {
             field: pool.submit(_read_secret_version, reads, router.namespace, name)

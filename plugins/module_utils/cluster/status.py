@@ -296,8 +296,10 @@ def _is_ours(live: Manifest, router: Router) -> bool:
     """The object is the one of this run, and no later run has spoken about a newer spec."""
     if str(live["metadata"]["uid"]) != router.uid:
         return False
-    said = (live.get("status") or {}).get("observedGeneration") or 0
-    return int(said) <= router.generation
+    said = int((live.get("status") or {}).get("observedGeneration") or 0)
+    # Of a generation that there is not yet, no run has spoken.
+    is_made_up = said > Router(live).generation
+    return said <= router.generation or is_made_up
 
 
 def _write(client: Client, live: Manifest, status: dict[str, Any]) -> bool:

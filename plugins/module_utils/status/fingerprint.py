@@ -70,10 +70,12 @@ def _readable(manifest: Manifest) -> Manifest:
     """
     metadata = {**manifest["metadata"]}
     metadata.pop("resourceVersion", None)
+    measures = manifest["kind"] == _MEASURES
     metadata["managedFields"] = [
         _timeless(entry)
         for entry in metadata.get("managedFields") or []
         if entry.get("manager") != DOORBELL_MANAGER
+        and not (measures and entry.get("subresource") == "status")
     ]
     metadata["annotations"] = {
         key: value
@@ -82,7 +84,7 @@ def _readable(manifest: Manifest) -> Manifest:
     }
     readable = {**manifest, "metadata": metadata}
     status = readable.pop("status", None)
-    if manifest["kind"] != _MEASURES:
+    if not measures:
         readable["status"] = _timeless(status)
     return readable
 

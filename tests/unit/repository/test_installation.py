@@ -68,6 +68,20 @@ def test_a_namespaced_role_grants_nothing_outside_of_namespaces(generate: Module
         assert not outside & set(rule["resources"])
 
 
+def test_the_stock_engine_asks_for_no_copy_of_what_it_may_not_watch(generate: ModuleType) -> None:
+    (watch,) = yaml.safe_load((CHECKOUT / "watches.yaml").read_text())
+    left_alone = {
+        (kind.get("group", ""), f"{kind['kind'].lower()}s") for kind in watch["blacklist"]
+    }
+    listed = {
+        (rule.group, rule.resource)
+        for rule in generate.rules()
+        if "list" in rule.verbs and "watch" not in rule.verbs
+    }
+    assert listed
+    assert listed <= left_alone
+
+
 def test_the_image_is_that_of_the_release() -> None:
     version = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["version"]
     (image,) = load("manager/kustomization.yaml")[0]["images"]

@@ -70,8 +70,8 @@ def wanted() -> str:
         (
             "A real node",
             node(),
-            "rollouts, evictions, failures and changes of the gateway mode under load: "
-            "`make test-node`",
+            "rollouts, refused configurations, evictions, failures and changes of the gateway mode "
+            "under load: `make test-node`",
         ),
         ("OpenShift", "Routes and SCC rules", "on the same control plane, with OpenShift's CRDs"),
         (

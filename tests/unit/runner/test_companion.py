@@ -10,30 +10,59 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, cast
 
 import pytest
 import yaml
 from eventually import eventually
 from wrapper_runner import companion
-from wrapper_runner.cluster import Cluster, ClusterError
+from wrapper_runner.cluster import Cluster, ClusterError, Listed, Resource
 from wrapper_runner.companion import Companion
 from wrapper_runner.handed import CALLBACK_PLUGINS
 from wrapper_runner.inputdir import PLUGINS
+from wrapper_runner.watches import Kind, Watch
 
 READS = [{"collection": "/apis", "seen": {"serving.kserve.io": ""}}]
 BELL = {"path": "/api/v1/namespaces/ai/configmaps/anna-config", "annotation": "vllm.ai/doorbell"}
 SERVED = {"name": "serving.kserve.io", "versions": [{"version": "v1beta1"}]}
 
 
+AUTOSCALER = Kind("autoscaling", "v2", "HorizontalPodAutoscaler")
+
+
+def autoscaler(name: str, version: int, *fields: dict[str, Any]) -> dict[str, Any]:
+    owner = {"apiVersion": "vllm.ai/v1alpha1", "kind": "SemanticRouter", "name": name}
+    return {
+        "name": name,
+        "namespace": "ai",
+        "resourceVersion": str(version),
+        "ownerReferences": [owner],
+        "managedFields": [{"manager": "us", "time": "1"}, *fields],
+    }
+
+
 class FakeCluster:
     def __init__(self) -> None:
         self.groups: list[dict[str, Any]] = []
+        # What becomes of the autoscalers, after the first list.
+        self.events: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self.rings: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.gone = False
 
     def get(self, _: str) -> dict[str, Any]:
         return {"groups": self.groups}
+
+    def resource(self, kind: Kind) -> Resource:
+        assert kind == AUTOSCALER
+        return Resource(kind, "horizontalpodautoscalers", namespaced=True)
+
+    def items(self, *_: Any) -> Listed:
+        return Listed([{"metadata": autoscaler(name, 1)} for name in ("anna", "ben")], "1")
+
+    def watch(self, *_: Any) -> Iterator[dict[str, Any]]:
+        while True:
+            yield self.events.get()
 
     def merge(self, path: str, patch: dict[str, Any], query: dict[str, str]) -> None:
         self.rings.append((path, patch, query))
@@ -111,6 +140,29 @@ def test_router_that_is_gone_is_forgotten(started: Companion, cluster: FakeClust
     cluster.groups = [SERVED]
     eventually(lambda: cluster.rings, 5, "the ring that nobody hears")
     assert eventually(lambda: not started._doorbells, 5, "it to be forgotten")
+
+
+def test_dependent_that_the_engine_is_not_told_of_rings_unless_its_status_alone_changes(
+    started: Companion, cluster: FakeCluster
+) -> None:
+    measured = {"manager": "measurer", "time": "2", "subresource": "status"}
+    edited = {"manager": "kubectl", "time": "2"}
+    started.take(told("anna", reads=[]))
+    started.take(told("ben", reads=[], doorbell={**BELL, "path": "/of/ben"}))
+    owner = Kind("vllm.ai", "v1alpha1", "SemanticRouter")
+    entry = Watch(owner, Path("play.yml"), dependents=(AUTOSCALER,), status_ignored=(AUTOSCALER,))
+    started.watch(entry, [""])
+    eventually(lambda: len(cluster.rings) == 2, 5, "the rings for what was there before")
+    for event in (autoscaler("anna", 2, measured), autoscaler("ben", 3, edited)):
+        cluster.events.put({"type": "MODIFIED", "object": {"metadata": event}})
+    eventually(lambda: len(cluster.rings) > 2, 10, "the ring for the edit")
+    assert [path for path, *_ in cluster.rings[2:]] == ["/of/ben"]
+
+
+def test_what_only_the_engine_understands_of_its_file_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "watches.yaml"
+    file.write_text(yaml.safe_dump([{"version": "v1", "kind": "Widget", "role": "widget"}]))
+    assert companion._entries(file) == []
 
 
 def test_runs_tell_what_they_have_read_and_of_whom(tmp_path: Path) -> None:

@@ -68,6 +68,49 @@ def test_event_that_repeats_a_version_is_no_news() -> None:
     assert listing.update("MODIFIED", metadata(version=7)) is None
 
 
+def test_status_alone_is_no_news_where_it_is_ignored() -> None:
+    listing = Listing(ignores_status=True)
+    listing.replace([written(1, ("measurer", "1", "replicas"))])
+    assert listing.update("MODIFIED", written(2, ("measurer", "2", "replicas"))) is None
+    assert listing.update("MODIFIED", written(3)) is None
+    assert listing.replace([written(4, ("another", "4", "replicas"))]) == []
+
+
+def of_spec(time: str, *fields: str, manager: str = "us") -> dict[str, Any]:
+    return {"manager": manager, "time": time, "fieldsV1": {f"f:{field}": {} for field in fields}}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"managedFields": [of_spec("1", "max"), of_spec("2", "min", manager="kubectl")]},
+        {"managedFields": [of_spec("2", "max", "min")]},
+        {"managedFields": []},
+        {"generation": 2},
+        {"labels": {}},
+        {"annotations": {"vllm.ai/applied-hash": "another"}},
+        {"ownerReferences": []},
+        {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+        {"uid": "another"},
+    ],
+)
+def test_whatever_else_changes_is_news_where_the_status_is_ignored(more: dict[str, Any]) -> None:
+    before = owned(labels={"a": "b"}, managedFields=[of_spec("1", "max", "min")])
+    listing = Listing(ignores_status=True)
+    listing.replace([before])
+    update = listing.update("MODIFIED", {**before, "resourceVersion": "2", **more})
+    assert update is not None
+    assert owners_concerned(update, "vllm.ai", "SemanticRouter") == {Key("ai", "my-router")}
+
+
+def test_deletion_is_news_where_the_status_is_ignored() -> None:
+    listing = Listing(ignores_status=True)
+    listing.replace([owned()])
+    update = listing.update("DELETED", owned())
+    assert update is not None
+    assert owners_concerned(update, "vllm.ai", "SemanticRouter") == {Key("ai", "my-router")}
+
+
 def test_object_that_was_deleted_is_new_when_it_comes_back() -> None:
     listing = Listing()
     listing.replace([metadata()])

@@ -15,7 +15,9 @@ from wrapper_runner.selectors import EVERYTHING, Selector
 from wrapper_runner.watches import Kind, Watch, expand, load
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+AUTOSCALER = Kind("autoscaling", "v2", "HorizontalPodAutoscaler")
 WIDGET = Kind("runner.test", "v1", "Widget")
+SECRET = {"version": "v1", "kind": "Secret"}
 MINIMAL = {
     "group": "runner.test",
     "version": "v1",
@@ -75,7 +77,10 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
             "markUnsafe": True,
             "selector": {"matchLabels": {"team": "us"}},
             "finalizer": {"name": "a/b", "playbook": "finalize.yml", "vars": {"last": True}},
-            "blacklist": [{"version": "v1", "kind": "Secret"}],
+            "blacklist": [
+                {"version": "v1", "kind": "Secret"},
+                {"group": "autoscaling", "version": "v2", "kind": "HorizontalPodAutoscaler"},
+            ],
             "formerFinalizers": ["a/former"],
             "statusManager": "the-operator",
             "dependents": {
@@ -83,6 +88,9 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
                 "kinds": [
                     {"version": "v1", "kind": "Secret"},
                     {"group": "apps", "version": "v1", "kind": "Deployment"},
+                ],
+                "statusIgnored": [
+                    {"group": "autoscaling", "version": "v2", "kind": "HorizontalPodAutoscaler"},
                 ],
             },
         },
@@ -100,14 +108,15 @@ def test_every_key_reaches_the_watch(directory: Path) -> None:
     assert watch.finalizer.vars == {"last": True}
     assert watch.former_finalizers == ("a/former",)
     assert watch.status_manager == "the-operator"
-    assert watch.dependents == (Kind("apps", "v1", "Deployment"),)
+    assert watch.dependents == (Kind("apps", "v1", "Deployment"), AUTOSCALER)
+    assert watch.status_ignored == (AUTOSCALER,)
     assert watch.dependents_selector.query == "made-by in (us)"
 
 
 def test_dependents_are_not_watched_when_the_watch_says_so(directory: Path) -> None:
     kinds = {"kinds": [{"version": "v1", "kind": "Secret"}]}
     [watch] = read(directory, {**MINIMAL, "dependents": kinds, "watchDependentResources": False})
-    assert watch.dependents == ()
+    assert watch.dependents == watch.status_ignored == ()
     assert watch.dependents_selector == EVERYTHING
 
 
@@ -151,6 +160,10 @@ def test_environment_variables_reach_the_watch(directory: Path) -> None:
         ({"dependents": {"kinds": [{"version": "v1"}]}}, "[0].dependents.kinds[0].kind: is missi"),
         ({"dependents": {"kinds": ["Secret"]}}, "[0].dependents.kinds[0]: must be a mapping"),
         ({"dependents": []}, "[0].dependents: must be a mapping, not []"),
+        (
+            {"dependents": {"kinds": [SECRET], "statusIgnored": [SECRET]}},
+            "[0].dependents.statusIgnored: v1, Kind=Secret is in kinds too; keep one",
+        ),
     ],
 )
 def test_mistake_is_named_with_its_place(
@@ -195,9 +208,14 @@ def test_watches_file_of_this_repository_is_valid() -> None:
 def test_every_kind_that_a_router_owns_wakes_it_up() -> None:
     [watch] = load(CHECKOUT / "watches.yaml", {})
     owned = {(resource.api_version, resource.kind) for resource in RESOURCES}
-    # Its status moves every few seconds; watches.yaml says so.
-    owned -= {("autoscaling/v2", "HorizontalPodAutoscaler")}
     assert owned <= {(kind.api_version, kind.kind) for kind in watch.dependents}
+
+
+def test_the_stock_engine_does_not_watch_kinds_whose_status_it_cannot_ignore() -> None:
+    [entry] = yaml.safe_load((CHECKOUT / "watches.yaml").read_text())
+    ignored = entry["dependents"]["statusIgnored"]
+    assert ignored
+    assert all(kind in entry["blacklist"] for kind in ignored)
 
 
 @pytest.mark.parametrize("size", [1, 16, 25])

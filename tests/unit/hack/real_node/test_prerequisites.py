@@ -19,6 +19,14 @@ def test_programs_are_asked_for_by_their_packages_each_once() -> None:
     assert said.endswith("apt-get install --no-install-recommends runc nftables util-linux")
 
 
+def test_a_new_machine_gets_every_program_that_debian_does_not_always_have() -> None:
+    always = {"mount", "util-linux"}
+    lines = (Path(prerequisites.__file__).parents[2] / "requirements" / "debian.list").read_text()
+    installed = {line.split()[0] for line in lines.splitlines() if not line.startswith("#")}
+    needed = {*prerequisites.PACKAGES.values(), prerequisites.POLICY_PROGRAM} - always
+    assert installed == needed | {"chromium"}
+
+
 @pytest.mark.parametrize(
     ("status", "name"),
     [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stand_ins import router
+from stand_ins.ext_proc import StubRouter
 
 
 def test_flags_have_the_real_ones_defaults_and_the_last_of_a_name_wins() -> None:
@@ -48,6 +50,50 @@ def test_a_file_that_is_no_configuration_ends_the_start(tmp_path: Path, text: st
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(SystemExit, match="Failed to load config"):
         router.load(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"operator": "XOR"}, "no operator XOR"),
+        ({"method": "glob"}, "no method glob"),
+        ({"method": "regex", "keywords": ["maths", "("]}, "no regular expression \\("),
+        ({"method": "regex", "keywords": ["a(?=b)"]}, "no regular expression a"),
+        ({"method": "regex", "keywords": [r"(a)\1"]}, "no regular expression"),
+        ({"method": "regex", "keywords": ["(?>a)"]}, "no regular expression"),
+    ],
+)
+def test_a_rule_that_no_router_has_ends_the_start(rule: dict[str, Any], said: str) -> None:
+    keywords = {"name": "rule", "operator": "OR", "keywords": ["maths"], **rule}
+    with pytest.raises(SystemExit, match=said):
+        router.judge({"routing": {"signals": {"keywords": [keywords]}}})
+
+
+@pytest.mark.parametrize("method", ["", "regex", "Regex", "bm25"])
+def test_a_rule_that_a_router_has_starts(method: str) -> None:
+    patterns = ["poems?", r"\bode\b", "(?i)sonnet", "(?P<form>haiku)", "[a-z]{2,9}", r"c\+\+"]
+    keywords = {"name": "rule", "operator": "OR", "method": method, "keywords": patterns}
+    router.judge({"routing": {"signals": {"keywords": [keywords]}}})
+
+
+def test_a_regular_expression_is_one_only_where_the_rule_says_so() -> None:
+    rule = {"name": "verse", "operator": "OR", "keywords": ["poems?"]}
+    decision = {
+        "name": "verse",
+        "rules": {"operator": "OR", "conditions": [{"type": "keyword", "name": "verse"}]},
+        "modelRefs": [{"model": "poet"}],
+    }
+
+    def chosen(**more: Any) -> str:
+        routing = {"signals": {"keywords": [{**rule, **more}]}, "decisions": [decision]}
+        config = {"routing": routing, "providers": {"defaults": {"model": "other"}}}
+        said = StubRouter(config, "0.5", 0).classify("A poem, please")
+        return str(said["recommended_model"])
+
+    assert chosen() == "other"
+    assert chosen(method="regex") == "poet"
+    assert chosen(method="regex", keywords=["POEM"]) == "poet"
+    assert chosen(method="regex", keywords=["POEM"], case_sensitive=True) == "other"
 
 
 def test_a_models_directory_that_it_may_not_write_to_ends_the_start(

@@ -165,6 +165,17 @@ def test_check_mode_writes_nothing_and_says_what_it_would(cluster: Cluster) -> N
     assert said.status["phase"] == "Pending"
 
 
+@pytest.mark.parametrize("observed", [2, 999])
+def test_an_observed_generation_that_somebody_has_made_up_is_put_right(
+    cluster: Cluster, observed: int
+) -> None:
+    cluster.live["metadata"]["generation"] = 1
+    cluster.live["status"] = {"observedGeneration": observed}
+    cluster.look()
+    assert cluster.report().changed
+    assert cluster.live["status"]["observedGeneration"] == 1
+
+
 class TestSomebodyIsFaster:
     def test_it_is_read_again_and_written_over_what_is_there_now(self, cluster: Cluster) -> None:
         meanwhile(cluster, lambda: cluster.edit(annotations={"team": "search"}))
@@ -176,7 +187,7 @@ class TestSomebodyIsFaster:
 
     def test_a_later_run_has_the_last_word(self, cluster: Cluster) -> None:
         cluster.live["status"] = {"observedGeneration": 2}
-        cluster.edit()
+        cluster.edit(generation=2)
         said = cluster.report()
         assert not said.changed
         assert [item.code for item in cluster.patches()] == [409]

@@ -101,6 +101,11 @@ def _ring(seen: Seen) -> None:
     metadata["managedFields"].append({"manager": "wrapper-runner", "time": NOW})
 
 
+def _measure_first(seen: Seen) -> None:
+    entry = {"manager": "measurer", "subresource": "status", "fieldsV1": {"f:status": {}}}
+    seen.live[2]["metadata"]["managedFields"].append(entry)
+
+
 CHANGES = {
     "other code": _set("code", "two"),
     "an edited spec": _set("router.metadata.generation", 4),
@@ -111,6 +116,7 @@ CHANGES = {
     "an annotation of an object": _set("live.0.metadata.annotations", {"team": "a"}),
     "an edited object": _set("live.0.data.time", "midnight"),
     "another owner of a field": _set("live.0.metadata.managedFields.0.manager", "kubectl"),
+    "another owner of an autoscaler's field": _set("live.2.metadata.managedFields.0.manager", "x"),
     "another verdict": _set("live.1", judged("HostAlreadyClaimed")),
     "an edited autoscaler": _set("live.2.spec", {"maxReplicas": 3}),
     "an object made anew": _set("live.0.metadata.uid", "another"),
@@ -141,6 +147,7 @@ NO_CHANGES = {
     "a ring at the doorbell": _ring,
     "the same verdict again": _set("live.1", judged("Admitted", "2026-11-23T11:00:00Z")),
     "what an autoscaler measures": _set("live.2", measured(70)),
+    "what an autoscaler measures for the first time": _measure_first,
     "the fingerprint in the status": _set("status.fingerprint", "0" * 32),
 }
 
