@@ -24,8 +24,6 @@ from release.__main__ import PARTS, ReleaseError, release
 CHECKOUT = Path(__file__).parents[2]
 NAME = kustomize.released_image().rpartition("/")[2]
 VERSION = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
-# Helm is built here where it is not yet: two minutes on an idle machine, ten on a busy one.
-pytestmark = pytest.mark.timeout(1200)
 # What the chart has otherwise on purpose: Helm's labels, and the namespace, which is the user's.
 HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by"}
 
