@@ -40,7 +40,7 @@ IN_PAIRS = +@$(MAKE) --no-print-directory --jobs=2
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Run a router and ask it, on a node or a plane made here (NODE_CLUSTER=kind:NAME or a kubeconfig: there)
@@ -185,7 +185,7 @@ release: $(READY) ## Make every file of a release that takes no registry, into d
 
 .PHONY: changelog
 changelog: $(READY) ## Make the changelog of the release in galaxy.yml from the fragments, before its tag
-	$(BIN)/antsibull-changelog release
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/antsibull-changelog release
 
 .PHONY: chart
 chart: $(READY) ## The Helm chart alone, into dist/, generated from config/ (IMG=...)
@@ -198,7 +198,7 @@ print-release:
 	  'base=$(shell sed -n 's/^FROM \([^ ]*\) AS .*/\1/p' Dockerfile)'
 
 .PHONY: pin-images
-pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml (takes docker)
+pin-images: $(READY) ## Ask the registries for the digests of requirements/images.yaml
 	@PYTHONPATH=hack $(BIN)/python -m release.pins
 
 ##@ Install into the cluster of KUBECONFIG

@@ -70,7 +70,7 @@ class Writer:
         children = self._children(path, node) if len(path) == 2 and _size(node) > MOST_ROWS else ()
         name = ".".join(path)
         lines = [f"# {_breakable(name)}", "", f"<p>{_text(node.get('description', ''))}</p>"]
-        lines += [f'<p class="facts">{self._type(node)} {_facts(node, required, path)}</p>']
+        lines += [f'<p class="facts">{self._type(node)}. {_facts(node, required, path)}</p>']
         lines += _refused(node)
         if children:
             rows = "".join(

@@ -25,9 +25,14 @@ sys.path.append(str(Path(__file__).parent))
 import crd_reference  # noqa: E402
 
 CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
-CODE = re.compile(r"<code>[^<]*</code>")
+CODE = re.compile(r"<code>(?:[^<]|<wbr>)*</code>")
 # Not within a tag, an entity, or a word.
 SEAM = re.compile(r"(?<=\w)([_./])(?=\w)")
+# A field or an alert in a menu, and where one of its words ends.
+ENTRY = re.compile(r'(?<=<span class="md-ellipsis">)[^<]*')
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[._])(?=\w)")
+# In code of a sentence; in what can be copied, Pygments has put it between tags.
+FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 LINK = re.compile(r"(\]\()([^)\s#:]+)")
 
 
@@ -67,13 +72,15 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Lets a long name in a table go on in another line where one of its words ends. Search never
-    sees this: its index is made before."""
+    """Lets a long name in a table or a menu go on in another line where one of its words ends, and
+    no flag end behind its dashes. Search never sees this: its index is made before."""
 
     def seamed(cell: re.Match[str]) -> str:
         return CODE.sub(lambda code: "<code>" + SEAM.sub(r"\1<wbr>", code[0][6:]), cell[0])
 
-    return CELL.sub(seamed, output)
+    output = ENTRY.sub(lambda entry: HUMP.sub("<wbr>", entry[0]), output)
+    output = CELL.sub(seamed, output)
+    return CODE.sub(lambda code: FLAG.sub(r'<span class="flag">\g<0></span>', code[0]), output)
 
 
 @cache

@@ -59,7 +59,9 @@ def archive(target: Path) -> None:
             "install",
             "--no-warn-conflicts",
         ]
-        command = [*pip, "--no-compile", "--target", str(lib), str(CHECKOUT / "cli")]
+        # In the versions that the tests run.
+        pins = (f"--constraint={CHECKOUT}/requirements/{name}.txt" for name in ("test", "runtime"))
+        command = [*pip, *pins, "--no-compile", "--target", str(lib), str(CHECKOUT / "cli")]
         subprocess.run(command, check=True)
         shutil.rmtree(lib / "bin", ignore_errors=True)
         # PyYAML does without what is compiled for one platform.
@@ -135,22 +137,29 @@ def ensure(progress: Progress) -> Path:
     return cached("validate-krew-manifest", [(PINS / "go.sum").read_bytes()], make, progress)
 
 
+def write(to: Path, galaxy: dict[str, Any], url: str = "") -> list[Path]:
+    """Archive and manifest. url: of the directory that they will be in; the release's page else."""
+    version = galaxy["version"]
+    url = url or f"{galaxy['repository']}/releases/download/v{version}"
+    to.mkdir(parents=True, exist_ok=True)
+    for former in to.glob(f"{PROGRAM}-*.tar.gz"):
+        former.unlink()
+    target = to / f"{PROGRAM}-v{version}.tar.gz"
+    archive(target)
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
+    file = to / MANIFEST
+    found = manifest(galaxy, f"{url}/{target.name}", digest)
+    file.write_text(yaml.safe_dump(found, sort_keys=False))
+    return [target, file]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=CHECKOUT / "dist")
     parser.add_argument("--url", default="", help="of the directory that the archive will be in")
     arguments = parser.parse_args()
     galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
-    version = galaxy["version"]
-    url = arguments.url or f"{galaxy['repository']}/releases/download/v{version}"
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    target = arguments.output / f"{PROGRAM}-v{version}.tar.gz"
-    archive(target)
-    digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    file = arguments.output / MANIFEST
-    found = manifest(galaxy, f"{url}/{target.name}", digest)
-    file.write_text(yaml.safe_dump(found, sort_keys=False))
-    print(f"{target}\n{file}")
+    print(*write(arguments.output, galaxy, arguments.url), sep="\n")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ class Look:
     wide: int
     folded: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
 
     def faults(self) -> Iterator[str]:
@@ -55,6 +56,8 @@ class Look:
             yield f"ends outside of the window: {', '.join(self.outside)}"
         if self.folded:
             yield f"folds words of a table: {', '.join(self.folded[:5])}"
+        if self.cut:
+            yield f"cuts entries of a menu: {', '.join(self.cut[:5])}"
         if self.images:
             yield f"lacks images: {', '.join(self.images)}"
         if self.height > MOST_HEIGHT.get(self.width, max(MOST_HEIGHT.values())):

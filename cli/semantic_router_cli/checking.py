@@ -283,7 +283,13 @@ def migrate(
 @app.command("verify", rich_help_panel=CHECK)
 def verify(
     directory: Annotated[
-        Path, typer.Argument(help="Where the files of a release are.", exists=True, file_okay=False)
+        Path,
+        typer.Argument(
+            help="Where the files of a release are.",
+            metavar="DIRECTORY",
+            exists=True,
+            file_okay=False,
+        ),
     ],
     tag: Annotated[str, typer.Option("--tag", help="Which release it has to be, v0.1.0 say.")],
     trusted_root: Annotated[
@@ -293,14 +299,14 @@ def verify(
 ) -> None:
     """Hold the files of a release against their sums, signatures and provenance; asks nobody.
 
-    Takes Sigstore's library: pip install 'semantic-router-cli[verify]'.
+    Takes Sigstore's library: pip install sigstore
     """
     from semantic_router_cli import verification
 
     try:
         signatures = verification.Sigstore(tag, trusted_root)
     except ImportError:
-        typer.echo("Error: verify takes pip install 'semantic-router-cli[verify]'", err=True)
+        typer.echo("Error: verify takes Sigstore's library: pip install sigstore", err=True)
         raise typer.Exit(UNUSABLE) from None
     wrong = list(verification.problems(directory, signatures))
     for problem in wrong:

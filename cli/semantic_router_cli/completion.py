@@ -17,8 +17,9 @@ from semantic_router_cli import commands
 
 FILES, NO_FILES = ":0", ":4"
 
-_OF_A_FILE = "FILE"
-_FILES = ("--kubeconfig", "--envoy", "--vllm-sr", "--token-file")
+_OF_FILES = ("FILE", "DIRECTORY")
+_OF_ROUTERS = ("NAME", "NAME...")
+_FILES = ("--kubeconfig", "--envoy", "--vllm-sr", "--token-file", "--trusted-root", "--file")
 
 
 def main() -> None:
@@ -30,11 +31,14 @@ def main() -> None:
 def candidates(words: list[str]) -> tuple[list[str], str]:
     """(what the last word may become, whether files are offered too)."""
     *before, typed = words
-    if not before:
+    command, is_value = _command(before)
+    if is_value:
+        return [], FILES if before[-1] in _FILES else NO_FILES
+    if not command:
         return _that_begin(commands.MODULES, typed), NO_FILES
-    if before[0] not in commands.MODULES:
+    if command not in commands.MODULES:
         return [], NO_FILES
-    parameters = commands.command(before[0]).params
+    parameters = commands.command(command).params
     options = {spelling: item for item in parameters for spelling in item.opts}
     takes_value = options.get(before[-1])
     if takes_value and before[-1].startswith("-") and not vars(takes_value).get("is_flag"):
@@ -42,9 +46,21 @@ def candidates(words: list[str]) -> tuple[list[str], str]:
         return _that_begin(_values(name, takes_value), typed), FILES if name in _FILES else NO_FILES
     if typed.startswith("-"):
         return _that_begin((item for item in options if item.startswith("-")), typed), NO_FILES
-    if any(item.metavar == _OF_A_FILE for item in parameters):
+    metavars = {item.metavar for item in parameters}
+    if metavars.intersection(_OF_FILES):
         return [], FILES
-    return _that_begin(_routers(before), typed), NO_FILES
+    routers = _routers(before) if metavars.intersection(_OF_ROUTERS) else []
+    return _that_begin(routers, typed), NO_FILES
+
+
+def _command(words: list[str]) -> tuple[str, bool]:
+    """(the command among the words, whether what follows is the value of an option before it)."""
+    is_value = False
+    for word in words:
+        if not word.startswith("-") and not is_value:
+            return word, False
+        is_value = word.startswith("-") and "=" not in word
+    return "", is_value
 
 
 def _values(option: str, parameter: Any) -> Iterable[str]:

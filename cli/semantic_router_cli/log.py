@@ -62,9 +62,9 @@ def _access(fields: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def containers(cluster: Cluster, name: str) -> list[tuple[str, str]]:
+def containers(cluster: Cluster, name: str, namespace: str = "") -> list[tuple[str, str]]:
     """(pod, container) of a router, those that start before the others first."""
-    path = f"/api/v1/namespaces/{cluster.namespace}/pods"
+    path = f"/api/v1/namespaces/{namespace or cluster.namespace}/pods"
     return _containers(cluster.look(path, as_selector(metadata.selector(name)), must=True).items)
 
 

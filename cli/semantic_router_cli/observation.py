@@ -49,6 +49,7 @@ _SHORT_DIGEST = 8
 def routes(
     access: Access,
     names: SomeRouters = None,
+    everywhere: Everywhere = False,
     selector: Selector = "",
     output: Form = None,
 ) -> None:
@@ -56,7 +57,7 @@ def routes(
     from semantic_router_cli import pods
 
     cluster = access.cluster()
-    found = some_routers(cluster, names, selector=selector)
+    found = some_routers(cluster, names, everywhere, selector)
     with display.waiting("asking the pods"), pods.Ways(cluster) as ways:
         alive = [pods.look(cluster, ways, resource) for resource in found]
     if output:

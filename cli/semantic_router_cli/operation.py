@@ -18,8 +18,10 @@ from semantic_router_cli.options import (
     NO,
     UNUSABLE,
     Access,
+    Everywhere,
     Form,
     OneRouter,
+    Routers,
     Selector,
     SomeRouters,
     asks_a_cluster,
@@ -32,37 +34,44 @@ from semantic_router_cli.tree import State
 
 @app.command("pause", rich_help_panel=OPERATE)
 @asks_a_cluster
-def pause(access: Access, name: OneRouter) -> None:
+def pause(access: Access, names: Routers) -> None:
     """Have the operator write nothing for a router until it is resumed."""
-    _annotate(access, name, "true", "paused: the operator writes nothing but the status")
+    _annotate(access, names, "true", "paused: the operator writes nothing but the status")
 
 
 @app.command("resume", rich_help_panel=OPERATE)
 @asks_a_cluster
-def resume(access: Access, name: OneRouter) -> None:
+def resume(access: Access, names: Routers) -> None:
     """End a pause: the operator puts right what has changed meanwhile."""
-    _annotate(access, name, None, "no pause: the operator looks after it")
+    _annotate(access, names, None, "no pause: the operator looks after it")
 
 
-def _annotate(access: Access, name: str, value: str | None, said: str) -> None:
+def _annotate(access: Access, names: list[str], value: str | None, said: str) -> None:
     cluster = access.cluster()
-    annotations = the_router(cluster, name)["metadata"].get("annotations") or {}
-    if annotations.get(ANNOTATION_PAUSED) != value:
-        cluster.annotate_router(name, {ANNOTATION_PAUSED: value})
-    display.show(Text.assemble(display.mark(State.OK), f" {name}: {said}"))
+    for router in some_routers(cluster, names):
+        name = router["metadata"]["name"]
+        annotations = router["metadata"].get("annotations") or {}
+        if annotations.get(ANNOTATION_PAUSED) != value:
+            cluster.annotate_router(name, {ANNOTATION_PAUSED: value})
+        display.show(Text.assemble(display.mark(State.OK), f" {name}: {said}"))
 
 
 @app.command("restart", rich_help_panel=OPERATE)
 @asks_a_cluster
-def restart(access: Access, name: OneRouter) -> None:
+def restart(access: Access, names: Routers) -> None:
     """Replace the pods one after the other, as kubectl rollout restart does."""
     cluster = access.cluster()
-    the_router(cluster, name)
-    if not cluster.restart_deployment(name, datetime.now(UTC)):
-        display.error(f"{name} has no Deployment yet. `kubectl sr status {name}` says why.")
+    without = []
+    for router in some_routers(cluster, names):
+        name = router["metadata"]["name"]
+        if cluster.restart_deployment(name, datetime.now(UTC)):
+            said = f" {name}: its pods are replaced. `kubectl sr wait {name}` follows them"
+            display.show(Text.assemble(display.mark(State.OK), said))
+        else:
+            without.append(name)
+            display.error(f"{name} has no Deployment yet. `kubectl sr status {name}` says why.")
+    if without:
         raise typer.Exit(NO)
-    said = f" {name}: its pods are replaced. `kubectl sr wait {name}` follows them"
-    display.show(Text.assemble(display.mark(State.OK), said))
 
 
 @app.command("logs", rich_help_panel=OPERATE)
@@ -123,6 +132,7 @@ def logs(
 def report(
     access: Access,
     names: SomeRouters = None,
+    everywhere: Everywhere = False,
     selector: Selector = "",
     file: Annotated[
         str, typer.Option("-f", "--file", help="The archive to write; it must not be there.")
@@ -132,7 +142,7 @@ def report(
     from semantic_router_cli import report as reporting
 
     cluster = access.cluster()
-    routers = some_routers(cluster, names, selector=selector)
+    routers = some_routers(cluster, names, everywhere, selector)
     try:
         with display.waiting("reading objects and logs"):
             count = reporting.write(file, reporting.files(cluster, routers))

@@ -40,6 +40,9 @@ def router_name(text: str) -> str:
 
 
 OneRouter = Annotated[str, typer.Argument(help="The router.", metavar="NAME", parser=router_name)]
+Routers = Annotated[
+    list[str], typer.Argument(help="Routers by name.", metavar="NAME...", parser=router_name)
+]
 SomeRouters = Annotated[
     list[str] | None,
     typer.Argument(help="Routers by name; else all.", metavar="NAME...", parser=router_name),

@@ -41,19 +41,20 @@ def files(cluster: Cluster, routers: Iterable[Manifest]) -> Iterator[File]:
     """One folder for each router, and what the doctor says of all."""
     found = list(routers)
     for resource in found:
-        name = resource["metadata"]["name"]
+        name, namespace = resource["metadata"]["name"], resource["metadata"]["namespace"]
+        folder = f"{namespace}/{name}"
         view = status.view(cluster, resource)
-        yield File(f"{name}/semanticrouter.yaml", yaml_text(shareable(resource)))
+        yield File(f"{folder}/semanticrouter.yaml", yaml_text(shareable(resource)))
         for item in (*view.objects, *view.pods):
             file = f"{item['kind'].lower()}-{item['metadata']['name']}.yaml"
-            yield File(f"{name}/objects/{file}", yaml_text(shareable(item)))
+            yield File(f"{folder}/objects/{file}", yaml_text(shareable(item)))
         events = {"events": [shareable(item) for item in view.events]}
-        yield File(f"{name}/warnings.yaml", yaml_text(events))
+        yield File(f"{folder}/warnings.yaml", yaml_text(events))
         query = {"tailLines": _LINES}
-        for pod, container in log.containers(cluster, name):
-            said = log.lines(cluster, [(pod, container)], query, "")
+        for pod, container in log.containers(cluster, name, namespace):
+            said = log.lines(cluster, [(pod, container)], query, "", namespace)
             text = "".join(f"{line.time} {line.text}\n" for line in said)
-            yield File(f"{name}/logs/{pod}-{container}.log", text)
+            yield File(f"{folder}/logs/{pod}-{container}.log", text)
     findings = {"findings": [item.as_dict() for item in doctor.examine(cluster, found)]}
     yield File("doctor.yaml", yaml_text(findings))
     yield File("version.yaml", yaml_text(cluster.version()))

@@ -46,7 +46,7 @@ _ANNOTATIONS = {
     "operators.operatorframework.io.bundle.channel.default.v1": CHANNEL,
     "operators.operatorframework.io.test.mediatype.v1": "scorecard+v1",
     "operators.operatorframework.io.test.config.v1": "tests/scorecard/",
-    "com.redhat.openshift.versions": "v4.11",
+    "com.redhat.openshift.versions": "v4.12",
 }
 _DISCONNECTED = "features.operators.openshift.io/disconnected"
 _RELATED = "RELATED_IMAGE_"

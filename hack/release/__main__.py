@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import go_program
+import krew_manifest
 import kustomize
 import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import inherited
@@ -146,6 +147,10 @@ def chart_files(kubectl: Path, image: str, galaxy: dict[str, Any]) -> chart.File
     return chart.files(default, namespaced, galaxy, minimum)
 
 
+def _krew(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
+    return krew_manifest.write(to, galaxy)
+
+
 def _sbom(to: Path, _: str, galaxy: dict[str, Any]) -> list[Path]:
     return sbom.write(to, str(galaxy["version"]))
 
@@ -158,6 +163,7 @@ PARTS = {
     "chart": _chart,
     "collection": _collection,
     "wheels": _wheels,
+    "krew": _krew,
     "sbom": _sbom,
 }
 

@@ -1,12 +1,13 @@
 """What is in a release besides our own text, by Syft: SPDX and CycloneDX.
 
-Of the packages that image, kubectl plugin and warm runner are made with, which the pins say. The
+Of the packages that image, kubectl plugin and warm runner are made with, as pinned or packed. The
 base image's own are known where there is an image: the release workflow asks Syft about that one
 too.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import krew_manifest
 import kustomize
+import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SYFT = Path(sys.executable).parent / "syft"
@@ -42,6 +45,7 @@ def write(to: Path, version: str) -> list[Path]:
             f"dir:{directory}",
             f"--source-name={name}",
             f"--source-version={version}",
+            "--select-catalogers=+sbom-cataloger",
             *outputs,
         )
     return list(made)
@@ -52,10 +56,30 @@ def _lay_out(directory: Path, made: Path) -> None:
         folder = directory / "image" / Path(name).stem
         folder.mkdir(parents=True)
         shutil.copy(CHECKOUT / "requirements" / name, folder / "requirements.txt")
+    (directory / "image" / "collections.cdx.json").write_text(_collections(), encoding="utf-8")
     for name in WHEELS.values():
         for wheel in made.glob(f"{name}-*.whl"):
             with zipfile.ZipFile(wheel) as packed:
                 packed.extractall(directory / name)
+    for archive in made.glob(f"{krew_manifest.PROGRAM}-*.tar.gz"):
+        shutil.unpack_archive(archive, directory / "krew")
+
+
+def _collections() -> str:
+    """Those of the image, as an SBOM: Syft reads one, and knows no collection of Ansible's."""
+    asked = yaml.safe_load((CHECKOUT / "requirements.yml").read_text(encoding="utf-8"))
+    components = [
+        {
+            "type": "library",
+            "name": one["name"],
+            "version": one["version"],
+            "purl": f"pkg:generic/{one['name']}@{one['version']}"
+            "?repository_url=https://galaxy.ansible.com",
+        }
+        for one in asked["collections"]
+    ]
+    told = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components}
+    return json.dumps(told)
 
 
 def _syft(*arguments: str) -> None:

@@ -34,6 +34,8 @@ from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import
     RouterAction,
 )
 
+_NAME_ONE = "Name the SemanticRouter: -e router_name=my-router, or name here, or give it as router"
+
 
 class ActionModule(RouterAction):
     """A SemanticRouter, what the cluster has for it, and what stands in its way."""
@@ -58,6 +60,9 @@ class ActionModule(RouterAction):
         if arguments["src"]:
             platform = arguments["platform"] or PLATFORM_KUBERNETES
             return _offline(arguments["src"], platform, arguments["capabilities"])
+        if not arguments["router"] and not arguments["name"]:
+            missing = Problem("InvalidSpec", "", "neither router nor name is given", _NAME_ONE)
+            raise RouterError(missing)
         client = self.client(arguments)
         router = _router(client, arguments)
         platform, secret_versions = arguments["platform"] or "", arguments["secret_versions"]
@@ -74,10 +79,7 @@ class ActionModule(RouterAction):
 def _router(client: Client, arguments: Arguments) -> Router:
     if arguments["router"]:
         return Router(arguments["router"])
-    if arguments["name"]:
-        return read_router(client, arguments["name"], arguments["namespace"])
-    remedy = "Name the SemanticRouter: -e router_name=my-router, or name here, or give it as router"
-    raise RouterError(Problem("InvalidSpec", "", "neither router nor name is given", remedy))
+    return read_router(client, arguments["name"], arguments["namespace"])
 
 
 def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:

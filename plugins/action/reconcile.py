@@ -73,6 +73,7 @@ class ActionModule(RouterAction):
     _reads: ClassVar[tuple[str, Reads] | None] = None
 
     def act(self, arguments: Arguments) -> dict[str, Any]:
+        self._require_a_router(arguments)
         client = self.client(arguments)
         router = self._router(client, arguments)
         done = self._reconcile(client, self._shared(client, router), router, arguments)
@@ -110,8 +111,12 @@ class ActionModule(RouterAction):
         if given is not None:
             # Not through a template of the playbook: that takes the object apart, text by text.
             return Router(plain(given))
-        if arguments["name"]:
-            return read_router(client, arguments["name"], arguments["namespace"])
+        return read_router(client, arguments["name"], arguments["namespace"])
+
+    def _require_a_router(self, arguments: Arguments) -> None:
+        """Before the cluster is looked for: whoever lacks both hears of the router first."""
+        if arguments["name"] or self.variables.get(arguments["router"]) is not None:
+            return
         found = f"there is neither a variable {arguments['router']} nor a name"
         raise RouterError(
             Problem("InvalidSpec", "", found, "Name the SemanticRouter: -e router_name=my-router")

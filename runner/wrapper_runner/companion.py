@@ -24,6 +24,7 @@ from typing import Any
 
 from wrapper_runner import environment, interests, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
+from wrapper_runner.deletions import Deletions
 from wrapper_runner.handed import CALLBACK_PLUGINS
 from wrapper_runner.informer import Informer
 from wrapper_runner.inputdir import PLUGINS
@@ -66,10 +67,11 @@ class Companion:
         self._doorbells: dict[Key, Mapping[str, str]] = {}
         # Whether the run that a ring was for has changed something.
         self._changed: dict[Key, bool] = {}
+        self._deletions: list[Deletions] = []
         self._stop = threading.Event()
 
     def watch(self, entry: Watch, namespaces: Sequence[str]) -> None:
-        """The dependents that the engine is not told of."""
+        """The dependents that the engine is not told of, and deletions that it leaves alone."""
         for kind in entry.status_ignored:
             for namespace in namespaces:
                 informer = Informer(
@@ -80,6 +82,15 @@ class Companion:
                     partial(self._dependent_changed, entry.kind),
                     entry.cluster_scoped_dependents,
                     ignores_status=True,
+                )
+                threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
+        if entry.former_finalizers:
+            deletions = Deletions(self._cluster, entry)
+            self._deletions.append(deletions)
+            threading.Thread(target=deletions.work, daemon=True).start()
+            for namespace in namespaces:
+                informer = Informer(
+                    self._cluster, entry.kind, namespace, entry.selector, deletions.hear
                 )
                 threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
 
@@ -101,6 +112,8 @@ class Companion:
 
     def close(self) -> None:
         self._stop.set()
+        for deletions in self._deletions:
+            deletions.close()
         self._queue.close()
         self._observer.stop()
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from wrapper_runner import nesting
+from wrapper_runner import logs, nesting
 from wrapper_runner.cluster import Cluster, ClusterError, Json, Resource
 from wrapper_runner.schedule import Key
 from wrapper_runner.watches import Watch
@@ -67,6 +67,15 @@ class Objects:
         }
         path = self._resource.path(metadata.get("namespace", ""), metadata["name"])
         return self._cluster.merge(path, patch)
+
+    def freed(self, cr: Json, entry: logs.Log) -> Json:
+        """Without the finalizers of operators that are not there to take them off."""
+        found = finalizers_of(cr)
+        former = [name for name in found if name in self._watch.former_finalizers]
+        if not former:
+            return cr
+        entry.info("Freed of a former operator's finalizer", finalizers=", ".join(former))
+        return self.set_finalizers(cr, [name for name in found if name not in former])
 
     def _listed(self, namespace: str) -> Callable[[Key], Json]:
         items = self._cluster.items(self._resource.path(namespace)).items

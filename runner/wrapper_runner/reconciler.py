@@ -143,7 +143,7 @@ class Reconciler:
         finalizer = self._watch.finalizer
         finalizing = is_deleted(cr)
         if finalizing:
-            cr = self._freed(cr, entry)
+            cr = self._objects.freed(cr, entry)
         if finalizing and not (finalizer and finalizer.name in finalizers_of(cr)):
             entry.info("Being deleted, and not waiting for us: nothing to run")
             return Reconciled(None)
@@ -297,15 +297,6 @@ class Reconciler:
         elif self._watch.finalizer and is_deleted(self._objects.read(key)):
             return FINALIZE_SOON
         return _period(self._annotated_period(cr, entry))
-
-    def _freed(self, cr: Json, entry: logs.Log) -> Json:
-        """Without the finalizers of operators that are not there to take them off."""
-        found = finalizers_of(cr)
-        former = [name for name in found if name in self._watch.former_finalizers]
-        if not former:
-            return cr
-        entry.info("Freed of a former operator's finalizer", finalizers=", ".join(former))
-        return self._objects.set_finalizers(cr, [name for name in found if name not in former])
 
     def _release(self, key: Key) -> None:
         """The finalizer has done its work: let the object go."""

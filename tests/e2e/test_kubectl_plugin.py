@@ -22,6 +22,7 @@ from e2e.semantic_router import SemanticRouter, minimal
 BINARIES = Path(sys.executable).parent
 Plugin = Callable[..., subprocess.CompletedProcess[str]]
 SECRET_VALUE = "hf_" + "never" * 4
+PAUSED = r"jsonpath={.metadata.annotations.vllm\.ai/paused}"
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,8 @@ def test_kubectl_completes_commands_options_and_names_of_routers(
         (["wait", "well", "--for", "b"], "backends"),
         (["diff", "--names"], "--namespace"),
         (["doctor", "-n", namespace, "i"], "ill"),
+        (["-n", namespace, "restart", "w"], "well"),
+        (["-n", namespace, "rest"], "restart"),
     ):
         done = plugin("__complete", "sr", *typed, kubectl=True)
         assert done.stdout.splitlines() == [offered, ":4"], done.stderr
@@ -191,7 +194,11 @@ def test_doctor_says_what_is_wrong_where_and_what_to_do(plugin: Plugin, namespac
 def test_a_pause_holds_until_it_is_resumed(
     plugin: Plugin, kubectl: Kubectl, namespace: str
 ) -> None:
-    paused = plugin("pause", "semanticrouter/well", "-n", namespace)
+    gone = plugin("pause", "well", "gone", "-n", namespace)
+    assert gone.returncode == 1
+    assert 'no SemanticRouter "gone"' in gone.stderr
+    assert not kubectl("get", "sr", "well", "-n", namespace, "-o", PAUSED)
+    paused = plugin("pause", "semanticrouter/well", "ill", "-n", namespace)
     reached = plugin(
         "wait", "well", "-n", namespace, "--for", "condition=Paused", "--timeout", "60s"
     )
@@ -200,7 +207,8 @@ def test_a_pause_holds_until_it_is_resumed(
     deleted = ("configmap", "well-config", "-n", namespace)
     kubectl("delete", *deleted)
     assert "Paused" in plugin("status", "well", "-n", namespace).stdout
-    resumed = plugin("-n", namespace, "resume", "well")
+    assert kubectl("get", "sr", "ill", "-n", namespace, "-o", PAUSED) == "true"
+    resumed = plugin("-n", namespace, "resume", "well", "ill")
     assert resumed.returncode == 0, resumed.stderr
     kubectl("wait", "--for=create", *deleted, "--timeout=60s")
 
@@ -217,18 +225,21 @@ def test_a_restart_gives_the_pod_template_what_kubectl_would(
 
 
 def test_a_report_has_objects_and_findings_and_no_secret(
-    plugin: Plugin, namespace: str, tmp_path: Path
+    plugin: Plugin, kubectl: Kubectl, namespace: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.tar.gz"
-    done = plugin("report", "well", "ill", "-n", namespace, "--file", str(file))
+    kubectl("label", "semanticrouter", "well", "ill", "team=report", "-n", namespace)
+    done = plugin("report", "-A", "-l", "team=report", "--file", str(file))
+    kubectl("label", "semanticrouter", "well", "ill", "team-", "-n", namespace)
     assert done.returncode == 0, done.stderr
     with tarfile.open(file) as archive:
         contents = {
             member.name: archive.extractfile(member).read().decode()  # type: ignore[union-attr]
             for member in archive.getmembers()
         }
-    assert {"report/well/semanticrouter.yaml", "report/doctor.yaml"} <= set(contents)
-    assert "report/ill/objects/deployment-ill.yaml" in contents
+    folder = f"report/{namespace}"
+    assert {f"{folder}/well/semanticrouter.yaml", "report/doctor.yaml"} <= set(contents)
+    assert f"{folder}/ill/objects/deployment-ill.yaml" in contents
     assert "vllm-gone" in contents["report/doctor.yaml"]
     assert not [name for name, text in contents.items() if SECRET_VALUE in text]
 

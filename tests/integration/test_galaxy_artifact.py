@@ -22,7 +22,8 @@ MY_ROUTER = CHECKOUT / "config/samples/vllm.ai_v1alpha1_semanticrouter_my-router
 # Everything at the top, so that what somebody adds to the checkout is a decision.
 PARTS = {
     "FILES.json", "MANIFEST.json",
-    "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "changelogs", "config", "docs",
+    "CHANGELOG.rst", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "changelogs",
+    "config", "docs",
     "meta", "playbooks", "plugins", "roles", "watches.yaml",
 }  # fmt: skip
 LIMIT = 1_000_000

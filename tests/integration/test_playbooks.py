@@ -108,8 +108,8 @@ def test_render_of_a_file_that_is_not_there_names_the_variable(offline: Playbook
 
 
 @pytest.mark.parametrize("name", ["reconcile", "finalize"])
-def test_a_playbook_without_a_router_names_the_variable(playbook: Playbook, name: str) -> None:
-    done = playbook(f"{COLLECTION}.{name}", check=False)
+def test_a_playbook_without_a_router_names_the_variable(offline: Playbook, name: str) -> None:
+    done = offline(f"{COLLECTION}.{name}", check=False)
     assert done.returncode
     assert "Name the SemanticRouter: -e router_name=my-router" in done.stdout
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -59,6 +61,7 @@ def test_the_release_is_complete_and_its_sums_are_right(made: Path) -> None:
         f"{NAME}-{VERSION}.tgz", f"{NAME}-bundle-{VERSION}.tar.gz",
         f"vllm-semantic_router-{VERSION}.tar.gz", f"semantic_router_cli-{VERSION}-py3-none-any.whl",
         f"ansible_warm_runner-{VERSION}-py3-none-any.whl",
+        f"kubectl-semantic_router-v{VERSION}.tar.gz", "semantic-router.yaml",
         f"{NAME}-{VERSION}.spdx.json", f"{NAME}-{VERSION}.cdx.json",
     }  # fmt: skip
     listed = [file for file in made.iterdir() if file.name != files.SUMS]
@@ -134,6 +137,52 @@ def test_the_bundle_is_that_of_the_checkout(made: Path) -> None:
     assert names == {*wanted, "bundle.Dockerfile"}
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with one fragment after `make changelog`, by who has no Ansible on PATH."""
+    copy = tmp_path_factory.mktemp("told")
+    for name in ("changelogs", "meta", "playbooks", "plugins", "roles", "config/manager"):
+        shutil.copytree(CHECKOUT / name, copy / name)
+    for name in ("Makefile", "galaxy.yml", ".yamllint"):
+        shutil.copy(CHECKOUT / name, copy)
+    shutil.rmtree(copy / "changelogs" / "fragments", ignore_errors=True)
+    (copy / "changelogs" / "fragments").mkdir()
+    (copy / "changelogs" / "fragments" / "1-x.yml").write_text("minor_changes: ['``x`` is new.']\n")
+    (copy / "changelogs" / "changelog.yaml").write_text("ancestor: null\nreleases: {}\n")
+    (copy / ".venv").symlink_to(Path(sys.executable).parents[1])
+    # READY: the environment is there, whatever it was made from.
+    make = ["make", "--silent", "changelog", "READY="]
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(copy), "LANG": "C.UTF-8"}
+    done = subprocess.run(
+        make, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+def test_what_is_committed_for_a_release_passes_the_linters(told: Path) -> None:
+    # git keeps no directory that is empty, as that of the fragments is now.
+    (told / "changelogs" / "fragments").rmdir()
+    for linter in (["yamllint", "--strict", "changelogs"], ["antsibull-changelog", "lint"]):
+        command = [str(told / ".venv" / "bin" / linter[0]), *linter[1:]]
+        done = subprocess.run(command, cwd=told, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_workflow_writes_the_notes_of_a_release_that_people_read(told: Path) -> None:
+    workflow = yaml.safe_load((CHECKOUT / ".github/workflows/release.yml").read_text("utf-8"))
+    (step,) = (
+        step["run"]
+        for step in workflow["jobs"]["release"]["steps"]
+        if "notes.md" in step.get("run", "") and "antsibull" in step["run"]
+    )
+    environment = {"PATH": os.environ["PATH"], "VERSION": VERSION, "LANG": "C.UTF-8"}
+    subprocess.run(["bash", "-ec", step], cwd=told, env=environment, check=True, timeout=60)
+    notes = (told / "notes.md").read_text("utf-8")
+    assert "## Minor Changes" in notes
+    assert "<code>x</code> is new" in notes.replace("\\", "")
+
+
 @pytest.fixture
 def foreign(made: Path, tmp_path: Path) -> Path:
     """An environment of another project: Ansible, and the warm runner from the release's wheel."""
@@ -205,3 +254,17 @@ def test_both_boms_name_every_package_that_the_image_installs(made: Path) -> Non
     for told in (spdx["packages"], cyclone["components"]):
         names = {package["name"].lower().replace("_", "-") for package in told}
         assert {*pinned, "semantic-router-cli", "ansible-warm-runner"} <= names
+        # Ansible's, which Syft does not know by itself.
+        assert "kubernetes.core" in names
+        # What krew's archive brings along.
+        assert {"typer", "rich", "urllib3"} <= names
+
+
+def test_krew_installs_from_what_lies_beside_its_manifest(made: Path) -> None:
+    (platform,) = yaml.safe_load((made / "semantic-router.yaml").read_text())["spec"]["platforms"]
+    page = "https://github.com/vllm-project/semantic-router-operator/releases/download"
+    where, _, name = platform["uri"].rpartition("/")
+    assert where == f"{page}/v{VERSION}"
+    assert platform["sha256"] == files.digest(made / name)
+    guide = (CHECKOUT / "docs" / "cli.md").read_text("utf-8")
+    assert f"--manifest-url={where}/semantic-router.yaml" in guide

@@ -68,12 +68,14 @@ def test_every_page_can_be_read_on_a_desk_and_on_a_telephone(site: Path) -> None
 
 @chromium
 def test_a_page_that_nobody_can_read_is_found(tmp_path: Path) -> None:
+    entry = '<p class="md-ellipsis" style="width:9px;overflow:hidden">x.yzzzz'
     table = '<table style="width:40px;word-break:break-all"><tr><td>unbreakable</td></tr></table>'
     bodies = {
         "folded": table,
         "wide": '<p style="width:2000px">x</p>',
         "high": '<p style="height:40000px">x</p>',
         "image": '<img src="none.png">',
+        "cut": f'<nav class="md-nav">{entry}',
         "fine": "<table><tr><td>fine</td></tr></table>",
     }
     for name, body in bodies.items():
@@ -85,6 +87,7 @@ def test_a_page_that_nobody_can_read_is_found(tmp_path: Path) -> None:
     assert "wider than the window" in faults["wide"]
     assert "px high" in faults["high"]
     assert "lacks images: none.png" in faults["image"]
+    assert "cuts entries of a menu: x.yzzzz" in faults["cut"]
     assert not faults["fine"]
 
 

@@ -354,6 +354,8 @@ def test_routes_are_what_envoy_and_router_have_now(plugin: Plugin, site: Site) -
     assert MATHS in models[ADAPTER]["decisions"]
     (pod,) = said["pods"]
     assert (pod["name"], pod["config"]) == (POD, said["wanted"])
+    everywhere = json.loads(plugin("routes", "-A", "-o", "json").stdout)
+    assert said["name"] in [router["name"] for router in everywhere]
 
 
 def test_routes_follow_a_backend_to_another_address(plugin: Plugin, site: Site) -> None:

@@ -24,6 +24,10 @@ from typer.testing import CliRunner
 
 CHECKOUT = Path(__file__).parents[3]
 PLUGIN = Path(sys.executable).with_name("kubectl-semantic_router")
+GUIDE, README = (
+    (Path(__file__).parents[3] / file).read_text(encoding="utf-8")
+    for file in ("docs/cli.md", "cli/README.md")
+)
 SIMPLE = SAMPLES_DIRECTORY / "vllm.ai_v1alpha1_semanticrouter_simple.yaml"
 
 
@@ -249,7 +253,14 @@ def test_a_file_that_is_not_there_is_told_in_one_sentence() -> None:
 
 
 def test_completion_offers_files_for_a_file_and_nothing_without_a_cluster() -> None:
-    for words, answer in ((["validate", ""], ":0\n"), (["status", ""], ":4\n")):
+    for words, answer in (
+        (["validate", ""], ":0\n"),
+        (["verify", ""], ":0\n"),
+        (["--kubeconfig", ""], ":0\n"),
+        (["report", "--file", ""], ":0\n"),
+        (["status", ""], ":4\n"),
+        (["-n", ""], ":4\n"),
+    ):
         done = run(*words, program=PLUGIN.with_name("kubectl_complete-sr"))
         assert (done.returncode, done.stdout) == (0, answer), done.stderr
 
@@ -262,6 +273,17 @@ def test_version_tells_of_plugin_and_collection() -> None:
 
 def test_help_calls_the_plugin_as_kubectl_does() -> None:
     assert "Usage: kubectl sr wait [OPTIONS]" in run("wait", "--help").stdout
+
+
+@pytest.mark.parametrize("name", commands.MODULES)
+def test_help_and_both_guides_have_every_command_in_full(name: str) -> None:
+    """What stands in brackets is no colour, and is not swallowed as one."""
+    help_text = commands.command(name).help or ""
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(commands.app, [name, "--help"]).output
+    assert " ".join(help_text.split()) in " ".join(shown.split())
+    heading = next(line for line in GUIDE.splitlines() if line.startswith("## ") and name in line)
+    assert f"](#{heading.removeprefix('## ').replace(', ', '-')})" in GUIDE
+    assert re.search(rf"^\| [^|]*`{name}\b", README, re.MULTILINE) or f", `{name}`" in README
 
 
 def test_every_command_is_where_the_program_looks_for_it_and_a_wrong_one_has_a_right_one() -> None:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from semantic_router_cli import verification
-from semantic_router_cli.verification import PROVENANCE, SUMS, NotSigned
+from semantic_router_cli import commands, verification
+from semantic_router_cli.verification import ISSUER, PROVENANCE, SUMS, NotSigned
+from stand_in_sigstore import StandInSigstore
+from typer.testing import CliRunner
 
 FILES = {"install.yaml": b"kind: Namespace\n", "chart.tgz": b"packed"}
 
@@ -96,6 +98,80 @@ def test_what_was_not_is_named_with_its_reason(release: Path, case: str) -> None
     change, file, why = WRONG[case]
     change(release)
     assert any(name == file and why in said for name, said in wrong(release)), wrong(release)
+
+
+TAG = "v0.1.0"
+OURS = verification.identity(TAG)
+SIGNERS = {
+    "another workflow of ours": (OURS.replace("release.yml", "ci.yml"), ISSUER),
+    "the workflow of a fork": (OURS.replace("vllm-project", "somebody"), ISSUER),
+    "our workflow at another tag": (verification.identity("v0.2.0"), ISSUER),
+    "somebody whom another issuer knows under our name": (OURS, "https://issuer.test"),
+}
+
+
+@pytest.fixture(scope="module")
+def sigstore() -> StandInSigstore:
+    pytest.importorskip("sigstore", reason="only .venv has it")
+    return StandInSigstore()
+
+
+def verified(release: Path, sigstore: StandInSigstore) -> tuple[int, str]:
+    """Exit code and text of the command, with the stand-in's roots."""
+    root = release.parent / "root.json"
+    root.write_text(sigstore.trusted_root)
+    command = ["verify", str(release), "--tag", TAG, "--trusted-root", str(root)]
+    done = CliRunner().invoke(commands.app, command)
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def signed(release: Path, sigstore: StandInSigstore, tmp_path: Path) -> Path:
+    """The release in a directory of its own, signed by the release's workflow."""
+    place = tmp_path / "signed"
+    place.mkdir()
+    for name in (*FILES, SUMS):
+        data = (release / name).read_bytes()
+        (place / name).write_bytes(data)
+        (place / f"{name}.sigstore.json").write_text(sigstore.sign(data, OURS, ISSUER))
+    (place / PROVENANCE).write_text(sigstore.attest(statement(), OURS, ISSUER) + "\n")
+    return place
+
+
+def test_a_release_that_its_workflow_signed_is_taken(
+    signed: Path, sigstore: StandInSigstore
+) -> None:
+    assert verified(signed, sigstore) == (0, f"{signed} is release {TAG}, as {OURS} signed it.\n")
+
+
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_a_real_signature_of_anybody_else_is_refused(
+    signed: Path, sigstore: StandInSigstore, signer: str
+) -> None:
+    data = (signed / "chart.tgz").read_bytes()
+    (signed / "chart.tgz.sigstore.json").write_text(sigstore.sign(data, *SIGNERS[signer]))
+    (signed / PROVENANCE).write_text(sigstore.attest(statement(), *SIGNERS[signer]))
+    code, text = verified(signed, sigstore)
+    assert code == 1
+    for file in ("chart.tgz", PROVENANCE):
+        assert f"{file}: is not signed by the release's workflow: Certificate" in text
+    assert "install.yaml: " not in text
+
+
+def test_a_signature_under_other_roots_is_refused(signed: Path) -> None:
+    code, text = verified(signed, StandInSigstore())
+    assert code == 1
+    assert text.count("is not signed by the release's workflow") == len(FILES) + 2
+
+
+def test_a_byte_that_changed_since_it_was_signed_is_found(
+    signed: Path, sigstore: StandInSigstore
+) -> None:
+    forge(signed)
+    code, text = verified(signed, sigstore)
+    assert code == 1
+    assert "chart.tgz: is not signed" in text
+    assert f"{SUMS}: is not signed" in text
 
 
 def test_sigstores_library_takes_no_bundle_of_nobody() -> None:

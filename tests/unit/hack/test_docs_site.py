@@ -31,3 +31,15 @@ def test_a_name_in_a_table_may_go_on_in_another_line_where_a_word_of_it_ends() -
         docs_site.on_post_page(f"<p><code>a.b</code></p>{cell}")
         == f"<p><code>a.b</code></p>{seamed}"
     )
+
+
+def test_a_name_in_a_menu_may_go_on_in_another_line_where_a_word_of_it_ends() -> None:
+    entry = '<span class="md-ellipsis">\n  retry.perTryTimeout\n</span>'
+    assert docs_site.on_post_page(entry) == entry.replace("y.perTryT", "y.<wbr>per<wbr>Try<wbr>T")
+
+
+def test_a_flag_does_not_end_behind_its_dashes() -> None:
+    told = docs_site.on_post_page("<p><code>kubectl explain sr --recursive</code> -a</p>")
+    assert told == (
+        '<p><code>kubectl explain sr <span class="flag">--recursive</span></code> -a</p>'
+    )

@@ -148,3 +148,18 @@ def test_the_comparison_quotes_the_numbers_of_the_chapter_on_performance() -> No
     for row in quoted:
         numbers = re.findall(r"\| ([\d.]+) ", row)
         assert any(set(numbers) <= set(re.findall(r"[\d.]+", other)) for other in measured), row
+
+
+def test_the_security_baseline_answers_what_it_lists_and_leads_to_what_there_is() -> None:
+    page = (CHECKOUT / "docs" / "osps-baseline.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z]{2}-[^|]+) \| [^|]+ \| ([^|]+) \|(.*)\|$", page, re.MULTILINE)
+    assert len(rows) > 30
+    targets = set(
+        re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    )
+    for requirements, answer, where in rows:
+        assert re.fullmatch(r"[A-Z]{2}-\d\d\.\d\d(, [A-Z]{2}-\d\d\.\d\d)*", requirements)
+        assert re.match(r"met|not met|in part|setting|none is known", answer), requirements
+        for named in re.findall(r"`([^`]+)`", where):
+            known = named.startswith("make ") and named.removeprefix("make ") in targets
+            assert known or (CHECKOUT / named).exists(), f"{requirements}: {named}"

@@ -38,7 +38,13 @@ def test_what_galaxy_asks_for_is_there() -> None:
     assert runtime["requires_ansible"]
 
 
+def test_the_changelog_has_no_markup_of_ansibles_documentation() -> None:
+    """Which antsibull-changelog prints as it stands."""
+    for file in CHECKOUT.glob("changelogs/fragments/*.yml"):
+        assert re.findall(r"\b[A-Z]\([^)]+\)", file.read_text("utf-8")) == [], file.name
+
+
 def test_no_changelog_fragment_is_taken_for_a_playbook() -> None:
     """By its name, as the linter of the importer does."""
-    fragments = (CHECKOUT / "changelogs" / "fragments").iterdir()
+    fragments = CHECKOUT.glob("changelogs/fragments/*.yml")
     assert [file.name for file in fragments if "playbook" in file.name] == []
