@@ -105,22 +105,6 @@ _OLD_FLAT = frozenset(
      "embedding_rules", "provider_profiles"}
 )  # fmt: skip
 
-# Where this module looks into a value, and an object has to be: [] is a list of them, * any key. Of
-# all else the CRD and the router's schema say what is wrong.
-_LOOKED_INTO = (
-    "metadata", "metadata.annotations", "spec", "spec.vllmEndpoints[]", "spec.image",
-    "global", "image", "service", "service.api", "gateway", "gateway.tls", "router",
-    "router.skipProcessing", "env[]", "extraEnv[]",
-)  # fmt: skip
-_TEXTS = ("image.tag", "spec.image.tag", "spec.vllmEndpoints[].name")
-_LOOKED_INTO_OF_A_CONFIG = (
-    "bert_model", "embedding_models", "embedding_models.embedding_config",
-    "global.model_catalog.embeddings.semantic", "global.router",
-    "observability.tracing.sampling", "observability.tracing.resource", "listeners[]",
-    "reasoning_families", "providers.defaults.reasoning_families", "providers.models[].reasoning",
-    "providers.models[].backend_refs[]", "routing.modelCards[]",
-    "vllm_endpoints[]", "model_config.*",
-)  # fmt: skip
 _ENDPOINT = re.compile(
     r"^(?:(?P<scheme>https?)://)?(?P<name>[a-z]([-a-z0-9]*[a-z0-9])?)"
     r"(?:\.(?P<namespace>[a-z0-9]([-a-z0-9]*[a-z0-9])?))?(?:\.svc(?:\.cluster\.local)?)?"
@@ -177,12 +161,6 @@ def of_a_file(
     documents = list(documents)
     values = [item for item in documents if is_helm_values(item)]
     chosen = [*values[:1], *(item for item in documents if item.get("kind") == KIND)]
-    for item in chosen:
-        part, of = (
-            (item, shape.OF_VALUES) if "kind" not in item else (item.get("spec"), shape.OF_A_SPEC)
-        )
-        if wrong := shape.mistake(part, of, "" if part is item else "spec"):
-            raise FileError(wrong)
     migrated = [migrate(document, name, namespace) for document in chosen]
     if len(values) > 1:
         said = f"holds {len(values)} values; this is the first, give the others a file each"
@@ -197,13 +175,9 @@ def is_helm_values(document: Mapping[str, Any]) -> bool:
 
 def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Migration:
     """Either form; ``name`` is for values, which have none. FileError for what is neither."""
-    for path in _LOOKED_INTO:
-        _look_into(document, path.split("."))
-    for path in _TEXTS:
-        _look_into(document, path.split("."), str)
-    for config in ("config", "configOverride", "spec.config"):
-        for path in _LOOKED_INTO_OF_A_CONFIG:
-            _look_into(document, f"{config}.{path}".split("."))
+    wanted = shape.OF_VALUES if is_helm_values(document) else shape.OF_A_ROUTER
+    if wrong := shape.mistake(document, wanted):
+        raise FileError(wrong)
     if is_helm_values(document):
         migration = _from_values(deepcopy(dict(document)), name, namespace)
     else:
@@ -218,33 +192,6 @@ def migrate(document: Mapping[str, Any], name: str, namespace: str | None) -> Mi
             del spec["config"]
     _drop_unknown(spec, migration)
     return migration
-
-
-def _look_into(value: Any, steps: list[str], last: type[Any] = dict, place: str = "") -> None:
-    """FileError unless what is at each step has the shape that this module goes by."""
-    wanted: type[Any] = dict if steps else last
-    if not isinstance(value, wanted):
-        raise FileError(
-            f"{place} is {_a(value)}. Give {'an object' if wanted is dict else 'text'}."
-        )
-    if not steps:
-        return
-    name = steps[0].removesuffix("[]")
-    for key in value if name == "*" else (name,):
-        child, below = value.get(key), f"{place}.{key}".removeprefix(".")
-        if child is None:
-            continue
-        if name == steps[0]:
-            _look_into(child, steps[1:], last, below)
-        elif not isinstance(child, list):
-            raise FileError(f"{below} is {_a(child)}. Give a list.")
-        else:
-            for index, item in enumerate(child):
-                _look_into(item, steps[1:], last, f"{below}[{index}]")
-
-
-def _a(value: Any) -> str:
-    return "null" if value is None else f"a {type(value).__name__}"
 
 
 def _from_router(resource: dict[str, Any]) -> Migration:

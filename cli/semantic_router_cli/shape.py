@@ -23,22 +23,22 @@ _CONFIG: dict[str, Any] = {
     "listeners": [{"api_keys": [str]}],
     "contract": str,
 }
-_IN_BOTH: dict[str, Any] = {"config": _CONFIG, "image": {"tag": str}}
+_IN_BOTH: dict[str, Any] = {
+    "config": _CONFIG,
+    "image": {"tag": str},
+    "service": {"api": {}},
+    "gateway": {"tls": {}, "mode": str},
+}
 OF_A_SPEC: dict[str, Any] = {
     **_IN_BOTH,
-    "gateway": {},
     "vllmEndpoints": [{"name": str}],
-    "service": {"*": {}},
 }
 OF_VALUES: dict[str, Any] = {
     **_IN_BOTH,
     "configOverride": _CONFIG,
     "global": {},
-    "service": {"api": {}},
     "env": [{}],
     "extraEnv": [{}],
-    "envFromSecrets": [Any],
-    "gateway": {"tls": {}, "mode": str},
     "router": {"skipProcessing": {}},
 }
 _METADATA: dict[str, Any] = {
@@ -48,6 +48,7 @@ _METADATA: dict[str, Any] = {
     "annotations": {"*": str},
 }
 OF_AN_OBJECT: dict[str, Any] = {"kind": str, "apiVersion": str, "metadata": _METADATA, "spec": {}}
+OF_A_ROUTER: dict[str, Any] = {**OF_AN_OBJECT, "spec": OF_A_SPEC}
 _WANTED = {dict: "an object", list: "a list", str: "text"}
 
 

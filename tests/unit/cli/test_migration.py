@@ -369,7 +369,7 @@ def test_what_a_listener_asks_of_a_router_that_serves_alone_is_kept_and_no_key_i
         ({"config": {"model_config": {"m": []}}}, "config.model_config.m is a list"),
         (
             {"config": {"providers": {"models": [{"name": "m", "backend_refs": [None]}]}}},
-            "config.providers.models[0].backend_refs[0] is null. Give an object",
+            "config.providers.models[0].backend_refs[0] is empty. Remove it",
         ),
         (resource(config="routing: {}"), "spec.config is a str. Give an object"),
     ],
