@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import nesting
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import document
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -24,26 +23,22 @@ def documents(source: str) -> list[dict[str, Any]]:
     """The mappings of a YAML or JSON file, or of standard input for ``-``."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        found = [item for item in yaml.safe_load_all(text) if item is not None]
-    except RecursionError as error:
-        raise FileError(f"{source} is nested too deeply to be read. Write it flatter.") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = document.documents(text)
+    except document.DocumentError as error:
+        raise FileError(f"{source}: {error.found}. {error.remedy}.") from error
+    except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise FileError(f"{source}: {why}. Name a readable YAML file.") from error
     for item in found:
         if not isinstance(item, dict):
             raise FileError(f"{source} holds a {type(item).__name__}. Give Kubernetes objects.")
-        if nesting.too_deep(item):
-            raise FileError(
-                f"{source} is nested deeper than {nesting.MOST} levels. Write it flatter."
-            )
-    return [item for document in found for item in _items(document, source)]
+    return [item for each in found for item in _items(each, source)]
 
 
-def _items(document: dict[str, Any], source: str) -> list[dict[str, Any]]:
+def _items(found: dict[str, Any], source: str) -> list[dict[str, Any]]:
     """Those of a List, as `kubectl get -o yaml` prints one; else the document itself."""
-    is_list = str(document.get("kind")).endswith("List") and "items" in document
-    items = document["items"] if is_list else [document]
+    is_list = str(found.get("kind")).endswith("List") and "items" in found
+    items = found["items"] if is_list else [found]
     for item in items or []:
         if "kind" in item and (wrong := shape.mistake(item, shape.OF_AN_OBJECT)):
             raise FileError(f"{source}: {wrong}")

@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from ansible_collections.vllm.semantic_router.plugins.module_utils.checks import rules
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
@@ -18,7 +17,10 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
     PLATFORM_KUBERNETES,
     discovery,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import crd
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
+    crd,
+    document,
+)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -110,20 +112,24 @@ def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:
 
 def _read_file(src: str) -> dict[str, Any]:
     try:
-        documents = [item for item in yaml.safe_load_all(Path(src).read_text("utf-8")) if item]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        found = error.strerror if isinstance(error, OSError) else error
+        found = document.documents(Path(src).read_text("utf-8"))
+    except document.DocumentError as error:
+        raise RouterError(
+            Problem("InvalidSpec", "", f"{src}: {error.found}", error.remedy)
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         remedy = "Name a readable YAML file: -e cr_file=my-router.yaml, or src here"
-        raise RouterError(Problem("InvalidSpec", "", f"{src}: {found}", remedy)) from error
+        raise RouterError(Problem("InvalidSpec", "", f"{src}: {why}", remedy)) from error
     routers = [
         item
-        for item in documents
+        for item in found
         if isinstance(item, dict)
         and (item.get("apiVersion"), item.get("kind")) == (API_VERSION, KIND)
     ]
     if len(routers) != 1:
-        found = f"{src} has {len(routers)} objects of {API_VERSION} {KIND}"
-        raise RouterError(Problem("InvalidSpec", "", found, "Name a file with exactly one"))
+        counted = f"{src} has {len(routers)} objects of {API_VERSION} {KIND}"
+        raise RouterError(Problem("InvalidSpec", "", counted, "Name a file with exactly one"))
     return routers[0]
 
 

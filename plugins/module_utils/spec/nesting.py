@@ -20,7 +20,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 def too_deep(value: Any) -> Path | None:
     """Where there is more below than anybody reads; None when there is not."""
-    level: list[tuple[Path, Any]] = [((), value)]
+    level: list[tuple[Path, Any]] = [((), value)] if isinstance(value, (dict, list)) else []
     for _ in range(MOST):
         level = [
             ((*path, key), item)
