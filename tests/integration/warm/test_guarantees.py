@@ -220,8 +220,9 @@ def test_many_runs_leave_no_zombies_and_no_descriptors(warm: WarmServer, tmp_pat
         done = run(["ansible-playbook", "--version"], warm.environment, tmp_path)
         assert done.returncode == 0
     print(f"{(time.monotonic() - started) / 50:.3f} s for each")
-    assert descriptors() == before
-    assert workers(warm) == []
+    # The template closes what it has of a run after the client has heard the end; before, too.
+    eventually(lambda: descriptors() <= before, 10, "the descriptors of all runs to be closed")
+    eventually(lambda: not workers(warm), 10, "every run to be reaped")
 
 
 def test_no_two_runs_draw_the_same_random_numbers(tmp_path: Path) -> None:
