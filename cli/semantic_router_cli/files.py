@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import document
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import yaml_file
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
     KIND,
@@ -23,8 +23,8 @@ def documents(source: str) -> list[dict[str, Any]]:
     """The mappings of a YAML or JSON file, or of standard input for ``-``."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        found = document.documents(text)
-    except document.DocumentError as error:
+        found = yaml_file.documents(text)
+    except yaml_file.DocumentError as error:
         raise FileError(f"{source}: {error.found}. {error.remedy}.") from error
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error

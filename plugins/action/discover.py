@@ -19,7 +19,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.facts import 
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec import (
     crd,
-    document,
+    yaml_file,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import (
     API_VERSION,
@@ -112,8 +112,8 @@ def _offline(src: str, platform: str, served: list[str]) -> dict[str, Any]:
 
 def _read_file(src: str) -> dict[str, Any]:
     try:
-        found = document.documents(Path(src).read_text("utf-8"))
-    except document.DocumentError as error:
+        found = yaml_file.documents(Path(src).read_text("utf-8"))
+    except yaml_file.DocumentError as error:
         raise RouterError(
             Problem("InvalidSpec", "", f"{src}: {error.found}", error.remedy)
         ) from error

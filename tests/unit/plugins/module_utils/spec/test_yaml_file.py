@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.document import (
+from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.yaml_file import (
     DocumentError,
     documents,
 )
