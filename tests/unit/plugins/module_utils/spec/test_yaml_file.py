@@ -33,7 +33,9 @@ def test_documents_that_say_nothing_are_left_out() -> None:
     assert documents("---\n---\na: 1\n---\n# nothing\n") == [{"a": 1}]
 
 
-@pytest.mark.parametrize("text", ["a: !!binary aGk=", "a: !!set {b}", "a: {", "a: &a [*a]"])
+@pytest.mark.parametrize(
+    "text", ["a: !!binary aGk=", "a: !!set {b}", "[1, 2]: a", "a: .nan", "a: {", "a: &a [*a]"]
+)
 def test_what_json_cannot_say_is_refused_with_a_remedy(text: str) -> None:
     with pytest.raises(DocumentError) as error:
         documents(text)
@@ -47,4 +49,4 @@ def test_any_text_is_refused_or_can_be_sent(text: str) -> None:
         found = documents(text)
     except DocumentError:
         return
-    json.dumps(found, allow_nan=True)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
