@@ -72,27 +72,29 @@ class Companion:
 
     def watch(self, entry: Watch, namespaces: Sequence[str]) -> None:
         """The dependents that the engine is not told of, and deletions that it leaves alone."""
-        for kind in entry.status_ignored:
-            for namespace in namespaces:
-                informer = Informer(
-                    self._cluster,
-                    kind,
-                    namespace,
-                    entry.dependents_selector,
-                    partial(self._dependent_changed, entry.kind),
-                    entry.cluster_scoped_dependents,
-                    ignores_status=True,
-                )
-                threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
+        informers = [
+            Informer(
+                self._cluster,
+                kind,
+                namespace,
+                entry.dependents_selector,
+                partial(self._dependent_changed, entry.kind),
+                entry.cluster_scoped_dependents,
+                ignores_status=True,
+            )
+            for kind in entry.status_ignored
+            for namespace in namespaces
+        ]
         if entry.former_finalizers:
             deletions = Deletions(self._cluster, entry)
             self._deletions.append(deletions)
             threading.Thread(target=deletions.work, daemon=True).start()
-            for namespace in namespaces:
-                informer = Informer(
-                    self._cluster, entry.kind, namespace, entry.selector, deletions.hear
-                )
-                threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
+            informers += [
+                Informer(self._cluster, entry.kind, namespace, entry.selector, deletions.hear)
+                for namespace in namespaces
+            ]
+        for informer in informers:
+            threading.Thread(target=informer.run, args=(self._stop,), daemon=True).start()
 
     def take(self, message: bytes) -> None:
         """What a run has told."""
