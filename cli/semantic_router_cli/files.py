@@ -38,6 +38,8 @@ def documents(source: str) -> list[dict[str, Any]]:
 def _items(found: dict[str, Any], source: str) -> list[dict[str, Any]]:
     """Those of a List, as `kubectl get -o yaml` prints one; else the document itself."""
     is_list = str(found.get("kind")).endswith("List") and "items" in found
+    if is_list and (wrong := shape.mistake(found, shape.OF_A_LIST)):
+        raise FileError(f"{source}: {wrong}")
     items = found["items"] if is_list else [found]
     for item in items or []:
         if "kind" in item and (wrong := shape.mistake(item, shape.OF_AN_OBJECT)):

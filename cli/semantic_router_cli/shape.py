@@ -49,6 +49,7 @@ _METADATA: dict[str, Any] = {
 }
 OF_AN_OBJECT: dict[str, Any] = {"kind": str, "apiVersion": str, "metadata": _METADATA, "spec": {}}
 OF_A_ROUTER: dict[str, Any] = {**OF_AN_OBJECT, "spec": OF_A_SPEC}
+OF_A_LIST: dict[str, Any] = {"items": [{}]}
 _WANTED = {dict: "an object", list: "a list", str: "text"}
 
 

@@ -99,6 +99,8 @@ def test_render_of_a_wrong_file_prints_nothing_but_what_is_wrong() -> None:
         ("", "it holds: nothing"),
         ("kind: SemanticRouter", "it holds: SemanticRouter without apiVersion"),
         ("kind: SemanticRouter\nmetadata: my-router", "metadata is a str. Give an object"),
+        ("kind: SemanticRouterList\nitems: [1]", "items[0] is a int. Give an object"),
+        ("kind: SemanticRouterList\nitems: 1", "items is a int. Give a list"),
     ],
 )
 def test_a_file_that_is_no_router_is_refused_with_words(content: str, words: str) -> None:
