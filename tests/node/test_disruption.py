@@ -45,7 +45,7 @@ def assert_nothing_was_lost(seen: dict[str, Any]) -> None:
     print(seen)
 
 
-def test_a_rolling_update_loses_nothing(cluster: Cluster, router: SemanticRouter) -> None:
+def assert_an_update_loses_nothing(cluster: Cluster, router: SemanticRouter) -> None:
     old = names(cluster, router)
     with cluster.load(router) as seen:
         router.spec["podAnnotations"] = {"example.com/update": "1"}
@@ -53,6 +53,10 @@ def test_a_rolling_update_loses_nothing(cluster: Cluster, router: SemanticRouter
         eventually(lambda: names(cluster, router).isdisjoint(old), 120, "new pods")
         replaced(cluster, router, old)
     assert_nothing_was_lost(seen)
+
+
+def test_a_rolling_update_loses_nothing(cluster: Cluster, router: SemanticRouter) -> None:
+    assert_an_update_loses_nothing(cluster, router)
 
 
 def test_a_drain_takes_one_pod_after_the_other_and_loses_nothing(
@@ -118,13 +122,7 @@ def test_one_pod_with_a_volume_loses_nothing_where_the_new_one_comes_first(nodes
     }
     router.apply()
     cluster.wait_until_running(router)
-    old = names(cluster, router)
-    with cluster.load(router) as seen:
-        router.spec["podAnnotations"] = {"example.com/update": "1"}
-        router.apply()
-        eventually(lambda: names(cluster, router).isdisjoint(old), 120, "a new pod")
-        replaced(cluster, router, old)
-    assert_nothing_was_lost(seen)
+    assert_an_update_loses_nothing(cluster, router)
     router.delete()
     cluster.kubectl("delete", "pvc", "models", "-n", cluster.namespace, "--wait=false")
     cluster.kubectl("delete", "pv", name, "--wait=false")
