@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import unified_diff
 from typing import Any
 
@@ -78,6 +79,7 @@ def difference(cluster: Cluster, resource: Manifest) -> Difference:
         check_mode=True,
         diff=True,
         facts=found.facts,
+        now=datetime.now(UTC).isoformat(),
     )
     changes += [_change(entry) for entry in applied.diff]
     return Difference(changes, [*problems, *applied.problems])

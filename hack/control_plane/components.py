@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,9 +97,10 @@ def _audit(root: Path) -> list[str]:
 
 
 def kube_controller_manager(
-    programs: Programs, root: Path, *, endpoint_slices: bool, heartbeats: bool
+    programs: Programs, root: Path, *, heartbeats: bool, without: Sequence[str] = ()
 ) -> list[str]:
     off = [
+        *without,
         # There are no disks to attach, no cloud and no metrics to look at every few seconds.
         "persistentvolume-attach-detach-controller",
         "persistentvolume-expander-controller",
@@ -110,8 +112,6 @@ def kube_controller_manager(
     if not heartbeats:
         # Nodes without them are dead to it.
         off.append("node-lifecycle-controller")
-    if not endpoint_slices:
-        off += ["endpointslice-controller", "endpoints-controller"]
     return [
         str(programs.kube_controller_manager),
         f"--kubeconfig={root}/pki/kube-controller-manager.kubeconfig",

@@ -31,6 +31,10 @@ from control_plane.kubectl import Kubectl, KubectlError
 from control_plane.process import Process
 from control_plane.programs import Programs, Progress
 
+# What can be left out of kube-controller-manager.
+ENDPOINTS = ("endpointslice-controller", "endpoints-controller")
+GARBAGE_COLLECTOR = ("garbage-collector-controller",)
+
 READY_DEADLINE = 90.0
 POLL_INTERVAL = 0.05
 PORT_ATTEMPTS = 3
@@ -72,7 +76,7 @@ class ControlPlane:
         *,
         kubelet: bool = True,
         audit: bool = True,
-        endpoint_slices: bool = True,
+        without: Sequence[str] = (),
         crds: Sequence[Path] = (),
         address: str = LOOPBACK,
         detached: bool = False,
@@ -82,8 +86,8 @@ class ControlPlane:
 
         Without `kubelet` (kwok) no pod runs and no claim is bound.
 
-        Without `endpoint_slices` no Service gets any: the addresses of simulated pods lead nowhere,
-        and whoever wants requests to arrive writes others.
+        `without` some controllers of kube-controller-manager, such as ENDPOINTS: the addresses of
+        simulated pods lead nowhere, and whoever wants requests to arrive writes others.
 
         Owners of a kind in `crds` (files) are known to the garbage collector from the start; it
         takes up to a minute to notice a CRD that comes later.
@@ -93,7 +97,7 @@ class ControlPlane:
         """
         plane = cls(state_dir, progress, address)
         plane._detached = detached
-        plane._start(kubelet=kubelet, audit=audit, endpoint_slices=endpoint_slices, crds=crds)
+        plane._start(kubelet=kubelet, audit=audit, without=without, crds=crds)
         return plane
 
     @classmethod
@@ -178,7 +182,7 @@ class ControlPlane:
         self._processes = []
 
     def _start(
-        self, *, kubelet: bool, audit: bool, endpoint_slices: bool, crds: Sequence[Path]
+        self, *, kubelet: bool, audit: bool, without: Sequence[str], crds: Sequence[Path]
     ) -> None:
         found = programs.ensure(self._progress)
         self.state_dir.mkdir(parents=True, exist_ok=True)
@@ -192,7 +196,7 @@ class ControlPlane:
                         found,
                         kubelet=kubelet,
                         audit=audit,
-                        endpoint_slices=endpoint_slices,
+                        without=without,
                         crds=crds,
                     )
                     return
@@ -221,7 +225,7 @@ class ControlPlane:
         *,
         kubelet: bool,
         audit: bool,
-        endpoint_slices: bool,
+        without: Sequence[str],
         crds: Sequence[Path],
     ) -> None:
         started = time.monotonic()
@@ -235,7 +239,7 @@ class ControlPlane:
         self._wait("the API server to be ready", self._answers_ready, server)
         self._install_crds(crds)
         command = components.kube_controller_manager(
-            found, root, endpoint_slices=endpoint_slices, heartbeats=not self._is_simulated
+            found, root, without=without, heartbeats=not self._is_simulated
         )
         manager = self._launch("kube-controller-manager", command)
         self._launch("kube-scheduler", components.kube_scheduler(found, root))

@@ -17,6 +17,7 @@ from ansible_collections.vllm.semantic_router.plugins.plugin_utils.action import
     Arguments,
     ArgumentSpec,
     RouterAction,
+    now,
 )
 
 
@@ -46,4 +47,5 @@ class ActionModule(RouterAction):
             dry_run=arguments["dry_run"],
             prune=arguments["prune"],
             facts=Facts.from_dict(arguments["facts"]) if arguments["facts"] else None,
+            now=now(),
         ).as_dict()

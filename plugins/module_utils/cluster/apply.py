@@ -121,6 +121,7 @@ def apply(
     prune: bool = True,
     facts: Facts | None = None,
     known: list[Manifest] | None = None,
+    now: str = "",
 ) -> ApplyResult:
     """Write what differs and nothing else; nothing if any object but an accessory is refused.
 
@@ -132,12 +133,13 @@ def apply(
     facts: those of which the objects were built. The kinds that a cluster lacks are then not even
         asked for, and what is refused in an object is traced to the field that it comes from.
     known: Discovery.live of the same run; nothing is listed again then.
+    now: RFC 3339, by which ownership.is_left_behind() judges; "" = nothing is.
     What the cluster says against it is in the result's problems. RouterError is for a caller who
     asks for what can never be: an object of an unknown kind, or of another namespace.
     """
     _require_applicable(router, objects)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
-        requests = _Requests(client, router, facts or Facts(), threads)
+        requests = _Requests(client, router, facts or Facts(), threads, now)
         try:
             live = (
                 requests.listed(_kinds_to_list(objects, prune, facts)) if known is None else known
@@ -155,7 +157,7 @@ def apply(
             settled = [step for step in steps if step.action == UNCHANGED]
             return _result(settled, [], problems, diff, live)
         in_use = (facts or Facts()).rollout.in_use
-        unwanted = pruning.unwanted(live, desired, router, in_use) if prune else []
+        unwanted = pruning.unwanted(live, desired, router, in_use, now) if prune else []
         if dry_run:
             return ApplyResult(problems=problems, plan=_plan(steps, unwanted, live), live=live)
         if not check_mode:
@@ -189,7 +191,9 @@ def _stamped(router: Router, objects: Sequence[Manifest], live: list[Manifest]) 
     found = by_path(live)
     return [
         compare.stamped(
-            manifest, router, not ownership.takes_no_owner(found.get(resources.path(manifest)))
+            manifest,
+            router,
+            not ownership.takes_no_owner(found.get(resources.path(manifest)), router),
         )
         for manifest in objects
     ]
@@ -214,13 +218,19 @@ class _Requests:
     """The requests of one apply, many at a time."""
 
     def __init__(
-        self, client: Client, router: Router, facts: Facts, threads: ThreadPoolExecutor
+        self,
+        client: Client,
+        router: Router,
+        facts: Facts,
+        threads: ThreadPoolExecutor,
+        now: str,
     ) -> None:
         self._client = client
         self._reads = Reads(client)
         self._router = router
         self._facts = facts
         self._threads = threads
+        self._now = now
 
     def listed(self, kinds: Iterable[Resource]) -> list[Manifest]:
         """The objects with our labels."""
@@ -282,7 +292,7 @@ class _Requests:
 
     def _rehearsal(self, step: _Step, may_write: bool) -> _Step:
         if step.live is not None:
-            if objection := ownership.objection(step.live, self._router):
+            if objection := ownership.objection(step.live, self._router, self._now):
                 return replace(step, problems=(objection,))
             # First: what the former operator adds beside ours leaves ours untouched.
             if takeover.is_due(step.live, self._router):
@@ -337,7 +347,7 @@ class _Requests:
             live = self._client.get(resources.path(step.desired))
         except ApiError as error:
             return self._failed(step, error)
-        objection = ownership.objection(live, self._router) if live else None
+        objection = ownership.objection(live, self._router, self._now) if live else None
         return replace(step, live=live, problems=(objection,) if objection else ())
 
     def _create(self, step: _Step) -> _Step:
@@ -366,6 +376,12 @@ class _Requests:
             return error.problem
 
     def _failed(self, step: _Step, error: ApiError) -> _Step:
+        live, router = step.live, self._router
+        # The word of OwnerReferencesPermissionEnforcement, which has no other mark.
+        if live is not None and error.status == 403 and "ownerRef" in error.message:
+            is_claim = ownership.takes_no_owner(live, router)
+            if is_claim and ownership.is_left_behind(live, router, self._now):
+                return replace(step, problems=(ownership.held_by_the_past(live),))
         source = provenance.source_of(self._router, self._facts, step.desired)
         found = refusal.problems(
             error,

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
@@ -17,6 +19,10 @@ def described(manifest: Mapping[str, Any]) -> str:
     """``Service my-router``: how messages name an object."""
     return f"{manifest['kind']} {manifest['metadata']['name']}"
 
+
+# Kubernetes collects what a deleted router leaves within seconds. What still stands after this time
+# it never collects: its garbage collector has heard of the next router of the name only.
+_COLLECTED_WITHIN = timedelta(seconds=10)
 
 # Selects what no router has.
 OTHERS = f"{metadata.LABEL_MANAGED_BY}!={metadata.FIELD_MANAGER}"
@@ -44,34 +50,78 @@ def is_controlled_by(live: Manifest, router: Router) -> bool:
     return controller is not None and controller.get("uid") == router.uid
 
 
-def takes_no_owner(live: Manifest | None) -> bool:
-    """Nobody controls the object, and the router may use it and not make itself the owner.
+def is_left_behind(live: Manifest, router: Router, now: str) -> bool:
+    """An earlier router of this name controls the object, and Kubernetes does not collect it.
+
+    Its owner is gone for ever, as this one has the name. now: RFC 3339; "" when nobody looks at the
+    time, and then nothing is left behind.
+    """
+    made = router.resource["metadata"].get("creationTimestamp")
+    if not (now and made and _is_of_an_earlier_router(_controller(live), router)):
+        return False
+    return datetime.fromisoformat(now) - datetime.fromisoformat(made) >= _COLLECTED_WITHIN
+
+
+def takes_no_owner(live: Manifest | None, router: Router) -> bool:
+    """The router may use the object, and not make itself its owner.
 
     OwnerReferencesPermissionEnforcement lets only those become an owner who may delete the object,
-    and the operator has no right to delete what it never prunes. Such an object was orphaned or
-    restored: it was meant to outlive its router, and goes on to.
+    and the operator has no right to delete what it never prunes. Such an object was orphaned,
+    restored or left behind: it outlives the router.
     """
-    return live is not None and not resources.resource_of(live).prune and _controller(live) is None
+    if live is None or resources.resource_of(live).prune:
+        return False
+    controller = _controller(live)
+    return controller is None or _is_of_an_earlier_router(controller, router)
 
 
-def objection(live: Manifest, router: Router) -> Problem | None:
+def objection(live: Manifest, router: Router, now: str = "") -> Problem | None:
     """Why the router must not write to an existing object; None when it may.
 
-    An object with our labels and no controller is ours: a backup was restored.
+    An object with our labels and no controller is ours: a backup was restored. So is what an
+    earlier router of the name has left behind.
     """
     if live["metadata"].get("deletionTimestamp"):
         return _terminating(live)
-    if is_controlled_by(live, router):
+    if is_controlled_by(live, router) or is_left_behind(live, router, now):
         return None
     controller = _controller(live)
     if controller is None and metadata.is_labelled(live, router.name):
         return None
+    if _is_of_an_earlier_router(controller, router):
+        return _not_yet_collected(live)
     return _foreign(live, router, controller)
+
+
+def held_by_the_past(live: Manifest) -> Problem:
+    """A claim that an earlier router has left, and whose owner the operator may not take off."""
+    name, namespace = live["metadata"]["name"], live["metadata"]["namespace"]
+    freed = json.dumps({"metadata": {"ownerReferences": None}})
+    return Problem(
+        reason="Conflict",
+        field="",
+        found=f"{described(live)} still has an earlier SemanticRouter of this name as its owner, "
+        "with which Kubernetes may delete it at any time, and the operator has no right to change "
+        "that",
+        remedy=f"To keep the models: kubectl patch pvc {name} --namespace {namespace} --type=merge "
+        f"--patch='{freed}'; otherwise delete the claim: the operator creates it anew",
+        retry=True,
+        # The router runs with it meanwhile.
+        blocking=False,
+    )
 
 
 def _controller(live: Manifest) -> dict[str, Any] | None:
     references = live["metadata"].get("ownerReferences") or []
     return next((reference for reference in references if reference.get("controller")), None)
+
+
+def _is_of_an_earlier_router(controller: Mapping[str, Any] | None, router: Router) -> bool:
+    if controller is None or controller.get("uid") == router.uid:
+        return False
+    group = str(controller.get("apiVersion")).partition("/")[0]
+    found = group, controller.get("kind"), controller.get("name")
+    return found == (metadata.API_GROUP, metadata.KIND, router.name)
 
 
 def _terminating(live: Manifest) -> Problem:
@@ -87,13 +137,23 @@ def _terminating(live: Manifest) -> Problem:
     )
 
 
+def _not_yet_collected(live: Manifest) -> Problem:
+    return Problem(
+        reason="Conflict",
+        field="",
+        found=f"{described(live)} belongs to an earlier SemanticRouter of this name, and "
+        "Kubernetes has not deleted it yet",
+        remedy="Wait: when it is gone, the operator creates it anew, and when it stands after "
+        f"{_COLLECTED_WITHIN.seconds} seconds, the operator takes it over",
+        retry=True,
+    )
+
+
 def _foreign(live: Manifest, router: Router, controller: dict[str, Any] | None) -> Problem:
     if controller is None:
         managers = {entry.get("manager") for entry in live["metadata"].get("managedFields") or []}
         made = ", ".join(sorted(str(manager) for manager in managers if manager))
         owner = f"belongs to nobody (written by {made})" if made else "belongs to nobody"
-    elif (controller.get("kind"), controller.get("name")) == (metadata.KIND, router.name):
-        owner = "belongs to an earlier SemanticRouter of this name and is about to be collected"
     else:
         owner = f"is controlled by {controller.get('kind')} {controller.get('name')}"
     found = f"{described(live)} exists already in namespace {router.namespace} and {owner}"

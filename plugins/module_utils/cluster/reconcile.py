@@ -127,6 +127,7 @@ def reconcile(
                 dry_run=writing.mode(router) == writing.DRY_RUN,
                 facts=found.facts,
                 known=found.live,
+                now=now,
             )
         )
     known = applied.live if applied else found.live if found else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl, envoy_gateway
-from control_plane.plane import progress_to_stderr
+from control_plane.plane import ENDPOINTS, progress_to_stderr
 from control_plane.process import Process
 from e2e.gateway.gateways import create_class
 from e2e.operator_process import Operator, running_operator
@@ -23,7 +23,7 @@ def control_plane(
     with capture.global_and_fixture_disabled():
         crds = [*crd_files(), *envoy_gateway.crd_files()]
     directory = tmp_path_factory.mktemp("plane")
-    with ControlPlane.start(directory, endpoint_slices=False, crds=crds) as plane:
+    with ControlPlane.start(directory, without=ENDPOINTS, crds=crds) as plane:
         yield plane
 
 

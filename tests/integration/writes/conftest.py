@@ -1,4 +1,5 @@
-"""A control plane that serves every kind that a router can own, and refuses on demand."""
+"""A control plane that serves every kind that a router can own, refuses on demand, and leaves what
+loses its owner where it is."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import every_kind
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
+from control_plane.plane import GARBAGE_COLLECTOR
 from eventually import eventually
 from integration.writes import optional_kinds
 from integration.writes.cluster import ADMISSION, OPERATOR, REFUSED, Cluster, with_annotation
@@ -23,7 +25,7 @@ def control_plane(
     directory = tmp_path_factory.mktemp("plane")
     with capture.global_and_fixture_disabled():
         crds = [*crd_files(), *optional_kinds.crd_files(directory)]
-        plane = ControlPlane.start(directory, kubelet=False, endpoint_slices=False, crds=crds)
+        plane = ControlPlane.start(directory, kubelet=False, without=GARBAGE_COLLECTOR, crds=crds)
     with plane:
         yield plane
 

@@ -11,10 +11,16 @@ ROUTER = Router(
     {
         "apiVersion": "vllm.ai/v1alpha1",
         "kind": "SemanticRouter",
-        "metadata": {"name": "my-router", "namespace": "team", "uid": "1"},
+        "metadata": {
+            "name": "my-router",
+            "namespace": "team",
+            "uid": "1",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
     }
 )
 CONTROLLER = {"kind": "Deployment", "name": "shop", "uid": "9", "controller": True}
+EARLIER = {**ROUTER.owner_reference, "uid": "0"}
 
 
 def service(name: str = "my-router", **changes: Any) -> dict[str, Any]:
@@ -45,10 +51,8 @@ def test_an_object_with_our_labels_and_no_owner_is_adopted() -> None:
         ),
         ({"ownerReferences": [], "labels": {"app.kubernetes.io/instance": "my-router"}}, "nobody"),
         ({"ownerReferences": [CONTROLLER]}, "is controlled by Deployment shop"),
-        (
-            {"ownerReferences": [{**ROUTER.owner_reference, "uid": "0"}]},
-            "belongs to an earlier SemanticRouter of this name",
-        ),
+        ({"ownerReferences": [EARLIER]}, "belongs to an earlier SemanticRouter of this name"),
+        ({"ownerReferences": [{**EARLIER, "apiVersion": "a.example/v1"}]}, "is controlled by"),
     ],
 )
 def test_somebody_else_s_object_is_never_seized(changes: dict[str, Any], says: str) -> None:
@@ -56,6 +60,39 @@ def test_somebody_else_s_object_is_never_seized(changes: dict[str, Any], says: s
     assert problem is not None
     assert says in problem.found
     assert (problem.reason, problem.blocking, problem.retry) == ("Conflict", True, True)
+
+
+@pytest.mark.parametrize(
+    ("now", "may_write"),
+    [
+        ("", False),
+        ("2025-12-31T23:59:59.000000Z", False),
+        ("2026-01-01T00:00:09.999999Z", False),
+        ("2026-01-01T00:00:10.000000Z", True),
+    ],
+)
+def test_what_an_earlier_router_has_left_may_be_written_when_nobody_has_collected_it(
+    now: str, may_write: bool
+) -> None:
+    live = service(ownerReferences=[EARLIER])
+    assert ownership.is_left_behind(live, ROUTER, now) is may_write
+    assert (ownership.objection(live, ROUTER, now) is None) is may_write
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        CONTROLLER,
+        {**EARLIER, "name": "another"},
+        {**EARLIER, "apiVersion": "a.example/v1"},
+        {**EARLIER, "controller": False},
+    ],
+)
+def test_what_others_control_is_never_left_behind(owner: dict[str, Any]) -> None:
+    live = service(ownerReferences=[owner], labels={})
+    later = "2026-01-02T00:00:00.000000Z"
+    assert not ownership.is_left_behind(live, ROUTER, later)
+    assert ownership.objection(live, ROUTER, later) is not None
 
 
 def test_a_service_account_that_two_routers_want_is_blamed_on_the_field_that_names_it() -> None:
@@ -97,9 +134,10 @@ def claim(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_claim_that_nobody_controls_is_used_and_not_owned() -> None:
-    assert ownership.takes_no_owner(claim(ownerReferences=[]))
+    assert ownership.takes_no_owner(claim(ownerReferences=[]), ROUTER)
+    assert ownership.takes_no_owner(claim(ownerReferences=[EARLIER]), ROUTER)
 
 
 @pytest.mark.parametrize("live", [None, claim(), service(ownerReferences=[])])
 def test_what_is_new_or_the_router_s_or_may_be_deleted_is_owned(live: Any) -> None:
-    assert not ownership.takes_no_owner(live)
+    assert not ownership.takes_no_owner(live, ROUTER)
