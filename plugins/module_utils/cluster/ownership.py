@@ -53,11 +53,13 @@ def is_controlled_by(live: Manifest, router: Router) -> bool:
 def is_left_behind(live: Manifest, router: Router, now: str) -> bool:
     """An earlier router of this name controls the object, and Kubernetes does not collect it.
 
-    Its owner is gone for ever, as this one has the name. now: RFC 3339; "" when nobody looks at the
-    time, and then nothing is left behind.
+    Its owner is gone for ever, if this router has the name still. now: RFC 3339; "" when nobody
+    looks at the time, and then nothing is left behind.
     """
     made = router.resource["metadata"].get("creationTimestamp")
-    if not (now and made and _is_of_an_earlier_router(_controller(live), router)):
+    if not (now and made) or live["metadata"].get("deletionTimestamp"):
+        return False
+    if not _is_of_an_earlier_router(_controller(live), router):
         return False
     return datetime.fromisoformat(now) - datetime.fromisoformat(made) >= _COLLECTED_WITHIN
 
@@ -75,15 +77,14 @@ def takes_no_owner(live: Manifest | None, router: Router) -> bool:
     return controller is None or _is_of_an_earlier_router(controller, router)
 
 
-def objection(live: Manifest, router: Router, now: str = "") -> Problem | None:
+def objection(live: Manifest, router: Router) -> Problem | None:
     """Why the router must not write to an existing object; None when it may.
 
-    An object with our labels and no controller is ours: a backup was restored. So is what an
-    earlier router of the name has left behind.
+    An object with our labels and no controller is ours: a backup was restored.
     """
     if live["metadata"].get("deletionTimestamp"):
         return _terminating(live)
-    if is_controlled_by(live, router) or is_left_behind(live, router, now):
+    if is_controlled_by(live, router):
         return None
     controller = _controller(live)
     if controller is None and metadata.is_labelled(live, router.name):
@@ -99,7 +100,7 @@ def held_by_the_past(live: Manifest) -> Problem:
     freed = json.dumps({"metadata": {"ownerReferences": None}})
     return Problem(
         reason="Conflict",
-        field="",
+        field="metadata.name",
         found=f"{described(live)} still has an earlier SemanticRouter of this name as its owner, "
         "with which Kubernetes may delete it at any time, and the operator has no right to change "
         "that",
@@ -140,7 +141,7 @@ def _terminating(live: Manifest) -> Problem:
 def _not_yet_collected(live: Manifest) -> Problem:
     return Problem(
         reason="Conflict",
-        field="",
+        field="metadata.name",
         found=f"{described(live)} belongs to an earlier SemanticRouter of this name, and "
         "Kubernetes has not deleted it yet",
         remedy="Wait: when it is gone, the operator creates it anew, and when it stands after "

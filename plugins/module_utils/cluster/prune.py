@@ -3,34 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import resources
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.client import Client
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.ownership import (
-    is_controlled_by,
-    is_left_behind,
-)
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.metadata import Manifest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 
 def unwanted(
     live: Iterable[Manifest],
     desired: Iterable[Manifest],
-    router: Router,
+    owns: Callable[[Manifest], bool],
     in_use: Container[str] = (),
-    now: str = "",
 ) -> list[Manifest]:
-    """The objects among ``live`` that are to go. in_use: ConfigMaps that pods still need. now: as
-    of ownership.is_left_behind()."""
+    """The objects among ``live`` that are to go. in_use: ConfigMaps that pods still need."""
     wanted = {resources.path(manifest) for manifest in desired}
     return [
         manifest
         for manifest in live
         if resources.resource_of(manifest).prune
         and resources.path(manifest) not in wanted
-        and (is_controlled_by(manifest, router) or is_left_behind(manifest, router, now))
+        and owns(manifest)
         and not manifest["metadata"].get("deletionTimestamp")
         and not (manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"] in in_use)
     ]

@@ -93,6 +93,20 @@ def test_what_the_next_router_does_not_want_goes_but_for_the_models(
     assert cluster.there().keys() == {"ServiceAccount", CLAIM}
 
 
+def test_a_run_of_a_router_that_is_gone_takes_nothing_from_the_next_one(cluster: Cluster) -> None:
+    """A leader that was stopped has never heard of the next one, which comes later all the same."""
+    gone = cluster.router
+    make_again(cluster)
+    assert cluster.apply(cluster.objects()).problems == []
+    there = cluster.there()
+    cluster.router = gone
+    problems = apply_after(cluster, 60, prune=True).problems
+    assert {problem.reason for problem in problems} == {"Conflict"}
+    assert apply_after(cluster, 60, []).problems == []
+    assert cluster.writes() == []
+    assert cluster.there() == there
+
+
 def test_in_a_rehearsal_it_is_as_in_a_write(
     cluster: Cluster, left_behind: dict[str, Manifest]
 ) -> None:

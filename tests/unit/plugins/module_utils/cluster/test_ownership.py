@@ -63,7 +63,7 @@ def test_somebody_else_s_object_is_never_seized(changes: dict[str, Any], says: s
 
 
 @pytest.mark.parametrize(
-    ("now", "may_write"),
+    ("now", "left"),
     [
         ("", False),
         ("2025-12-31T23:59:59.000000Z", False),
@@ -71,12 +71,13 @@ def test_somebody_else_s_object_is_never_seized(changes: dict[str, Any], says: s
         ("2026-01-01T00:00:10.000000Z", True),
     ],
 )
-def test_what_an_earlier_router_has_left_may_be_written_when_nobody_has_collected_it(
-    now: str, may_write: bool
+def test_what_an_earlier_router_had_is_left_behind_when_nobody_has_collected_it(
+    now: str, left: bool
 ) -> None:
     live = service(ownerReferences=[EARLIER])
-    assert ownership.is_left_behind(live, ROUTER, now) is may_write
-    assert (ownership.objection(live, ROUTER, now) is None) is may_write
+    assert ownership.is_left_behind(live, ROUTER, now) is left
+    going = service(ownerReferences=[EARLIER], deletionTimestamp="2026-01-01T00:00:09Z")
+    assert not ownership.is_left_behind(going, ROUTER, now)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,8 @@ def test_what_an_earlier_router_has_left_may_be_written_when_nobody_has_collecte
 )
 def test_what_others_control_is_never_left_behind(owner: dict[str, Any]) -> None:
     live = service(ownerReferences=[owner], labels={})
-    later = "2026-01-02T00:00:00.000000Z"
-    assert not ownership.is_left_behind(live, ROUTER, later)
-    assert ownership.objection(live, ROUTER, later) is not None
+    assert not ownership.is_left_behind(live, ROUTER, "2026-01-02T00:00:00.000000Z")
+    assert ownership.objection(live, ROUTER) is not None
 
 
 def test_a_service_account_that_two_routers_want_is_blamed_on_the_field_that_names_it() -> None:

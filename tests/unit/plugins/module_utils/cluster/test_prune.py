@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import prune
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster import ownership, prune
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
 
 ROUTER = Router(
@@ -24,6 +24,10 @@ def live(kind: str = "Service", name: str = "old", **metadata: Any) -> dict[str,
     }
 
 
+def owned(manifest: dict[str, Any]) -> bool:
+    return ownership.is_controlled_by(manifest, ROUTER)
+
+
 class Recorder:
     """A client that deletes nothing and remembers what it was asked for."""
 
@@ -36,7 +40,7 @@ class Recorder:
 
 
 def test_what_is_no_longer_wanted_goes() -> None:
-    assert prune.unwanted([live(), live(name="new")], [live(name="new")], ROUTER) == [live()]
+    assert prune.unwanted([live(), live(name="new")], [live(name="new")], owned) == [live()]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +55,7 @@ def test_what_is_no_longer_wanted_goes() -> None:
     ids=["models", "nobody's", "an earlier router's", "owned but not controlled", "going already"],
 )
 def test_what_is_not_ours_to_delete_stays(kept: dict[str, Any]) -> None:
-    assert prune.unwanted([kept], [], ROUTER) == []
+    assert prune.unwanted([kept], [], owned) == []
 
 
 def test_only_the_very_object_that_was_seen_is_deleted() -> None:
@@ -63,4 +67,4 @@ def test_only_the_very_object_that_was_seen_is_deleted() -> None:
 def test_a_config_map_that_pods_still_mount_stays() -> None:
     mounted, left = live("ConfigMap", "mounted"), live("ConfigMap", "left")
     service = live(name="mounted")
-    assert prune.unwanted([mounted, left, service], [], ROUTER, {"mounted"}) == [left, service]
+    assert prune.unwanted([mounted, left, service], [], owned, {"mounted"}) == [left, service]
