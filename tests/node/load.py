@@ -1,8 +1,10 @@
 """`load.py URL STOP_FILE WORD`: asks until the file is there, then prints what it was answered.
 
 Half of the clients keep their connection for as long as they are let, as HTTP libraries do. With a
-fourth argument, `patient`, they also look whether it was closed before they ask again, as those do,
-and there are some more whose answers take long.
+fourth argument, `patient`, they also do what those do when it is closed: they look before they ask
+again, and if it is closed at that very moment, with no byte of an answer, they ask once more on
+another one, as OpenAI's does (`crossed` counts that). And there are some more whose answers take
+long.
 """
 
 from __future__ import annotations
@@ -49,13 +51,16 @@ class Clients:
 
     def _kept(self, what: str = "answers", seconds: float = 0) -> None:
         connection = self._connect()
+        is_used = False
         while not self._stop.exists():
-            answered = self._ask(connection, what, seconds)
+            answered = self._ask(connection, what, seconds, is_used=is_used and self._patient)
+            is_used = answered
             if answered:
                 time.sleep(PAUSE)
             if not answered or self._is_closed(connection):
                 connection.close()
                 connection = self._connect()
+                is_used = False
 
     def _fresh(self) -> None:
         while not self._stop.exists():
@@ -85,16 +90,23 @@ class Clients:
         seconds: float = 0,
         *,
         stream: bool = False,
+        is_used: bool = False,
     ) -> bool:
         text = f"{self._word} SECONDS={seconds}"
         body = {"model": "auto", "messages": [{"role": "user", "content": text}], "stream": stream}
         started = time.time()
+        answer = None
         try:
             headers = {"content-type": "application/json"}
             connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
+            if is_used and answer is None and isinstance(error, ConnectionError):
+                with self._counting:
+                    self.counted["crossed"] += 1
+                connection.close()
+                return self._ask(connection, what, seconds)
             self._fail(f"{what}: {type(error).__name__}: {error}", started)
             return False
         complete = content.endswith(b"data: [DONE]\n\n") if stream else b'"choices"' in content
