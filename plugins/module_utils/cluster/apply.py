@@ -162,6 +162,8 @@ def apply(
             return _result(settled, [], problems, diff, live)
         in_use = (facts or Facts()).rollout.in_use
         unwanted = pruning.unwanted(live, desired, requests.owns, in_use) if prune else []
+        awaited = pruning.unwanted(live, desired, requests.awaits, in_use) if prune else []
+        problems += [ownership.not_yet_collected(item) for item in awaited]
         if dry_run:
             return ApplyResult(problems=problems, plan=_plan(steps, unwanted, live), live=live)
         if not check_mode:
@@ -239,6 +241,11 @@ class _Requests:
     def owns(self, live: Manifest) -> bool:
         """The router controls it, or has inherited it."""
         return ownership.is_controlled_by(live, self._router) or self._is_left_behind(live)
+
+    def awaits(self, live: Manifest) -> bool:
+        """Kubernetes may collect it yet."""
+        is_earlier = ownership.is_of_an_earlier_router(live, self._router)
+        return is_earlier and not self._is_left_behind(live)
 
     def listed(self, kinds: Iterable[Resource]) -> list[Manifest]:
         """The objects with our labels."""

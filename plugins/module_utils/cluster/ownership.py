@@ -50,6 +50,16 @@ def is_controlled_by(live: Manifest, router: Router) -> bool:
     return controller is not None and controller.get("uid") == router.uid
 
 
+def is_of_an_earlier_router(live: Manifest, router: Router) -> bool:
+    """A SemanticRouter of this name controls the object, and it is another one."""
+    controller = _controller(live)
+    if controller is None or controller.get("uid") == router.uid:
+        return False
+    group = str(controller.get("apiVersion")).partition("/")[0]
+    found = group, controller.get("kind"), controller.get("name")
+    return found == (metadata.API_GROUP, metadata.KIND, router.name)
+
+
 def is_left_behind(live: Manifest, router: Router, now: str) -> bool:
     """An earlier router of this name controls the object, and Kubernetes does not collect it.
 
@@ -59,7 +69,7 @@ def is_left_behind(live: Manifest, router: Router, now: str) -> bool:
     made = router.resource["metadata"].get("creationTimestamp")
     if not (now and made) or live["metadata"].get("deletionTimestamp"):
         return False
-    if not _is_of_an_earlier_router(_controller(live), router):
+    if not is_of_an_earlier_router(live, router):
         return False
     return datetime.fromisoformat(now) - datetime.fromisoformat(made) >= _COLLECTED_WITHIN
 
@@ -73,8 +83,7 @@ def takes_no_owner(live: Manifest | None, router: Router) -> bool:
     """
     if live is None or resources.resource_of(live).prune:
         return False
-    controller = _controller(live)
-    return controller is None or _is_of_an_earlier_router(controller, router)
+    return _controller(live) is None or is_of_an_earlier_router(live, router)
 
 
 def objection(live: Manifest, router: Router) -> Problem | None:
@@ -89,9 +98,22 @@ def objection(live: Manifest, router: Router) -> Problem | None:
     controller = _controller(live)
     if controller is None and metadata.is_labelled(live, router.name):
         return None
-    if _is_of_an_earlier_router(controller, router):
-        return _not_yet_collected(live)
+    if is_of_an_earlier_router(live, router):
+        return not_yet_collected(live)
     return _foreign(live, router, controller)
+
+
+def not_yet_collected(live: Manifest) -> Problem:
+    """An earlier router's object that is not left behind, or not yet."""
+    return Problem(
+        reason="Conflict",
+        field="metadata.name",
+        found=f"{described(live)} belongs to an earlier SemanticRouter of this name, and "
+        "Kubernetes has not deleted it yet",
+        remedy="Wait: when it is gone, the operator creates it anew, and when it stands after "
+        f"{_COLLECTED_WITHIN.seconds} seconds, the operator takes it over",
+        retry=True,
+    )
 
 
 def held_by_the_past(live: Manifest) -> Problem:
@@ -117,14 +139,6 @@ def _controller(live: Manifest) -> dict[str, Any] | None:
     return next((reference for reference in references if reference.get("controller")), None)
 
 
-def _is_of_an_earlier_router(controller: Mapping[str, Any] | None, router: Router) -> bool:
-    if controller is None or controller.get("uid") == router.uid:
-        return False
-    group = str(controller.get("apiVersion")).partition("/")[0]
-    found = group, controller.get("kind"), controller.get("name")
-    return found == (metadata.API_GROUP, metadata.KIND, router.name)
-
-
 def _terminating(live: Manifest) -> Problem:
     finalizers = ", ".join(live["metadata"].get("finalizers") or []) or "none"
     return Problem(
@@ -135,18 +149,6 @@ def _terminating(live: Manifest) -> Problem:
         retry=True,
         # A claim goes only when its last pod goes; that must not hold up everything else.
         blocking=False,
-    )
-
-
-def _not_yet_collected(live: Manifest) -> Problem:
-    return Problem(
-        reason="Conflict",
-        field="metadata.name",
-        found=f"{described(live)} belongs to an earlier SemanticRouter of this name, and "
-        "Kubernetes has not deleted it yet",
-        remedy="Wait: when it is gone, the operator creates it anew, and when it stands after "
-        f"{_COLLECTED_WITHIN.seconds} seconds, the operator takes it over",
-        retry=True,
     )
 
 
