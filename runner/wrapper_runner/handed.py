@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wrapper_runner.inputdir import PLUGINS
+from wrapper_runner.last_words import last_words
 
 PROGRAM = "ansible-playbook"
 EVENTS = "WRAPPER_RUNNER_EVENTS"
@@ -23,7 +24,6 @@ CALLBACK_PLUGINS = "ANSIBLE_CALLBACK_PLUGINS"
 # As ansible-runner sets them, unless the operator's environment does.
 SETTINGS = {"ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_RETRY_FILES_ENABLED": "False"}
 LAST_WORDS_BYTES = 4096
-TAIL_LINES = 15
 
 
 class Run(Protocol):
@@ -79,8 +79,7 @@ class Handed:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - LAST_WORDS_BYTES))
             text = file.read().decode(errors="replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return " | ".join([*lines[-TAIL_LINES:], *filter(None, [self._run.explanation])])
+        return last_words([*text.splitlines(), self._run.explanation])
 
     def end(self) -> None:
         self._run.end()

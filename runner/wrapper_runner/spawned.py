@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 from wrapper_runner.descendants import Process, descendants
+from wrapper_runner.last_words import TAIL_LINES, last_words
 
 # ansible-runner needs a second to notice, then ends the playbook and writes its last events.
 KILL_AFTER = 10.0
-TAIL_LINES = 15
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -48,7 +48,7 @@ class Spawned:
                     self._tail.clear()
                     yield event
                 elif line.strip():
-                    self._tail.append(_COLOUR.sub("", line.decode(errors="replace")).strip())
+                    self._tail.append(_COLOUR.sub("", line.decode(errors="replace")))
         self._process.wait()
 
     @property
@@ -57,7 +57,7 @@ class Spawned:
 
     @property
     def last_words(self) -> str:
-        return " | ".join(self._tail)
+        return last_words(self._tail)
 
     def end(self) -> None:
         """Ask ansible-runner to end its playbook; then end whatever that has left behind.

@@ -163,3 +163,16 @@ def test_the_security_baseline_answers_what_it_lists_and_leads_to_what_there_is(
         for named in re.findall(r"`([^`]+)`", where):
             known = named.startswith("make ") and named.removeprefix("make ") in targets
             assert known or (CHECKOUT / named).exists(), f"{requirements}: {named}"
+
+
+def test_the_readme_tells_of_the_last_long_torture_what_its_page_does() -> None:
+    told = re.search(
+        r"the last time by ([\d,]+) edits of fields, (\d+) kills and (\d+) faults",
+        (CHECKOUT / "README.md").read_text(encoding="utf-8"),
+    )
+    assert told
+    page = (CHECKOUT / "docs" / "torture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [\d, ]+ \| ([\d,]+)", page, flags=re.MULTILINE)
+    done = {campaign: int(number.replace(",", "")) for campaign, number in rows}
+    wanted = [done["operations"], done["crashes"] + done["crashes_stock"], done["faults"]]
+    assert [int(number.replace(",", "")) for number in told.groups()] == wanted

@@ -100,6 +100,11 @@ def test_artifacts_of_the_last_runs_are_kept(tmp_path: Path) -> None:
     assert sorted(path.name for path in stage.artifacts.iterdir()) == ["2", "3", "4"]
 
 
+def test_run_that_ends_with_a_traceback_says_what_it_comes_to(tmp_path: Path) -> None:
+    with pytest.raises(PlayError, match=r"ended before its play: OSError: full$"):
+        list(Stage(tmp_path, "raise OSError('full')").events())
+
+
 def test_run_that_ends_early_is_an_error_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

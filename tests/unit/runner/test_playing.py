@@ -54,6 +54,11 @@ def test_program_that_ends_early_is_an_error_with_its_last_words(tmp_path: Path)
         events(tmp_path, script)
 
 
+def test_program_that_ends_with_a_traceback_says_what_it_comes_to(tmp_path: Path) -> None:
+    with pytest.raises(PlayError, match=r"ended before its play: OSError: full$"):
+        events(tmp_path, "raise OSError('full')")
+
+
 def test_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     with pytest.raises(PlayError, match=r"ended after 0\.5 s, the limit of --run-timeout"):
         events(tmp_path, "time.sleep(60)", timeout=0.5)
