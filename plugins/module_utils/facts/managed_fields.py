@@ -62,13 +62,13 @@ def inherited(manifest: Manifest, router: Router) -> list[dict[str, Any]]:
     """``fieldsV1`` of what the former operator wrote and the router is about to take over.
 
     Kubebuilder calls every operator "manager". It is the router's former one if it has put its
-    finalizer on the router, or has made the object's controller its owner: the router, or, of what
-    is left behind, an earlier one of its name.
+    finalizer on the router, or has made the router the object's owner, or, of what is left behind,
+    an earlier one of its name.
     """
     return [
         entry.get("fieldsV1") or {}
         for entry in _entries(manifest)
-        if _is_former(entry) and (is_marked(router) or _makes_owner(entry, manifest))
+        if _is_former(entry) and (is_marked(router) or _makes_owner(entry, manifest, router))
     ]
 
 
@@ -241,14 +241,14 @@ def _is_former(entry: Entry) -> bool:
     return said == (FORMER_FIELD_MANAGER, "Update") and not entry.get("subresource")
 
 
-def _makes_owner(entry: Entry, manifest: Manifest) -> bool:
+def _makes_owner(entry: Entry, manifest: Manifest, router: Router) -> bool:
     metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+    references = manifest["metadata"].get("ownerReferences") or []
+    routers = [
+        item["uid"] for item in references if (item["kind"], item["name"]) == (KIND, router.name)
+    ]
     owners = metadata.get("f:ownerReferences") or {}
-    return any(
-        f'k:{{"uid":"{reference["uid"]}"}}' in owners
-        for reference in manifest["metadata"].get("ownerReferences") or []
-        if reference.get("controller") and reference.get("kind") == KIND
-    )
+    return any(f'k:{{"uid":"{uid}"}}' in owners for uid in (router.uid, *routers))
 
 
 def _united(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
