@@ -79,7 +79,9 @@ class Handed:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - LAST_WORDS_BYTES))
             text = file.read().decode(errors="replace")
-        return last_words([*text.splitlines(), self._run.explanation])
+        lines = text.splitlines()
+        whole = lines[1:] if size > LAST_WORDS_BYTES else lines
+        return last_words([*(whole or lines), self._run.explanation])
 
     def end(self) -> None:
         self._run.end()

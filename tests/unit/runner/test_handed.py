@@ -110,13 +110,26 @@ def test_run_that_ends_early_is_an_error_with_its_last_words(
 ) -> None:
     monkeypatch.setattr(Executed, "explanation", "the run was ended by SIGKILL")
     stage = Stage(
-        tmp_path, tell(STARTED), "print('x' * 100_000)\nprint()\nprint('oh no')\nsys.exit(4)"
+        tmp_path, tell(STARTED), "print('x ' * 50_000)\nprint()\nprint('oh no')\nsys.exit(4)"
     )
     with pytest.raises(PlayError) as caught:
         list(stage.events())
-    assert str(caught.value).startswith("ansible-playbook (4) ended before its play: ")
-    assert str(caught.value).endswith("x | oh no | the run was ended by SIGKILL")
+    assert str(caught.value) == (
+        "ansible-playbook (4) ended before its play: oh no | the run was ended by SIGKILL"
+    )
+
+
+def test_run_that_ends_early_in_one_long_line_is_told_by_its_end(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, "print('x' * 100_000, end='oh no')\nsys.exit(4)")
+    with pytest.raises(PlayError, match=r"x+oh no$") as caught:
+        list(stage.events())
     assert len(str(caught.value)) < 5000
+
+
+def test_run_that_ended_well_without_its_last_event_asks_for_the_disk(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, tell(STARTED))
+    with pytest.raises(PlayError, match=r"no end: is the disk of .* full"):
+        list(stage.events())
 
 
 def test_run_that_died_before_it_told_anything_is_an_error(tmp_path: Path) -> None:
