@@ -75,6 +75,11 @@ class Handed:
 
     @property
     def last_words(self) -> str:
+        if self.status == 0:
+            # The play has printed all of its tasks, and nothing of what kept its events back.
+            return (
+                f"it ended well, but its events have no end: is the disk of {self._artifacts} full?"
+            )
         with (self._artifacts / "stdout").open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - LAST_WORDS_BYTES))

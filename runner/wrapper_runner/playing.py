@@ -128,11 +128,6 @@ class Player:
             raise PlayError(f"ended after {play.timeout:g} s, {play.limit}")
         if not finished and self._ended:
             raise Stopping("ended because the operator stops")
-        if not finished and running.status == 0:
-            raise PlayError(
-                f"{running.program} has ended well, but what it told of its play has no end: is "
-                f"the disk of {play.directory} full?"
-            )
         if not finished:
             said = running.last_words or "it printed nothing"
             raise PlayError(f"{running.program} ({running.status}) ended before its play: {said}")

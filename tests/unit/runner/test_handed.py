@@ -128,7 +128,7 @@ def test_run_that_ends_early_in_one_long_line_is_told_by_its_end(tmp_path: Path)
 
 def test_run_that_ended_well_without_its_last_event_asks_for_the_disk(tmp_path: Path) -> None:
     stage = Stage(tmp_path, tell(STARTED))
-    with pytest.raises(PlayError, match=r"no end: is the disk of .* full"):
+    with pytest.raises(PlayError, match=r"its events have no end: is the disk of .* full"):
         list(stage.events())
 
 
