@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
@@ -30,8 +29,8 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.clien
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.connection import (
     CONNECTIONS,
 )
-from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.discover import (
-    router_path,
+from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.inheritance import (
+    Inheritance,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.live import by_path
 from ansible_collections.vllm.semantic_router.plugins.module_utils.cluster.reads import Reads
@@ -143,7 +142,8 @@ def apply(
     """
     _require_applicable(router, objects)
     with ThreadPoolExecutor(max_workers=CONNECTIONS) as threads:
-        requests = _Requests(client, router, facts or Facts(), threads, now)
+        inheritance = Inheritance(client, router, now)
+        requests = _Requests(client, router, facts or Facts(), threads, inheritance)
         try:
             live = (
                 requests.listed(_kinds_to_list(objects, prune, facts)) if known is None else known
@@ -161,8 +161,8 @@ def apply(
             settled = [step for step in steps if step.action == UNCHANGED]
             return _result(settled, [], problems, diff, live)
         in_use = (facts or Facts()).rollout.in_use
-        unwanted = pruning.unwanted(live, desired, requests.owns, in_use) if prune else []
-        awaited = pruning.unwanted(live, desired, requests.awaits, in_use) if prune else []
+        unwanted = pruning.unwanted(live, desired, inheritance.owns, in_use) if prune else []
+        awaited = pruning.unwanted(live, desired, inheritance.awaits, in_use) if prune else []
         problems += [ownership.not_yet_collected(item) for item in awaited]
         if dry_run:
             return ApplyResult(problems=problems, plan=_plan(steps, unwanted, live), live=live)
@@ -229,23 +229,14 @@ class _Requests:
         router: Router,
         facts: Facts,
         threads: ThreadPoolExecutor,
-        now: str,
+        inheritance: Inheritance,
     ) -> None:
         self._client = client
         self._reads = Reads(client)
         self._router = router
         self._facts = facts
         self._threads = threads
-        self._now = now
-
-    def owns(self, live: Manifest) -> bool:
-        """The router controls it, or has inherited it."""
-        return ownership.is_controlled_by(live, self._router) or self._is_left_behind(live)
-
-    def awaits(self, live: Manifest) -> bool:
-        """Kubernetes may collect it yet."""
-        is_earlier = ownership.is_of_an_earlier_router(live, self._router)
-        return is_earlier and not self._is_left_behind(live)
+        self._inheritance = inheritance
 
     def listed(self, kinds: Iterable[Resource]) -> list[Manifest]:
         """The objects with our labels."""
@@ -305,25 +296,9 @@ class _Requests:
     def _of_kind(self, kind: Resource) -> list[Manifest]:
         return self._reads.own(self._router, kind)
 
-    def _objection(self, live: Manifest) -> Problem | None:
-        return None if self._is_left_behind(live) else ownership.objection(live, self._router)
-
-    def _is_left_behind(self, live: Manifest) -> bool:
-        return ownership.is_left_behind(live, self._router, self._now) and self._is_there
-
-    @cached_property
-    def _is_there(self) -> bool:
-        """The run may be of a router that is gone by now: then what looks like an earlier one's
-        belongs to the next one."""
-        try:
-            found = self._client.get(router_path(self._router.name, self._router.namespace))
-        except ApiError:
-            return False
-        return found is not None and found["metadata"]["uid"] == self._router.uid
-
     def _rehearsal(self, step: _Step, may_write: bool) -> _Step:
         if step.live is not None:
-            if objection := self._objection(step.live):
+            if objection := self._inheritance.objection(step.live):
                 return replace(step, problems=(objection,))
             # First: what the former operator adds beside ours leaves ours untouched.
             if takeover.is_due(step.live, self._router):
@@ -378,7 +353,7 @@ class _Requests:
             live = self._client.get(resources.path(step.desired))
         except ApiError as error:
             return self._failed(step, error)
-        objection = self._objection(live) if live else None
+        objection = self._inheritance.objection(live) if live else None
         return replace(step, live=live, problems=(objection,) if objection else ())
 
     def _create(self, step: _Step) -> _Step:
@@ -407,7 +382,7 @@ class _Requests:
             return error.problem
 
     def _failed(self, step: _Step, error: ApiError) -> _Step:
-        if step.live is not None and self._is_held_by_the_past(step.live, error):
+        if step.live is not None and self._inheritance.is_withheld(step.live, error):
             return replace(step, problems=(ownership.held_by_the_past(step.live),))
         source = provenance.source_of(self._router, self._facts, step.desired)
         found = refusal.problems(
@@ -418,12 +393,6 @@ class _Requests:
             is_live_to_blame=not error.problem.retry and self._is_live_to_blame(step, error),
         )
         return replace(step, problems=tuple(found))
-
-    def _is_held_by_the_past(self, live: Manifest, error: ApiError) -> bool:
-        # The word of OwnerReferencesPermissionEnforcement, which has no other mark.
-        is_about_owners = error.status == 403 and "ownerRef" in error.message
-        is_free = ownership.takes_no_owner(live, self._router)
-        return is_about_owners and is_free and self._is_left_behind(live)
 
     def _is_live_to_blame(self, step: _Step, error: ApiError) -> bool:
         """What is asked for would be taken, were it not for what others made of the live object."""
