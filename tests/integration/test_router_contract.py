@@ -283,7 +283,9 @@ def test_schema_of_the_release_refuses_what_it_does_not_know(contract: str) -> N
                         "router": {"clear_route_cach": True},
                         "services": {"response_api": {"max_responses": "${MAX}"}},
                     },
-                    "routing": {"signals": {"keywords": [{"name": "a", "keywords": "b"}]}},
+                    "routing": {
+                        "signals": {"keywords": [{"name": "a", "operator": "OR", "keywords": "b"}]}
+                    },
                 }
             },
         }

@@ -15,6 +15,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config
     places,
     sections,
     shapes,
+    signals,
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.router_config.contract import (
     Contract,
@@ -319,6 +320,8 @@ def _document(model: RouterConfig, contract: Contract) -> Iterator[Problem]:
         yield _problem(
             where, f"{what} is not declared", f"Declare it, or use a declared one: {known}"
         )
+    for place, found, remedy in signals.refused(built):
+        yield _problem(origin(place, built, contract, model), found, remedy)
     yield from _looper(built, model, contract)
     for section, key, choice, blocking in places.missing(built):
         say = _problem if blocking else _remark

@@ -229,7 +229,9 @@ def test_names_that_nothing_declares_are_told_with_what_is_declared(
         {
             "decisions": [decision],
             "complexity_rules": [rule],
-            "routing": {"signals": {"keywords": [{"name": "later", "keywords": ["l"]}]}},
+            "routing": {
+                "signals": {"keywords": [{"name": "later", "operator": "OR", "keywords": ["l"]}]}
+            },
         },
         vllmEndpoints=[endpoint("a", "one")],
     )
