@@ -6,6 +6,7 @@ A test that asks for `control_plane`, directly or through `kubectl` or `namespac
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -20,6 +21,12 @@ DUMPED = (
     ("get", "all,configmaps,persistentvolumeclaims", "--output=wide"),
     ("get", "events", "--sort-by=.lastTimestamp"),
 )
+
+# A shell has its background jobs ignore these, and so all that the tests start, and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

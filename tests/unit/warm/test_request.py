@@ -13,17 +13,10 @@ from warm_runner.request import RequestError, parse
 
 @pytest.fixture
 def surroundings() -> Iterator[None]:
-    """A program in the background of a shell may ignore SIGINT and SIGQUIT, these tests too."""
     mask = os.umask(0o027)
-    wanted = {
-        signal.SIGHUP: signal.SIG_IGN,
-        signal.SIGINT: signal.SIG_DFL,
-        signal.SIGQUIT: signal.SIG_DFL,
-    }
-    handlers = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    signal.signal(signal.SIGHUP, handler)
     os.umask(mask)
 
 
