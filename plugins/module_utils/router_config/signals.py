@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Values of signals that a router refuses when it starts, and that its schema lets through.
 
-From the constructors of its classifiers (pkg/classification), which are alike in all supported
-releases; what only newer ones refuse, a pod that starts with the file says.
+From the constructors of its classifiers (pkg/classification), which say the same in v0.3.0 and in
+upstream's main of August 2026. What else a release refuses, a pod that starts with the file says.
 """
 
 from __future__ import annotations
