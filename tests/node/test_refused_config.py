@@ -60,8 +60,15 @@ def refused(cluster: Cluster, router: SemanticRouter, old: set[str]) -> dict[str
     message = eventually(told, 120, "the refused configuration to be told")
     (pod,) = (pod for pod in cluster.pods(router) if pod["metadata"]["name"] not in old)
     name = pod["metadata"]["name"]
-    log = cluster.kubectl("logs", name, "--previous", "-n", cluster.namespace)
-    assert f"Failed to create ExtProc server: maths: no regular expression {REFUSED}" in log
+    why = f"Failed to create ExtProc server: maths: no regular expression {REFUSED}"
+
+    def says_why() -> bool:
+        """In which of its containers depends on when it is asked."""
+        logs = ("logs", name, "-n", cluster.namespace)
+        said = [cluster.kubectl.run(*logs, *which).stdout for which in ((), ("--previous",))]
+        return any(why in log for log in said)
+
+    eventually(says_why, 60, "the router to say why it ends")
     for part in (name, *old, "routing.signals.keywords"):
         assert part in message, message
     assert router.condition("Available")["status"] == "True"
