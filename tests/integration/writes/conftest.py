@@ -11,7 +11,7 @@ import every_kind
 import pytest
 from conftest import crd_files
 from control_plane import ControlPlane, Kubectl
-from control_plane.plane import GARBAGE_COLLECTOR
+from control_plane.plane import ENDPOINTS, GARBAGE_COLLECTOR
 from eventually import eventually
 from integration.writes import optional_kinds
 from integration.writes.cluster import ADMISSION, OPERATOR, REFUSED, Cluster, with_annotation
@@ -25,7 +25,8 @@ def control_plane(
     directory = tmp_path_factory.mktemp("plane")
     with capture.global_and_fixture_disabled():
         crds = [*crd_files(), *optional_kinds.crd_files(directory)]
-        plane = ControlPlane.start(directory, kubelet=False, without=GARBAGE_COLLECTOR, crds=crds)
+        without = (*ENDPOINTS, *GARBAGE_COLLECTOR)
+        plane = ControlPlane.start(directory, kubelet=False, without=without, crds=crds)
     with plane:
         yield plane
 
