@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from wrapper_runner.cli import program
 
-from wrapper_runner.cli import main
-
-sys.exit(main())
+program()

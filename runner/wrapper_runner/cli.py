@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from wrapper_runner import companion, environment, flags, logs, platform, stock, warm
+from wrapper_runner import companion, environment, exits, flags, logs, platform, stock, warm
 from wrapper_runner.handed import HandOver
 from wrapper_runner.problems import StartError
 
@@ -17,6 +17,10 @@ from wrapper_runner.problems import StartError
 PLATFORM_SECONDS = 5.0
 
 log = logs.Log("cmd")
+
+
+def program() -> NoReturn:
+    exits.leave(main())
 
 
 class _Signalled(BaseException):

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wrapper_runner import environment, interests, logs, watches
+from wrapper_runner import environment, exits, interests, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
 from wrapper_runner.deletions import Deletions
 from wrapper_runner.handed import CALLBACK_PLUGINS
@@ -162,6 +162,7 @@ def main(parent: int, directory: str, watches_file: str) -> None:
         time.sleep(PARENT_PERIOD)
     companion.close()
     shutil.rmtree(Path(directory), ignore_errors=True)
+    exits.leave(0)
 
 
 def _entries(watches_file: Path) -> list[Watch]:

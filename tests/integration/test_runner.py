@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,25 @@ class Operator:
     def stop(self) -> int:
         """SIGTERM; the exit status."""
         self.process.terminate()
-        return self.process.wait(60)
+        return self.ended(60)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            # Twice: a test that failed half way must not wait for the playbooks to finish.
+            self.process.terminate()
+            self.process.terminate()
+            self.ended(60)
+        print(f"--- log of {self.runner_dir.parent.name}\n{self.text}")
+
+    def ended(self, patience: float) -> int:
+        """The exit status; of one that does not end, what each of its threads was at."""
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            # faulthandler tells it, see PYTHONFAULTHANDLER below.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(10)
+            pytest.fail(f"It has not ended within {patience:g} s of the signal\n{self.text}")
 
 
 StartOperator = Callable[..., Operator]
@@ -72,6 +91,7 @@ def widgets(kubectl: Kubectl) -> None:
 def start(tmp_path: Path, control_plane: ControlPlane, namespace: str) -> Iterator[StartOperator]:
     """Starts an operator for this test's namespace; takes flags, and keys of watches.yaml."""
     started: list[Operator] = []
+    ends = ExitStack()
 
     def start_operator(*arguments: str, **keys: Any) -> Operator:
         directory = tmp_path / f"operator-{len(started)}"
@@ -82,20 +102,18 @@ def start(tmp_path: Path, control_plane: ControlPlane, namespace: str) -> Iterat
             "KUBECONFIG": str(control_plane.kubeconfig),
             "WATCH_NAMESPACE": namespace,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONFAULTHANDLER": "1",
         }
         operator = Operator(directory, env, *arguments)
         started.append(operator)
+        ends.callback(operator.end)
         return operator
 
-    yield start_operator
-    for operator in started:
-        if operator.process.poll() is None:
-            # Twice: a test that failed half way must not wait for the playbooks to finish.
-            operator.process.terminate()
-            operator.process.terminate()
-            operator.process.wait(60)
-        print(f"--- log of {operator.runner_dir.parent.name}\n{operator.text}")
+    with ends:
+        yield start_operator
     assert not any("Traceback" in operator.text for operator in started)
+    # By a signal only where a test has sent one: not by a crash at its end.
+    assert all(operator.process.returncode in (0, 1, -signal.SIGKILL) for operator in started)
 
 
 def watch(playbook: str = "reconcile.yml", **keys: Any) -> dict[str, Any]:
@@ -386,7 +404,7 @@ def test_playbook_that_takes_too_long_is_ended(
     assert "--run-timeout" in failed[0]["error"]
     operator.process.send_signal(signal.SIGTERM)
     operator.process.send_signal(signal.SIGTERM)
-    operator.process.wait(30)
+    operator.ended(30)
     assert playbooks_of(operator) == []
 
 
@@ -420,7 +438,7 @@ def test_sigterm_lets_a_running_playbook_finish(
     operator.process.terminate()
     eventually(lambda: "letting running reconciles finish" in operator.text, message="the stop")
     files["go_on"].touch()
-    assert operator.process.wait(30) == 0
+    assert operator.ended(30) == 0
     assert files["ended"].exists()
     assert operator.lines("Reconciled", name="tim")
 
@@ -520,7 +538,7 @@ def test_leader_that_lost_its_lease_stops_working(
     files = wait(cluster, tmp_path)
     patch = '--patch={"spec": {"holderIdentity": "somebody else"}}'
     cluster("patch", "lease/stolen", "--type=merge", patch)
-    assert operator.process.wait(30) == 1
+    assert operator.ended(30) == 1
     assert not files["ended"].exists()
     assert playbooks_of(operator) == []
 

@@ -113,15 +113,16 @@ class Keeper:
         self._reap_orphans()
 
     def _reap_orphans(self) -> None:
-        own = {template.process.pid for template in self._retired}
+        # Each by its number: waitid(2) for any would be told of a template's end again and again.
+        for orphan in self._orphans():
+            with suppress(ChildProcessError):
+                os.waitpid(orphan, os.WNOHANG)
+
+    def _orphans(self) -> set[int]:
+        templates = {template.process.pid for template in self._retired}
         if self._serving:
-            own.add(self._serving.process.pid)
-        with suppress(ChildProcessError):
-            while True:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                if found is None or found.si_pid in own:
-                    return
-                os.waitpid(found.si_pid, 0)
+            templates.add(self._serving.process.pid)
+        return family.children(os.getpid()) - templates
 
     def _died(self, template: _Template) -> None:
         with suppress(KeyError):
@@ -145,10 +146,9 @@ class Keeper:
 
     def _end_orphans(self) -> None:
         """What the runs of a crashed template leave comes to us, as their parents end."""
-        own = {template.process.pid for template in self._retired}
         quiet_since = time.monotonic()
         while time.monotonic() - quiet_since < ORPHANS_QUIET:
-            for orphan in family.children(os.getpid()) - own:
+            for orphan in self._orphans():
                 family.end(orphan)
                 quiet_since = time.monotonic()
             self._reap_orphans()

@@ -6,18 +6,18 @@ For `warm-runner exec`, and for programs that use this package.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from warm_runner import client_scripts, run
 
 BACKLOG = 512
+# Twice what the keeper gives its templates.
+END_PATIENCE = 10.0
 
 
 class ServerError(Exception):
@@ -86,9 +86,13 @@ class Server:
 
     def stop(self) -> None:
         """End it, with every run that it serves."""
-        with suppress(ProcessLookupError):
-            self._keeper.send_signal(signal.SIGTERM)
-        self._keeper.wait()
+        self._keeper.terminate()
+        try:
+            self._keeper.wait(END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            # What it has started ends with it, by prctl(2).
+            self._keeper.kill()
+            self._keeper.wait()
 
 
 def start(directory: Path, options: Options, environment: Mapping[str, str]) -> Server:
