@@ -26,6 +26,7 @@ from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.ports im
 )
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.problem import RouterError
 from ansible_collections.vllm.semantic_router.plugins.module_utils.spec.router import Router
+from ansible_collections.vllm.semantic_router.plugins.module_utils.status import live_workload
 
 from semantic_router_cli import live
 from semantic_router_cli.cluster import Cluster
@@ -43,17 +44,11 @@ def ready(cluster: Cluster, name: str, namespace: str = "") -> tuple[list[str], 
     """Names of the router's pods: those that are ready, and the others."""
     path = f"/api/v1/namespaces/{namespace or cluster.namespace}/pods"
     found = cluster.look(path, as_selector(metadata.selector(name)), must=True).items
-    names = {str(pod["metadata"]["name"]): _is_ready(pod) for pod in found}
+    names = {str(pod["metadata"]["name"]): live_workload.is_ready(pod) for pod in found}
     return (
         sorted(pod for pod, is_ready in names.items() if is_ready),
         sorted(pod for pod, is_ready in names.items() if not is_ready),
     )
-
-
-def _is_ready(pod: Manifest) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    said = {item["type"]: item["status"] for item in conditions}
-    return said.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]
 
 
 class Reach:

@@ -133,7 +133,7 @@ def loading(cluster: Cluster, resource: Manifest) -> str:
 
 
 def _starting(pods: tuple[Manifest, ...]) -> Iterator[Manifest]:
-    for pod in pods:
+    for pod in live_workload.staying(pods):
         containers = live_workload.status_of(pod).get("containerStatuses") or []
         running = any("running" in (item.get("state") or {}) for item in containers)
         if running and not all(item.get("ready") for item in containers):

@@ -111,7 +111,7 @@ def look(
     addresses = {
         str(pod["metadata"]["name"]): str(pod["status"]["podIP"])
         for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"]))
-        if _is_ready(pod)
+        if live_workload.is_ready(pod) and live_workload.status_of(pod).get("podIP")
     }
     asked = dict(list(addresses.items())[:MOST_PODS])
     known = _known(router.status, desired)
@@ -130,13 +130,6 @@ def _has_a_file_of_its_own(router: Router) -> bool:
         str(argument).lstrip("-").partition("=")[0] for argument in router.spec.get("args") or []
     )
     return "config" in names
-
-
-def _is_ready(pod: Manifest) -> bool:
-    status = live_workload.status_of(pod)
-    said = {item["type"]: item["status"] for item in status.get("conditions") or []}
-    is_leaving = "deletionTimestamp" in pod["metadata"]
-    return said.get("Ready") == "True" and bool(status.get("podIP")) and not is_leaving
 
 
 def _known(status: Mapping[str, Any], desired: str) -> set[str]:

@@ -7,7 +7,7 @@ reads are in ``cluster/status.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,7 +114,7 @@ def last_good(workload: Workload) -> list[Manifest]:
         return []
     wanted = _hashes(_template(workload.deployment))
     return [
-        pod for pod in workload.pods if _is_ready(pod) and _hashes(pod) and _hashes(pod) != wanted
+        pod for pod in workload.pods if is_ready(pod) and _hashes(pod) and _hashes(pod) != wanted
     ]
 
 
@@ -124,7 +124,7 @@ def _new_config_troubles(workload: Workload) -> Iterator[Trouble]:
     if not serving:
         return
     template = _template(workload.deployment)
-    new = [pod for pod in workload.pods if _hashes(pod) == _hashes(template)]
+    new = [pod for pod in staying(workload.pods) if _hashes(pod) == _hashes(template)]
     failing = {one.reason for one in pod_troubles(new) if one.failing}
     # An image that cannot be pulled has read no configuration.
     if "CrashLoopBackOff" not in failing and (
@@ -170,12 +170,6 @@ def _images(pod: Manifest) -> dict[str, str]:
     return {item["name"]: item["image"] for item in (pod.get("spec") or {}).get("containers") or []}
 
 
-def _is_ready(pod: Manifest) -> bool:
-    said = status_of(pod).get("conditions") or []
-    is_said = any(item["type"] == "Ready" and item.get("status") == "True" for item in said)
-    return is_said and "deletionTimestamp" not in pod["metadata"]
-
-
 def _claim_troubles(workload: Workload) -> list[Trouble]:
     name = workload.claim_name
     if not name or workload.deployment is None:
@@ -210,10 +204,26 @@ def _deployment_troubles(deployment: Manifest | None) -> list[Trouble]:
     return found
 
 
-def pod_troubles(pods: list[Manifest]) -> list[Trouble]:
-    """What keeps these pods from running."""
+def staying(pods: Iterable[Manifest]) -> list[Manifest]:
+    """Those that nobody has deleted.
+
+    One that leaves may take minutes, and what it suffers from says nothing of those that come: a
+    change that was taken back and is made again has the pods of the first time beside its own.
+    """
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
+def is_ready(pod: Manifest) -> bool:
+    """It gets requests, and will go on to."""
+    said = status_of(pod).get("conditions") or []
+    is_said = any(item["type"] == "Ready" and item.get("status") == "True" for item in said)
+    return is_said and bool(staying([pod]))
+
+
+def pod_troubles(pods: Iterable[Manifest]) -> list[Trouble]:
+    """What keeps those of these pods that stay from running."""
     found = []
-    for pod in pods:
+    for pod in staying(pods):
         found += [
             _container_trouble(pod, container)
             for kind in ("initContainerStatuses", "containerStatuses")
@@ -233,7 +243,7 @@ def _start_troubles(workload: Workload) -> Iterator[Trouble]:
 
     A Secret is not looked at to find out.
     """
-    for pod in workload.pods:
+    for pod in staying(workload.pods):
         if not _is_not_started(pod, workload.start_since):
             continue
         wanted = [

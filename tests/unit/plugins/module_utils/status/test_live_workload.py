@@ -252,6 +252,25 @@ class TestANewConfigurationThatDoesNotComeUp:
         assert said["config"]["lastGood"] == ["files-old"]
 
 
+def test_a_pod_that_leaves_says_nothing_of_those_that_come() -> None:
+    """Of the same template: the change was taken back, and is made again."""
+    troubled = [
+        waiting_pod("CrashLoopBackOff"),
+        waiting_pod("ErrImagePull"),
+        not_started("2026-11-23T09:00:00Z"),
+        pod_of("new", "pod-again", **CRASHING),
+    ]
+    starts = [pod_of("old", "pod-old", **READY), pod_of("new", "pod-new")]
+
+    def said_while(*pods: dict[str, Any]) -> dict[str, Any]:
+        return status(workload=rolling_out(*pods, start_since="2026-11-23T09:58:00Z"))
+
+    for leaving in map(deepcopy, troubled):
+        assert said_while(*starts, leaving) != said_while(*starts)
+        leaving["metadata"]["deletionTimestamp"] = "2026-11-23T10:00:00Z"
+        assert said_while(*starts, leaving) == said_while(*starts)
+
+
 def test_a_container_that_is_tried_again_is_still_in_its_crash_loop() -> None:
     ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
     waiting = waiting_pod("CrashLoopBackOff", lastState=ended)
