@@ -165,10 +165,13 @@ class Operator:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(STOP_DEADLINE)
-            self._process = None
+            code = self._process.wait(STOP_DEADLINE)
         except subprocess.TimeoutExpired:
             self.kill()
+            raise RuntimeError(f"the operator does not end:\n{self.text[-4000:]}") from None
+        self._process = None
+        if code < 0:
+            raise RuntimeError(f"the operator died of signal {-code}:\n{self.text[-4000:]}")
 
     @property
     def text(self) -> str:
@@ -301,5 +304,7 @@ def ground(plane: ControlPlane) -> Iterator[Ground]:
             made.operator.start("--max-concurrent-reconciles=2")
             yield made
         finally:
-            made.operator.stop()
-            made.tidy()
+            try:
+                made.operator.stop()
+            finally:
+                made.tidy()
