@@ -164,6 +164,12 @@ class Cluster:
                 started.kill()
         assert started.returncode == 0, output
         seen.update(json.loads(output.splitlines()[-1]))
+        if seen["failures"]:
+            # No client knows which pod it asked; these know which were ended or probed in vain.
+            columns = "custom-columns=:lastTimestamp,:reason,:involvedObject.name,:message"
+            seen["events"] = self.kubectl(
+                "get", "events", "-n", self.namespace, "--sort-by=.lastTimestamp", "-o", columns
+            ).splitlines()
 
     @contextmanager
     def forwarded(self, target: str, port: int, namespace: str = "") -> Iterator[int]:
