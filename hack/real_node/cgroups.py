@@ -20,33 +20,35 @@ _WEIGHTS = {"cpu.shares": "16384", "cpu.weight": "1600"}
 _CONTROLLERS = ("cpu", "cpuset", "memory", "pids", "io", "hugetlb")
 
 
+def claim(name: str, root: Path = ROOT) -> bool:
+    """Whether this name is the caller's from now on, until it is removed; somebody may have it."""
+    with _told(root):
+        try:
+            (_limiting(root)[0] / name).mkdir()
+        except FileExistsError:
+            return False
+    return True
+
+
 def create(name: str, root: Path = ROOT) -> None:
     """In the one hierarchy of version 2, or in each of version 1."""
-    try:
+    with _told(root):
         if _is_version_2(root):
             _delegate(root)
-            (root / name).mkdir(exist_ok=True)
-            _delegate(root / name)
-            _weigh(root / name)
-            return
-        for hierarchy in _hierarchies(root):
-            if _is_version_2(hierarchy):
-                # Beside those of version 1 it has no controllers; runc makes a group there itself.
-                continue
+        for hierarchy in _limiting(root):
             (hierarchy / name).mkdir(exist_ok=True)
-            _inherit_processors(hierarchy, hierarchy / name)
+            if _is_version_2(root):
+                _delegate(hierarchy / name)
+            else:
+                _inherit_processors(hierarchy, hierarchy / name)
             _weigh(hierarchy / name)
-    except OSError as error:
-        raise NodeError(
-            f"A node needs cgroups of its own below {root}, and there are none for it: {error}. "
-            "In a container it takes one with the machine's cgroup namespace (--cgroupns=host)."
-        ) from error
 
 
 def remove(name: str, root: Path = ROOT) -> None:
     """With all below, once their processes have ended: they are on their way when this starts."""
     deadline = time.monotonic() + REMOVAL_SECONDS
-    for hierarchy in [root] if _is_version_2(root) else _hierarchies(root):
+    # The claim goes last: who has it next must find none of the others.
+    for hierarchy in reversed([root] if _is_version_2(root) else _hierarchies(root)):
         top = hierarchy / name
         while top.is_dir():
             for directory in sorted(_below(top), key=lambda path: -len(path.parts)):
@@ -57,13 +59,35 @@ def remove(name: str, root: Path = ROOT) -> None:
             time.sleep(0.05)
 
 
+@contextlib.contextmanager
+def _told(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NodeError(
+            f"A node needs cgroups of its own below {root}, and there are none for it: {error}. "
+            "In a container it takes one with the machine's cgroup namespace (--cgroupns=host)."
+        ) from error
+
+
+def _limiting(root: Path) -> list[Path]:
+    """The one of version 2, or those of version 1.
+
+    One of version 2 beside them has no controllers; runc makes a group there itself.
+    """
+    if _is_version_2(root):
+        return [root]
+    return [path for path in _hierarchies(root) if not _is_version_2(path)]
+
+
 def _is_version_2(root: Path) -> bool:
     return (root / "cgroup.controllers").exists()
 
 
 def _hierarchies(root: Path) -> list[Path]:
-    """Of version 1, and one of version 2 beside them; several names may be links to one."""
-    return sorted({path.resolve() for path in root.iterdir() if (path / "cgroup.procs").exists()})
+    """Of version 1, and then one of version 2 beside them; several names may be links to one."""
+    found = {path.resolve() for path in root.iterdir() if (path / "cgroup.procs").exists()}
+    return sorted(found, key=lambda path: (_is_version_2(path), path))
 
 
 def _delegate(directory: Path) -> None:

@@ -156,7 +156,7 @@ class Node:
         self, found: programs.Programs, crds: Sequence[Path], *, detached: bool
     ) -> None:
         started = time.monotonic()
-        layout = Layout(self._root, found.directory, _free_network())
+        layout = self._layout = _claimed(self._root, found.directory)
         self._lay_out(layout)
         cgroups.create(layout.cgroup)
         self._process = Process.start("node", _command(layout), self._root, detached=detached)
@@ -184,7 +184,6 @@ class Node:
         self._root.mkdir(mode=0o700)
         for name in ("logs", "run", "pids"):
             (self._root / name).mkdir()
-        self._layout = layout
         (self._root / "layout.json").write_text(inside.encode(layout))
         configuration.write(layout, self.state_dir / "control-plane" / "pki" / "ca.crt")
         for number in range(VOLUMES):
@@ -315,12 +314,18 @@ def _hidden(state_dir: Path) -> Iterator[str]:
             yield f"The state directory may not be below {directory}: choose another one."
 
 
-def _free_network() -> Network:
+def _claimed(root: Path, directory: Path) -> Layout:
+    """With a network that nobody else has, be it another node that starts or ends at this moment.
+
+    Its cgroup is the claim: it is made at once or not at all, and goes after all else of a node.
+    """
     answer = _ip("-oneline", "-family", "inet", "address")
     for number in range(256):
-        network = Network(number)
-        if f" {network.machine}/" not in answer and f"{network.cable}" not in answer:
-            return network
+        layout = Layout(root, directory, Network(number))
+        network = layout.network
+        is_free = f" {network.machine}/" not in answer and network.cable not in answer
+        if is_free and cgroups.claim(layout.cgroup):
+            return layout
     raise NodeError("All of 198.18.0.0/16 is taken: end some of the nodes on this machine.")
 
 

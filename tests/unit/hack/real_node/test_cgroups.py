@@ -39,6 +39,35 @@ def test_version_1_has_the_group_in_each_hierarchy_with_processors(tmp_path: Pat
     assert not (tmp_path / "other" / "node").exists()
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_name_is_one_nodes_until_all_of_it_is_removed(
+    version: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if version == 2:
+        (tmp_path / "cgroup.controllers").write_text("memory\n")
+    for name in ("cpu", "memory") if version == 1 else ():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cgroup.procs").touch()
+    assert cgroups.claim("node", tmp_path)
+    assert not cgroups.claim("node", tmp_path)
+    removed = []
+    rmdir = Path.rmdir
+
+    def remove(path: Path) -> None:
+        rmdir(path)
+        # Whoever has it from here on must find nothing that goes on being removed.
+        removed.append(cgroups.claim("node", tmp_path))
+
+    if version == 1:
+        cgroups.create("node", tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rmdir", remove)
+        patched.setattr(cgroups, "REMOVAL_SECONDS", 0.0)
+        with pytest.raises(NodeError):
+            cgroups.remove("node", tmp_path)
+    assert removed[: version % 2 + 1] == ([False, True] if version == 1 else [True])
+
+
 def test_all_below_the_group_is_removed_and_nothing_beside(tmp_path: Path) -> None:
     (tmp_path / "memory" / "node" / "kubepods" / "pod").mkdir(parents=True)
     (tmp_path / "memory" / "kubepods").mkdir()
