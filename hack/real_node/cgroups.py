@@ -77,7 +77,10 @@ def _limiting(root: Path) -> list[Path]:
     """
     if _is_version_2(root):
         return [root]
-    return [path for path in _hierarchies(root) if not _is_version_2(path)]
+    found = [path for path in _hierarchies(root) if not _is_version_2(path)]
+    if not found:
+        raise FileNotFoundError("no hierarchy of either version is mounted there")
+    return found
 
 
 def _is_version_2(root: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,11 @@ def test_a_machine_that_gives_no_group_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "node").touch()
     with pytest.raises(NodeError, match="--cgroupns=host"):
         cgroups.create("node", tmp_path)
+
+
+@pytest.mark.parametrize("do", [cgroups.claim, cgroups.create])
+def test_a_machine_without_cgroups_is_told_so(
+    do: Callable[[str, Path], object], tmp_path: Path
+) -> None:
+    with pytest.raises(NodeError, match="no hierarchy of either version is mounted"):
+        do("node", tmp_path)
