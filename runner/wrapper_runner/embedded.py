@@ -9,7 +9,6 @@ import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from wrapper_runner import environment, inputdir, logs, watches
 from wrapper_runner.cluster import Cluster, ClusterError, connect
@@ -145,17 +144,18 @@ def _say_hello(options: argparse.Namespace, player: Player) -> None:
 
 def _stop_on_signals(stop: threading.Event, hurry: threading.Event) -> None:
     """The first signal lets runs finish, the second ends them."""
-    # A handler must not set an Event: a second signal may come while it holds the Event's lock, or
-    # the first while the same thread begins to wait. Of the queue, put() is safe in handlers.
-    told: SimpleQueue[int] = SimpleQueue()
+    # Python has handlers run by the main thread, when that goes on: it waits, and the kernel may
+    # have interrupted another one. And a handler must not set an Event, whose lock its own thread
+    # may hold. Into this pipe goes the number of a signal at once, whoever is interrupted.
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
 
     def listen() -> None:
-        while told.get():
-            (hurry if stop.is_set() else stop).set()
-
-    def handle(number: int, _: object) -> None:
-        told.put(number)
+        while numbers := os.read(heard, 64):
+            for _ in numbers:
+                (hurry if stop.is_set() else stop).set()
 
     threading.Thread(target=listen, name="signals", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+        signal.signal(number, lambda *_: None)

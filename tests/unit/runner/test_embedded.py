@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
+import subprocess
+import sys
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,14 +34,38 @@ def test_tokens_are_not_asked_for_in_clear() -> None:
         embedded.run(options)
 
 
-def test_signals_that_come_together_stop_and_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nested, as two of them at once are."""
-    handlers: list[Callable[[int, object], None]] = []
-    monkeypatch.setattr(embedded.signal, "signal", lambda _, handler: handlers.append(handler))
-    stop, hurry = threading.Event(), threading.Event()
-    embedded._stop_on_signals(stop, hurry)
-    with stop._cond:  # As while the thread that is interrupted begins to wait.
-        handlers[0](15, None)
-        handlers[0](15, None)
-    assert stop.wait(10)
-    assert hurry.wait(10)
+# The thread that Python has handlers run by waits, and the kernel interrupts another one.
+DEAF = """
+import os, signal, threading, time
+from wrapper_runner import embedded
+
+stop, hurry = threading.Event(), threading.Event()
+embedded._stop_on_signals(stop, hurry)
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
+print("waits", flush=True)
+with stop._cond:  # As while some thread begins to wait.
+    time.sleep(0.5)
+stop.wait()
+print("stops", flush=True)
+hurry.wait()
+os._exit(7)
+"""
+
+
+def test_signals_stop_and_hurry_whichever_thread_they_interrupt() -> None:
+    path = os.pathsep.join(path for path in sys.path if path)
+    with subprocess.Popen(
+        [sys.executable, "-c", DEAF],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            for number, said in ((signal.SIGTERM, "waits"), (signal.SIGINT, "stops")):
+                assert process.stdout.readline() == f"{said}\n"
+                process.send_signal(number)
+            assert process.wait(30) == 7
+        finally:
+            process.kill()
