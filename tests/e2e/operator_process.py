@@ -53,6 +53,7 @@ class Operator:
             **{name: value for name, value in os.environ.items() if name != stock_engine.BINARY},
             **(access or operator_account.environment(plane)),
             "PATH": f"{binaries}:{os.environ['PATH']}",
+            "PYTHONFAULTHANDLER": "1",
         }
         if engine == "stock":
             self.environment.update(stock_engine.environment())
@@ -91,7 +92,13 @@ class Operator:
         """SIGTERM, as a kubelet does; the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(STOP_DEADLINE)
+        try:
+            code = self._process.wait(STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            # faulthandler writes into its log what each of its threads is at.
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait(STOP_DEADLINE)
+            raise
         self._process = None
         return code
 
