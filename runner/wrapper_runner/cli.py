@@ -20,6 +20,7 @@ log = logs.Log("cmd")
 
 
 def program() -> NoReturn:
+    """The command `wrapper-runner`; main() is the same for who goes on afterwards."""
     exits.leave(main())
 
 

@@ -13,7 +13,7 @@ def leave(status: int) -> NoReturn:
 
     Python's own end, and OpenSSL's after it, take away what the threads of watches read with
     (github.com/openssl/openssl/issues/6214). Two processes in 360 died of that by SIGSEGV after
-    their last word; one that did not end within a minute, seen once, is taken for the same.
+    their last word.
     """
     logging.shutdown()
     sys.stdout.flush()

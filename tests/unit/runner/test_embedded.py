@@ -36,16 +36,16 @@ def test_tokens_are_not_asked_for_in_clear() -> None:
 
 # The thread that Python has handlers run by waits, and the kernel interrupts another one.
 DEAF = """
-import os, signal, threading, time
+import os, signal, sys, threading, time
 from wrapper_runner import embedded
 
 stop, hurry = threading.Event(), threading.Event()
 embedded._stop_on_signals(stop, hurry)
 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
-print("waits", flush=True)
 with stop._cond:  # As while some thread begins to wait.
-    time.sleep(0.5)
+    print("waits", flush=True)
+    sys.stdin.readline()
 stop.wait()
 print("stops", flush=True)
 hurry.wait()
@@ -58,14 +58,19 @@ def test_signals_stop_and_hurry_whichever_thread_they_interrupt() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", DEAF],
         env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         try:
+            assert process.stdin
             assert process.stdout
-            for number, said in ((signal.SIGTERM, "waits"), (signal.SIGINT, "stops")):
-                assert process.stdout.readline() == f"{said}\n"
-                process.send_signal(number)
+            assert process.stdout.readline() == "waits\n"
+            process.send_signal(signal.SIGTERM)
+            process.stdin.write("sent\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "stops\n"
+            process.send_signal(signal.SIGINT)
             assert process.wait(30) == 7
         finally:
             process.kill()
